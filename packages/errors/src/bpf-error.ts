@@ -61,7 +61,8 @@ export function formatPlace(at: ErrorPlace): string {
   if (at.file !== undefined) parts.push(at.file);
   if (at.section !== undefined) parts.push(`section ${at.section}`);
   if (at.symbol !== undefined) parts.push(at.symbol);
-  if (at.line !== undefined) parts.push(at.column === undefined ? `line ${at.line}` : `line ${at.line}, column ${at.column}`);
+  if (at.line !== undefined)
+    parts.push(at.column === undefined ? `line ${at.line}` : `line ${at.line}, column ${at.column}`);
   if (at.insn !== undefined) parts.push(`insn ${at.insn}`);
   if (at.offset !== undefined) parts.push(`offset 0x${at.offset.toString(16)}`);
   return parts.join(': ');
