@@ -1,1 +1,1 @@
-export {};
+export { isElf, readElf } from './read-elf.ts';

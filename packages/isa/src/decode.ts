@@ -1,0 +1,58 @@
+/**
+ * From fields to rows. The index is derived from the table: rows are grouped by opcode; a row matches when each of its
+ * fixed fields has the fixed value.
+ */
+import type { Insn } from './insn.ts';
+import { INSN_TABLE, type InsnRow } from './insn-table.ts';
+
+function buildIndex(): (readonly InsnRow[])[] {
+  const index: InsnRow[][] = Array.from({ length: 256 }, () => []);
+  for (const row of INSN_TABLE) index[row.opcode]!.push(row);
+  return index;
+}
+
+const ROWS_BY_OPCODE: readonly (readonly InsnRow[])[] = /* @__PURE__ */ buildIndex();
+
+/** Rows that share `opcode` (0..255), in table order. */
+export function rowsOfOpcode(opcode: number): readonly InsnRow[] {
+  return ROWS_BY_OPCODE[opcode] ?? [];
+}
+
+/** The row that `insn` matches, or undefined. Reserved fields are not looked at: see `checkInsn`. */
+export function rowOf(insn: Insn): InsnRow | undefined {
+  const rows = ROWS_BY_OPCODE[insn.opcode]!;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    const { fixed } = row;
+    if (
+      (fixed.src_reg === undefined || fixed.src_reg === insn.src_reg) &&
+      (fixed.offset === undefined || fixed.offset === insn.offset) &&
+      (fixed.imm === undefined || fixed.imm === insn.imm) &&
+      (fixed.dst_reg === undefined || fixed.dst_reg === insn.dst_reg)
+    ) {
+      return row;
+    }
+  }
+  return undefined;
+}
+
+function buildNames(): Map<string, InsnRow> {
+  return new Map(INSN_TABLE.map((row) => [row.name, row]));
+}
+
+const ROWS_BY_NAME: ReadonlyMap<string, InsnRow> = /* @__PURE__ */ buildNames();
+
+/** The row called `name`, or undefined. */
+export function rowByName(name: string): InsnRow | undefined {
+  return ROWS_BY_NAME.get(name);
+}
+
+/**
+ * The insn index that a jump, local call or ld_imm64 func at `index` goes to; jumps count slots from the next
+ * instruction (RFC 9669 sec. 4.3). Undefined for rows without a code target.
+ */
+export function jumpTarget(row: InsnRow, insn: Insn, index: number): number | undefined {
+  if (row.offsetUse === 'jump') return index + 1 + insn.offset;
+  if (row.immUse === 'jump' || row.immUse === 'subprogram') return index + 1 + insn.imm;
+  return undefined;
+}
