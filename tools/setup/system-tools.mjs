@@ -1,0 +1,54 @@
+// The system tools that tests, demo and benchmarks call, by the Debian package that brings each. `probe` is what must
+// be there: a program on PATH, or a file by its absolute path (any one of the listed files is enough).
+
+/**
+ * @typedef {object} SystemTool
+ * @property {string} debianPackage
+ * @property {readonly string[]} programs every one of these must be on PATH
+ * @property {readonly string[]} [anyFile] one of these must exist
+ * @property {readonly ('run' | 'c' | 'test')[]} neededFor `run`: execute code of another CPU; `c`: native C to compare
+ *   with; `test`: oracles and compilers that only tests use
+ */
+
+/** @type {readonly SystemTool[]} */
+export const SYSTEM_TOOLS = [
+  { debianPackage: 'qemu-user', programs: ['qemu-aarch64', 'qemu-s390x', 'qemu-x86_64'], neededFor: ['run'] },
+  { debianPackage: 'gcc', programs: ['gcc'], neededFor: ['c'] },
+  {
+    debianPackage: 'libc6-dev',
+    programs: [],
+    anyFile: ['/usr/include/stdio.h'],
+    neededFor: ['c'],
+  },
+  { debianPackage: 'binutils', programs: ['as', 'ld', 'objdump', 'objcopy'], neededFor: ['c'] },
+  {
+    debianPackage: 'binutils-aarch64-linux-gnu',
+    programs: ['aarch64-linux-gnu-as', 'aarch64-linux-gnu-ld', 'aarch64-linux-gnu-objdump'],
+    neededFor: ['test'],
+  },
+  {
+    debianPackage: 'binutils-s390x-linux-gnu',
+    programs: ['s390x-linux-gnu-as', 's390x-linux-gnu-ld', 's390x-linux-gnu-objdump'],
+    neededFor: ['test'],
+  },
+  { debianPackage: 'gcc-aarch64-linux-gnu', programs: ['aarch64-linux-gnu-gcc'], neededFor: ['test'] },
+  {
+    debianPackage: 'libc6-dev-arm64-cross',
+    programs: [],
+    anyFile: ['/usr/aarch64-linux-gnu/include/stdio.h'],
+    neededFor: ['test'],
+  },
+  { debianPackage: 'gcc-s390x-linux-gnu', programs: ['s390x-linux-gnu-gcc'], neededFor: ['test'] },
+  {
+    debianPackage: 'libc6-dev-s390x-cross',
+    programs: [],
+    anyFile: ['/usr/s390x-linux-gnu/include/stdio.h'],
+    neededFor: ['test'],
+  },
+  { debianPackage: 'clang-14', programs: ['clang-14'], neededFor: ['test'] },
+  { debianPackage: 'llvm-14', programs: ['llvm-mc-14', 'llvm-objdump-14'], neededFor: ['test'] },
+  { debianPackage: 'clang-19', programs: ['clang-19'], neededFor: ['test'] },
+  { debianPackage: 'llvm-19', programs: ['llvm-mc-19', 'llvm-objdump-19'], neededFor: ['test'] },
+  { debianPackage: 'gcc-bpf', programs: ['bpf-gcc'], neededFor: ['test'] },
+  { debianPackage: 'binutils-bpf', programs: ['bpf-as', 'bpf-objdump'], neededFor: ['test'] },
+];
