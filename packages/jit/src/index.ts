@@ -1,1 +1,25 @@
-export {};
+export { compileLayout, encodeLayout, operandNames, printLayout } from './bit-layout.ts';
+export type { BitLayout, LayoutForm, OperandPrinter } from './bit-layout.ts';
+export { CodeBuffer } from './code-buffer.ts';
+export {
+  bind,
+  displacement,
+  emit,
+  emitSymbol,
+  emitTo,
+  hw,
+  hwBase,
+  isHwLiveAfter,
+  isLiveAfter,
+  lowerConst,
+  lowerMove,
+  lowerOp,
+  twoAddress,
+} from './lower-context.ts';
+export type { HelperCalls, LowerContext } from './lower-context.ts';
+export { ALIGN, DATA64, LABEL, makeNode } from './node.ts';
+export type { BranchUse, MachineForm, MachineNode, RelocationUse } from './node.ts';
+export { INVERTED, makeOp, NO_REG, OP_KINDS, R10, SCRATCH_A, SCRATCH_B, SWAPPED } from './op.ts';
+export type { CodeSymbol, Cond, Op, OpKind } from './op.ts';
+export { defineTarget, unsupported } from './target.ts';
+export type { Fits, FitsFn, Frame, FunctionInfo, ImmediateOpKind, LowerFn, RegisterRoles, RelocationKind, Target } from './target.ts';

@@ -1,0 +1,176 @@
+/**
+ * The contract between the shared driver and one CPU. A target says what it is by properties; shared code never asks
+ * for its name.
+ */
+import { BpfError } from '@polybpf/errors';
+import type { Endian } from '@polybpf/isa';
+import type { CodeBuffer } from './code-buffer.ts';
+import type { LowerContext } from './lower-context.ts';
+import type { MachineForm, MachineNode } from './node.ts';
+import type { CodeSymbol, Op, OpKind } from './op.ts';
+
+/** Appends machine nodes for one op. */
+export type LowerFn = (cx: LowerContext, op: Op) => void;
+
+/** Hardware registers by role. All are hardware numbers. */
+export interface RegisterRoles {
+  /** Names by hardware number, for listings. */
+  readonly names: readonly string[];
+  /** Where the C ABI passes arguments 1 to 5: home of r1..r5. */
+  readonly args: readonly [number, number, number, number, number];
+  /** Where the C ABI returns the result. */
+  readonly result: number;
+  /** Registers a call destroys that may hold BPF registers, best first; none of `args`, `result`, `scratch`. */
+  readonly callerSaved: readonly number[];
+  /** Registers a function must save before use that may hold BPF registers, best first. */
+  readonly calleeSaved: readonly number[];
+  /** Never hold BPF registers: SCRATCH_A and SCRATCH_B, destroyed by any op. */
+  readonly scratch: readonly [number, number];
+  readonly stackPointer: number;
+}
+
+/** How the frame of one function lies; made by `Target.planFrame` before its code is lowered. */
+export interface Frame {
+  /** Hardware register that memory accesses through r10 use as base. */
+  readonly base: number;
+  /** r10 = base + bias: added to the offset of accesses through r10. */
+  readonly bias: number;
+  /** Bytes that the prologue takes off the stack pointer, everything included. */
+  readonly size: number;
+  /** Offset from `base` of the 8-byte may_goto counter; only when the function has a may_goto. */
+  readonly mayGotoOffset: number;
+  /** Callee-saved registers to save, in order. */
+  readonly saved: readonly number[];
+}
+
+/** What analysis knows about one function (subprogram) when its frame is planned and its code lowered. */
+export interface FunctionInfo {
+  readonly name: string;
+  /** First insn and end, exclusive. */
+  readonly start: number;
+  readonly end: number;
+  /** Label of the epilogue that all exits share. */
+  readonly epilogueLabel: number;
+  /** Whether any call leaves the function: helper, local, symbol or register call. Tail calls count as well. */
+  readonly hasCalls: boolean;
+  readonly hasTailCall: boolean;
+  readonly hasMayGoto: boolean;
+  /** Deepest byte below r10 that is used, 0..512, a multiple of 8; 512 when the frame address escapes. */
+  readonly stackDepth: number;
+  /** Whether r10 is used other than as base of a memory access with a constant offset. */
+  readonly frameAddressTaken: boolean;
+  /** How often r10 is the base of an access. */
+  readonly frameAccesses: number;
+  /** Hardware register of BPF register i; SCRATCH_A and SCRATCH_B at 11 and 12; -1 for r10 unless a register holds it. */
+  readonly registers: readonly number[];
+  /** Callee-saved hardware registers that `registers` uses. */
+  readonly usedCalleeSaved: readonly number[];
+  /** How many exits the function has. */
+  readonly exits: number;
+}
+
+/** Whether an immediate (signed 32 bits, meant sign-extended) can be the last operand of an op. */
+export type FitsFn = (imm: number, width: 8 | 16 | 32 | 64) => boolean;
+
+/**
+ * Ops whose immediate the driver checks; one that does not fit is put in SCRATCH_A by `lower.const` first, and op.b is
+ * then SCRATCH_A.
+ */
+export type ImmediateOpKind =
+  | 'add' | 'sub' | 'mul' | 'udiv' | 'umod' | 'sdiv' | 'smod' | 'and' | 'or' | 'xor' | 'lsh' | 'rsh' | 'arsh' | 'store_imm'; // prettier-ignore
+
+export interface Fits extends Readonly<Record<ImmediateOpKind, FitsFn>> {
+  /** Immediates of `branch`, by condition. */
+  readonly branch: (imm: number, width: 8 | 16 | 32 | 64, cond: Op['cond']) => boolean;
+  /** Displacements of memory accesses of `width` bits; one that does not fit is added to the base in SCRATCH_B first. */
+  readonly displacement: (offset: number, width: 8 | 16 | 32 | 64, kind: OpKind) => boolean;
+}
+
+/** How a relocation field is filled, and its ELF number. */
+export interface RelocationKind {
+  readonly elfType: number;
+  /**
+   * Patches `code` at `offset`.
+   *
+   * @param value - S + A: address of the symbol plus addend
+   * @param place - P: address of the patched field at run time
+   * @throws BpfError `E_JIT_LINK` when the value does not fit
+   */
+  readonly apply: (code: Uint8Array, offset: number, value: bigint, place: bigint) => void;
+}
+
+export interface Target {
+  /** As on the command line: `x86_64`, `arm64`, ... */
+  readonly name: string;
+  /** Full name for people. */
+  readonly title: string;
+  readonly endian: Endian;
+  /** 2 when most instructions overwrite their first operand. */
+  readonly operands: 2 | 3;
+  /** Whether 32-bit instructions leave the upper half of their result undefined or unchanged. */
+  readonly needsZext32: boolean;
+  readonly delaySlots: boolean;
+  /** Whether instruction and data caches must be synchronised after writing code. */
+  readonly needsIcacheFlush: boolean;
+  /** Code alignment of functions in bytes. */
+  readonly codeAlignment: number;
+  readonly registers: RegisterRoles;
+  readonly fits: Fits;
+  /** How each op becomes machine code; `unsupported(...)` where it cannot. */
+  readonly lower: Readonly<Record<OpKind, LowerFn>>;
+  readonly planFrame: (fn: FunctionInfo) => Frame;
+  readonly prologue: (cx: LowerContext) => void;
+  /** Ends the function: moves r0 to the result register, undoes the prologue, returns. */
+  readonly epilogue: (cx: LowerContext) => void;
+  /** Whether the epilogue is at most as long as a jump to a shared one would be, so that exits inline it. */
+  readonly inlineEpilogue: (fn: FunctionInfo, frame: Frame) => boolean;
+  /** Rewrites the node list of one function in place or anew; runs before layout. */
+  readonly peephole: (nodes: MachineNode[]) => MachineNode[];
+  /** Bytes of a node. */
+  readonly sizeOf: (node: MachineNode) => number;
+  /**
+   * Appends the bytes of a node; `displacement` is the label's offset minus the node's, 0 without a label.
+   *
+   * @throws BpfError `E_JIT_OPERAND`
+   */
+  readonly encode: (node: MachineNode, displacement: number, out: CodeBuffer) => void;
+  /** The node as text; `target` is the code offset of its label. */
+  readonly print: (node: MachineNode, target: number) => string;
+  /** Appends `count` bytes of padding that may be executed. */
+  readonly pad: (count: number, out: CodeBuffer) => void;
+  readonly relocations: Readonly<Record<string, RelocationKind>>;
+  /** Key into `relocations` for an 8-byte absolute address in data. */
+  readonly absolute64: string;
+  readonly elf: { readonly machine: number; readonly flags: number };
+  /** All rows of the instruction table, for tests and docs. */
+  readonly forms: readonly MachineForm[];
+  /** How `op.symbol` names appear in an object; absent: the driver's default. */
+  readonly symbolName?: (symbol: CodeSymbol) => string;
+}
+
+/** Checks a target description and returns it. */
+export function defineTarget(target: Target): Target {
+  const { args, callerSaved, calleeSaved, scratch } = target.registers;
+  const free = [...callerSaved, ...calleeSaved];
+  const taken = new Set([...args, ...scratch, target.registers.stackPointer]);
+  for (const register of free) {
+    if (taken.has(register)) throw new Error(`BUG: ${target.name}: register ${register} has two roles`);
+    taken.add(register);
+  }
+  const names = new Set<string>();
+  for (const form of target.forms) {
+    if (names.has(form.name)) throw new Error(`BUG: ${target.name}: two forms are called ${form.name}`);
+    names.add(form.name);
+    if (form.relocation !== undefined && target.relocations[form.relocation.kind] === undefined) {
+      throw new Error(`BUG: ${target.name}: ${form.name} names an unknown relocation`);
+    }
+  }
+  return target;
+}
+
+/** A lowering that says that the target lacks the op. */
+export function unsupported(reason: string): LowerFn {
+  return (cx, op) => {
+    throw new BpfError('E_UNSUPPORTED', `${cx.target.name}: ${op.kind}: ${reason}`, { at: { insn: op.insn } });
+  };
+}
