@@ -1,7 +1,7 @@
-import { BpfError } from '@polybpf/errors';
 import { EM, SHT } from './constants.ts';
 import type { ElfRelocation, ElfRelocationSection, ElfSection } from './elf-file.ts';
 import { readAddress, readSxword, readWord, type FieldReader } from './field-reader.ts';
+import { sectionError } from './section-error.ts';
 
 /**
  * Decodes every SHT_REL and SHT_RELA section. Symbol indices are checked against the size of the linked symbol table.
@@ -106,12 +106,4 @@ function readInfo(reader: FieldReader, machine: number, at: number): { symbol: n
 
 function readAddend(reader: FieldReader, at: number): number {
   return reader.class === 64 ? readSxword(reader, at) : reader.view.getInt32(at, reader.little);
-}
-
-function sectionError(section: ElfSection, message: string, expected?: string, got?: string): BpfError {
-  return new BpfError('E_ELF_FORMAT', message, {
-    at: { section: section.name, offset: section.offset },
-    ...(expected === undefined ? {} : { expected }),
-    ...(got === undefined ? {} : { got }),
-  });
 }

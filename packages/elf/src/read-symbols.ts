@@ -2,6 +2,7 @@ import { BpfError } from '@polybpf/errors';
 import { SHN, SHT } from './constants.ts';
 import type { ElfSection, ElfSymbol, ElfSymbolTable } from './elf-file.ts';
 import { readAddress, readHalf, readWord, type FieldReader } from './field-reader.ts';
+import { sectionError } from './section-error.ts';
 import { openStringTable, type StringLookup } from './string-table.ts';
 
 /**
@@ -18,7 +19,7 @@ export function readSymbolTables(reader: FieldReader, sections: readonly ElfSect
   for (const section of sections) {
     if (section.type !== SHT.SHT_SYMTAB && section.type !== SHT.SHT_DYNSYM) continue;
     total += section.size;
-    if (total > reader.bytes.length) throw tableError(section, 'symbol tables overlap');
+    if (total > reader.bytes.length) throw sectionError(section, 'symbol tables overlap');
     const nameAt = strings.get(section.link) ?? openLinkedStrings(section, sections);
     strings.set(section.link, nameAt);
     tables.push({
@@ -42,7 +43,7 @@ function extendedIndices(sections: readonly ElfSection[]): Map<number, ElfSectio
 function openLinkedStrings(table: ElfSection, sections: readonly ElfSection[]): StringLookup {
   const strings = sections[table.link];
   if (strings === undefined || strings.type !== SHT.SHT_STRTAB) {
-    throw tableError(
+    throw sectionError(
       table,
       'symbol table does not link to a string table',
       'the index of a SHT_STRTAB',
@@ -61,7 +62,7 @@ function readSymbols(
 ): ElfSymbol[] {
   const size = reader.class === 64 ? 24 : 16;
   if (table.entsize !== size || table.size % size !== 0) {
-    throw tableError(
+    throw sectionError(
       table,
       'symbol table has entries of the wrong size',
       String(size),
@@ -105,7 +106,7 @@ function definingSection(
   if (shndx === SHN.SHN_XINDEX) {
     // gABI, "Symbol Table", SHN_XINDEX: the index stands at the same position of the SHT_SYMTAB_SHNDX section.
     if (extended === undefined || 4 * index + 4 > extended.data.length) {
-      throw tableError(table, `symbol ${index} has no extended section index`);
+      throw sectionError(table, `symbol ${index} has no extended section index`);
     }
     section = readWord(reader, extended.offset + 4 * index);
   } else if (shndx === SHN.SHN_UNDEF || shndx >= SHN.SHN_LORESERVE) {
@@ -119,12 +120,4 @@ function definingSection(
     });
   }
   return section;
-}
-
-function tableError(table: ElfSection, message: string, expected?: string, got?: string): BpfError {
-  return new BpfError('E_ELF_FORMAT', message, {
-    at: { section: table.name, offset: table.offset },
-    ...(expected === undefined ? {} : { expected }),
-    ...(got === undefined ? {} : { got }),
-  });
 }
