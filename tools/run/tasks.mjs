@@ -46,6 +46,7 @@ export const TASKS = {
   lint: { uses: [], run: ({ root, args }) => lint(root, args) },
   'sync:check': { uses: [], run: ({ root }) => program(root, 'nx', ['sync:check']) },
   'check:lock': { uses: [], run: ({ root }) => node(root, ['tools/check/lock.mjs']) },
+  'check:workspace': { uses: [], run: ({ root }) => tsx(root, 'tools/check/workspace.ts', []) },
   'check:docs': { uses: [], run: ({ root, args }) => tsx(root, 'tools/check/docs.ts', args) },
   'check:pack': { uses: [], run: ({ root }) => checkPack(root) },
   'gen:docs': { uses: [], run: ({ root }) => tsx(root, 'tools/check/docs.ts', ['--write']) },
@@ -62,6 +63,7 @@ function testAll({ root, missingPackages }) {
   /** @type {[string, () => number][]} */
   const checks = [
     ['check:lock', () => node(root, ['tools/check/lock.mjs'])],
+    ['check:workspace', () => tsx(root, 'tools/check/workspace.ts', [])],
     ['typecheck', () => typecheck(root)],
     ['lint', () => lint(root, [])],
     ['sync:check', () => program(root, 'nx', ['sync:check'])],

@@ -1,0 +1,94 @@
+// Documents that are written from the code, whole or between two markers. `npm run gen:docs` writes them;
+// `npm run check:docs` fails when one differs from what would be written.
+//
+// Only the part between `<!-- generated: NAME -->` and `<!-- end generated -->` is replaced, so one file can hold prose
+// and generated tables. A file that does not exist yet is created from `frame`.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ERROR_CODES } from '@polybpf/errors';
+import { workspaceFolders } from '../test-summary/summary.mjs';
+import { ROOT } from './repository.ts';
+
+/** One generated part of a document. */
+export interface GeneratedPart {
+  /** The document, relative to the root. */
+  readonly path: string;
+  /** The name in the opening marker. */
+  readonly name: string;
+  /** The document around the part, for when it does not exist; undefined: the document is someone else's to write. */
+  readonly frame?: string;
+  /** The content; `toRoot` leads from the document to the root folder: '' or '../'. */
+  readonly render: (toRoot: string) => string;
+}
+
+/** Every generated part. */
+export const GENERATED_PARTS: readonly GeneratedPart[] = [
+  {
+    path: 'docs/ERRORS.md',
+    name: 'error codes',
+    frame: [
+      '# Errors',
+      '',
+      'Every error that an input can cause is a `BpfError` (`packages/errors/src/bpf-error.ts`) with one of these codes.',
+      'A code is never renamed and never reused. This table is written from `packages/errors/src/codes.ts` by',
+      '`npm run gen:docs`.',
+      '',
+    ].join('\n'),
+    render: renderErrorCodes,
+  },
+  { path: 'README.md', name: 'packages', render: renderPackageTable },
+  { path: 'docs/ARCHITECTURE.md', name: 'packages', render: renderPackageTable },
+];
+
+/** The text with the part replaced, or undefined when it has no such marker. */
+export function replacePart(text: string, name: string, content: string): string | undefined {
+  const opening = `<!-- generated: ${name} -->`;
+  const closing = '<!-- end generated -->';
+  const start = text.indexOf(opening);
+  const end = text.indexOf(closing, start);
+  if (start === -1 || end === -1) return undefined;
+  return `${text.slice(0, start + opening.length)}\n${content}\n${text.slice(end)}`;
+}
+
+/** The document as it should be; `current` is undefined when there is none. Undefined: nothing to generate there. */
+export function expectedDocument(part: GeneratedPart, current: string | undefined): string | undefined {
+  const framed =
+    part.frame === undefined ? undefined : `${part.frame}\n<!-- generated: ${part.name} -->\n<!-- end generated -->\n`;
+  const base = current ?? framed;
+  return base === undefined
+    ? undefined
+    : replacePart(base, part.name, part.render('../'.repeat(part.path.split('/').length - 1)));
+}
+
+function renderErrorCodes(): string {
+  const rows = Object.entries(ERROR_CODES).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`);
+  return ['', '| code | meaning |', '| --- | --- |', ...rows, ''].join('\n');
+}
+
+interface Manifest {
+  readonly name: string;
+  readonly description: string;
+  readonly private?: boolean;
+  readonly nx: { readonly tags: readonly string[] };
+}
+
+/** One row for each published package, from the lowest layer up. */
+function renderPackageTable(toRoot: string): string {
+  const rows = workspaceFolders(ROOT)
+    .map((folder) => ({
+      folder: folder.slice(ROOT.length),
+      manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest,
+    }))
+    .filter(({ manifest }) => manifest.private !== true)
+    .map(({ folder, manifest }) => ({ folder, manifest, layer: Number(tagValue(manifest, 'layer')) }))
+    .sort((a, b) => a.layer - b.layer || a.manifest.name.localeCompare(b.manifest.name, 'en'))
+    .map(
+      ({ folder, manifest, layer }) =>
+        `| ${layer} | [\`${manifest.name}\`](${toRoot}${folder}) | ${manifest.description} |`,
+    );
+  return ['', '| layer | package | what it is |', '| --- | --- | --- |', ...rows, ''].join('\n');
+}
+
+function tagValue(manifest: Manifest, tag: string): string {
+  return manifest.nx.tags.find((item) => item.startsWith(`${tag}:`))?.slice(tag.length + 1) ?? '';
+}

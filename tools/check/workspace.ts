@@ -1,0 +1,33 @@
+// `npm run check:workspace`: every package.json follows the rules of manifest-problems.ts.
+import { readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join } from 'node:path';
+import { importedPackages, manifestProblems, type Manifest, type Workspace } from './manifest-problems.ts';
+import { repositoryFiles, ROOT } from './repository.ts';
+
+const files = repositoryFiles(ROOT);
+const workspaces = files
+  .filter((path) => /^(packages|apps|tools)\/[^/]+\/package\.json$/.test(path))
+  .map((path) => readWorkspace(path.slice(0, -'/package.json'.length)));
+const versions = new Map(workspaces.map(({ manifest }) => [manifest.name, manifest.version]));
+
+const problems = workspaces.flatMap((workspace) => manifestProblems(workspace, versions));
+for (const problem of problems) console.error(problem);
+console.log(`check:workspace: ${workspaces.length} workspaces, ${problems.length} problems`);
+process.exitCode = problems.length > 0 ? 1 : 0;
+
+function readWorkspace(folder: string): Workspace {
+  const own = files.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1));
+  const manifest = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as Manifest;
+  const sourceImports = new Set<string>();
+  const testImports = new Set<string>();
+  for (const file of own) {
+    if (!/\.(ts|mts|mjs|tsx)$/.test(file) || /(^|\/)template\//.test(file)) continue;
+    const isSource = folder.startsWith('tools/') ? !/\.test\.ts$|^test\//.test(file) : /^(src|bin)\//.test(file);
+    const imports = isSource && !/\.test\.ts$/.test(file) ? sourceImports : testImports;
+    for (const name of importedPackages(readFileSync(join(ROOT, folder, file), 'utf8'))) {
+      if (!builtinModules.includes(name)) imports.add(name);
+    }
+  }
+  return { folder, manifest, files: own, sourceImports, testImports };
+}
