@@ -22,7 +22,11 @@ export function checkInsn(insn: Insn, index: number): BpfError | undefined {
   if (row === undefined) return noRow(insn, index);
   const at = { insn: index };
   const reserved = (field: string, value: number): BpfError =>
-    new BpfError('E_DECODE_RESERVED', `reserved field ${field} of ${row.name}`, { at, expected: '0', got: String(value) });
+    new BpfError('E_DECODE_RESERVED', `reserved field ${field} of ${row.name}`, {
+      at,
+      expected: '0',
+      got: String(value),
+    });
   if (row.dst === 'none' && insn.dst_reg !== 0) return reserved('dst_reg', insn.dst_reg);
   if (row.src === 'none' && insn.src_reg !== 0) return reserved('src_reg', insn.src_reg);
   if (row.offsetUse === 'none' && insn.offset !== 0) return reserved('offset', insn.offset);
@@ -33,11 +37,13 @@ export function checkInsn(insn: Insn, index: number): BpfError | undefined {
 function checkRegisters(row: InsnRow, insn: Insn, index: number): BpfError | undefined {
   const at = { insn: index };
   const range = (field: string, value: number): BpfError =>
-    new BpfError('E_DECODE_REGISTER', `${field} of ${row.name} out of range`, { at, expected: 'r0 to r10', got: `r${value}` }); // prettier-ignore
+    // prettier-ignore
+    new BpfError('E_DECODE_REGISTER', `${field} of ${row.name} out of range`, { at, expected: 'r0 to r10', got: `r${value}` });
   if (row.dst !== 'fixed' && insn.dst_reg > REGISTER_LIMIT) return range('dst_reg', insn.dst_reg);
   if (row.src !== 'fixed' && insn.src_reg > REGISTER_LIMIT) return range('src_reg', insn.src_reg);
   const readOnly = (field: string): BpfError =>
-    new BpfError('E_DECODE_REGISTER', `${row.name} writes the frame pointer`, { at, expected: `${field} r0 to r9`, got: 'r10' }); // prettier-ignore
+    // prettier-ignore
+    new BpfError('E_DECODE_REGISTER', `${row.name} writes the frame pointer`, { at, expected: `${field} r0 to r9`, got: 'r10' });
   if ((row.dst === 'write' || row.dst === 'readwrite') && insn.dst_reg === BPF_REG_10) return readOnly('dst_reg');
   if ((row.src === 'write' || row.src === 'readwrite') && insn.src_reg === BPF_REG_10) return readOnly('src_reg');
   return undefined;
@@ -49,13 +55,14 @@ function noRow(insn: Insn, index: number): BpfError {
   const at = { insn: index };
   if (rows.length === 0) return new BpfError('E_DECODE_OPCODE', `unknown opcode ${hex}`, { at });
   const field = (['offset', 'imm', 'src_reg', 'dst_reg'] as const).find((name) =>
-    rows.every((row) => row.fixed[name] === undefined || row.fixed[name] !== insn[name]),
+    rows.every((row) => row.fixed[name] !== undefined && row.fixed[name] !== insn[name]),
   );
   if (field === undefined) return new BpfError('E_DECODE_OPCODE', `opcode ${hex} with these fields`, { at });
   // Rows that would match but for this field: a single candidate 0 is a reserved field, not an unknown variant.
   const values = [...new Set(rows.map((row) => row.fixed[field]).filter((value) => value !== undefined))];
   const code = values.length === 1 && values[0] === 0 ? 'E_DECODE_RESERVED' : 'E_DECODE_OPCODE';
-  return new BpfError(code, `${field} of opcode ${hex}`, { at, expected: values.join(' or '), got: String(insn[field]) }); // prettier-ignore
+  // prettier-ignore
+  return new BpfError(code, `${field} of opcode ${hex}`, { at, expected: values.join(' or '), got: String(insn[field]) });
 }
 
 /**
@@ -88,7 +95,8 @@ export function checkInsns(insns: readonly Insn[]): BpfError[] {
     const target = targets[k + 1]!;
     if (target >= 0 && target < insns.length && isSecondSlot[target] === 0) continue;
     const got = target >= 0 && target < insns.length ? `the second slot of insn ${target - 1}` : `insn ${target}`;
-    problems.push(new BpfError('E_DECODE_JUMP', 'jump target', { at: { insn }, expected: `an instruction of 0 to ${insns.length - 1}`, got })); // prettier-ignore
+    // prettier-ignore
+    problems.push(new BpfError('E_DECODE_JUMP', 'jump target', { at: { insn }, expected: `an instruction of 0 to ${insns.length - 1}`, got }));
   }
   return problems.sort((a, b) => (a.at.insn ?? 0) - (b.at.insn ?? 0));
 }
@@ -100,11 +108,13 @@ function checkSecondSlot(row: InsnRow, next: Insn | undefined, index: number): B
   }
   for (const field of ['opcode', 'dst_reg', 'src_reg', 'offset'] as const) {
     if (next[field] !== 0) {
-      return new BpfError('E_DECODE_RESERVED', `reserved field ${field} of the second slot of ${row.name}`, { at, expected: '0', got: String(next[field]) }); // prettier-ignore
+      // prettier-ignore
+      return new BpfError('E_DECODE_RESERVED', `reserved field ${field} of the second slot of ${row.name}`, { at, expected: '0', got: String(next[field]) });
     }
   }
   if (row.nextImmUse === 'none' && next.imm !== 0) {
-    return new BpfError('E_DECODE_RESERVED', `reserved field imm of the second slot of ${row.name}`, { at, expected: '0', got: String(next.imm) }); // prettier-ignore
+    // prettier-ignore
+    return new BpfError('E_DECODE_RESERVED', `reserved field imm of the second slot of ${row.name}`, { at, expected: '0', got: String(next.imm) });
   }
   return undefined;
 }

@@ -2,7 +2,7 @@
  * Numbers of the eBPF wire format, spelled as in RFC 9669 and `include/uapi/linux/bpf.h`.
  */
 
-/** Instruction classes, the low three bits of the opcode (RFC 9669 sec. 3.2). */
+/** Instruction classes, the low three bits of the opcode (RFC 9669 sec. 3.3). */
 export const BPF_LD = 0x00;
 export const BPF_LDX = 0x01;
 export const BPF_ST = 0x02;

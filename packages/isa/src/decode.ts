@@ -11,16 +11,17 @@ function buildIndex(): (readonly InsnRow[])[] {
   return index;
 }
 
+const NO_ROWS: readonly InsnRow[] = [];
 const ROWS_BY_OPCODE: readonly (readonly InsnRow[])[] = /* @__PURE__ */ buildIndex();
 
 /** Rows that share `opcode` (0..255), in table order. */
 export function rowsOfOpcode(opcode: number): readonly InsnRow[] {
-  return ROWS_BY_OPCODE[opcode] ?? [];
+  return ROWS_BY_OPCODE[opcode] ?? NO_ROWS;
 }
 
 /** The row that `insn` matches, or undefined. Reserved fields are not looked at: see `checkInsn`. */
 export function rowOf(insn: Insn): InsnRow | undefined {
-  const rows = ROWS_BY_OPCODE[insn.opcode]!;
+  const rows = rowsOfOpcode(insn.opcode);
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
     const { fixed } = row;

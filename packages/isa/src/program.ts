@@ -2,6 +2,7 @@
  * `Program`: what every later stage takes. Plain data, independent of any machine or kernel; it can be printed, saved
  * and compared.
  */
+import { jumpTarget, rowOf } from './decode.ts';
 import type { Endian, Insn } from './insn.ts';
 
 /** A function of a program: the slots `start` (inclusive) to `end` (exclusive). */
@@ -122,22 +123,34 @@ export function makeProgram(insns: readonly Insn[], init: ProgramInit = {}): Pro
     lines: [],
     ...init,
     insns,
-    subprograms: init.subprograms ?? findSubprograms(insns, init.name ?? 'main'),
+    subprograms: init.subprograms ?? findSubprograms(insns, init.name ?? 'main', unresolved(init.relocations ?? [])),
   };
 }
 
-/** Functions of a program by its local calls and function addresses (kernel: `add_subprog_and_kfunc`). */
-export function findSubprograms(insns: readonly Insn[], mainName = 'main'): Subprogram[] {
+/** Instructions whose function is missing: their `imm` is no distance. */
+function unresolved(relocations: readonly ProgramRelocation[]): ReadonlySet<number> {
+  return new Set(relocations.filter((relocation) => relocation.kind === 'subprogram').map(({ insn }) => insn));
+}
+
+/**
+ * Functions of a program by its local calls and function addresses (kernel: `add_subprog_and_kfunc`).
+ *
+ * @param skip - insn indices of calls and addresses that are not resolved yet
+ */
+export function findSubprograms(
+  insns: readonly Insn[],
+  mainName = 'main',
+  skip: ReadonlySet<number> = new Set(),
+): Subprogram[] {
   const starts = new Set<number>([0]);
   for (let i = 0; i < insns.length; i++) {
-    const insn = insns[i]!;
-    const isCall = insn.opcode === 0x85 && insn.src_reg === 1;
-    const isAddress = insn.opcode === 0x18 && insn.src_reg === 4;
-    if (isCall || isAddress) {
-      const target = i + 1 + insn.imm;
+    const row = rowOf(insns[i]!);
+    if (row === undefined) continue;
+    if (row.immUse === 'subprogram' && !skip.has(i)) {
+      const target = jumpTarget(row, insns[i]!, i)!;
       if (target >= 0 && target < insns.length) starts.add(target);
     }
-    if (insn.opcode === 0x18) i++;
+    i += row.slots - 1;
   }
   const sorted = [...starts].sort((a, b) => a - b);
   return sorted.map((start, k) => ({
