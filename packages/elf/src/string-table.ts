@@ -2,7 +2,7 @@
  * ELF string tables (gABI chapter 4, "String Table"): reading with a bound on the work that a hostile table can
  * cause, and building with equal strings shared.
  *
- * Text is UTF-8. A byte that is not part of valid UTF-8 becomes the lone surrogate U+DC00 + byte and goes back to
+ * Text is UTF-8. In a name that is not, each byte above 0x7f becomes the lone surrogate U+DC00 + byte and goes back to
  * that byte when written, so names survive a round trip whatever they hold.
  */
 import { BpfError } from '@polybpf/errors';
@@ -32,7 +32,7 @@ export function openStringTable(table: Uint8Array, section: string): StringLooku
     }
     budget -= end - offset;
     if (budget < 0) throw new BpfError('E_ELF_FORMAT', 'names overlap too much', { at: { section, offset } });
-    const text = decodeUtf8(table, offset, end);
+    const text = decodeUtf8(table.subarray(offset, end));
     known.set(offset, text);
     return text;
   };
@@ -74,66 +74,28 @@ export function createStringTable(): StringTableBuilder {
   };
 }
 
-function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start <= 4096 && isAscii(bytes, start, end)) {
-    return String.fromCharCode(...bytes.subarray(start, end));
+function decodeUtf8(bytes: Uint8Array): string {
+  let latin1 = '';
+  for (let at = 0; at < bytes.length; at += 4096) latin1 += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  if (!/[\x80-\xff]/.test(latin1)) return latin1;
+  try {
+    return decodeURIComponent(
+      latin1.replace(/[%\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`),
+    );
+  } catch {
+    return latin1.replace(/[\x80-\xff]/g, (byte) => String.fromCharCode(0xdc00 + byte.charCodeAt(0)));
   }
-  let text = '';
-  let at = start;
-  while (at < end) {
-    const lead = bytes[at] ?? 0;
-    const length = lead < 0x80 ? 1 : sequenceLength(bytes, at, end);
-    if (length === 0) {
-      text += String.fromCharCode(0xdc00 + lead);
-      at += 1;
-      continue;
-    }
-    let point = length === 1 ? lead : lead & (0xff >> (length + 1));
-    for (let i = 1; i < length; i++) point = (point << 6) | ((bytes[at + i] ?? 0) & 0x3f);
-    text += String.fromCodePoint(point);
-    at += length;
-  }
-  return text;
-}
-
-function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    if ((bytes[at] ?? 0) >= 0x80) return false;
-  }
-  return true;
-}
-
-/** Length of the well-formed UTF-8 sequence at `at` (RFC 3629 section 4), 0 where there is none. */
-function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
-  const lead = bytes[at] ?? 0;
-  const length =
-    lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-  if (length === 0 || at + length > end) return 0;
-  for (let i = 1; i < length; i++) {
-    if (((bytes[at + i] ?? 0) & 0xc0) !== 0x80) return 0;
-  }
-  const second = bytes[at + 1] ?? 0;
-  const wrong =
-    (lead === 0xe0 && second < 0xa0) ||
-    (lead === 0xed && second > 0x9f) ||
-    (lead === 0xf0 && second < 0x90) ||
-    (lead === 0xf4 && second > 0x8f);
-  return wrong ? 0 : length;
 }
 
 function encodeUtf8(text: string): Uint8Array {
-  const out: number[] = [];
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0;
-    if (point < 0x80) out.push(point);
-    else if (point < 0x800) out.push(0xc0 | (point >> 6), continuation(point));
-    else if (point >= 0xdc80 && point <= 0xdcff) out.push(point - 0xdc00);
-    else if (point < 0x10000) out.push(0xe0 | (point >> 12), continuation(point >> 6), continuation(point));
-    else out.push(0xf0 | (point >> 18), continuation(point >> 12), continuation(point >> 6), continuation(point));
+  const escaped = text.replace(/[^\ud800-\udfff]+|[\ud800-\udbff][\udc00-\udfff]/g, encodeURIComponent);
+  const bytes: number[] = [];
+  for (let at = 0; at < escaped.length; at++) {
+    const unit = escaped.charCodeAt(at);
+    if (unit === 0x25) bytes.push(Number.parseInt(escaped.slice(at + 1, (at += 2) + 1), 16));
+    else if (unit >= 0xdc80 && unit <= 0xdcff) bytes.push(unit - 0xdc00);
+    else if (unit < 0x80) bytes.push(unit);
+    else throw new BpfError('E_ELF_WRITE', 'name is not well-formed text', { got: JSON.stringify(text) });
   }
-  return Uint8Array.from(out);
-}
-
-function continuation(bits: number): number {
-  return 0x80 | (bits & 0x3f);
+  return Uint8Array.from(bytes);
 }
