@@ -12,6 +12,7 @@ const workspaces = files
 const versions = new Map(workspaces.map(({ manifest }) => [manifest.name, manifest.version]));
 
 const problems = workspaces.flatMap((workspace) => manifestProblems(workspace, versions));
+problems.push(...releaseProblems());
 for (const problem of problems) console.error(problem);
 console.log(`check:workspace: ${workspaces.length} workspaces, ${problems.length} problems`);
 process.exitCode = problems.length > 0 ? 1 : 0;
@@ -30,4 +31,17 @@ function readWorkspace(folder: string): Workspace {
     }
   }
   return { folder, manifest, files: own, sourceImports, testImports };
+}
+
+/** The changelog takes commits by the package that their subject begins with, so nx.json lists every package. */
+function releaseProblems(): string[] {
+  const config = JSON.parse(readFileSync(join(ROOT, 'nx.json'), 'utf8')) as {
+    release: { conventionalCommits: { types: Record<string, unknown> } };
+  };
+  const types = config.release.conventionalCommits.types;
+  return workspaces
+    .filter(({ folder }) => !folder.startsWith('tools/'))
+    .map(({ folder }) => folder.slice(folder.indexOf('/') + 1))
+    .filter((name) => types[name] === undefined)
+    .map((name) => `nx.json: release.conventionalCommits.types lacks "${name}"`);
 }
