@@ -83,7 +83,8 @@ export function pathInSpan(document: string, span: string): string | undefined {
   const path = span.replace(/\/$/, '');
   const folder = posix.dirname(document);
   if (TOP_FOLDERS.includes(path.split('/', 1)[0] ?? '')) return path;
-  const relative = path.startsWith('./') || path.startsWith('../');
+  // `./file.ts` alone stands for any file of a folder; with a folder it names one.
+  const relative = /^\.\.?\/.+\//.test(path) || path.startsWith('../');
   const ownSource = /^(src|test|bin)\//.test(path) && /^(packages|apps|tools)\/[^/]+$/.test(folder);
   if (!relative && !ownSource) return undefined;
   const wanted = posix.normalize(posix.join(folder, path));

@@ -129,9 +129,21 @@ function timed(name, run) {
  */
 function summarise(root, steps, tasks) {
   const counts = collectReports(root, tasks);
-  addCounts(counts, stepCounts(steps));
+  addCounts(counts, stepCounts(withoutTestRuns(steps, tasks, counts.failed > 0)));
   console.log('');
   return printSummary(counts);
+}
+
+/**
+ * A step that runs tests counts through their reports. It stands for itself only when it failed and no report says why.
+ *
+ * @param {readonly Step[]} steps
+ * @param {readonly string[]} tasks
+ * @param {boolean} reported whether a report has a failure
+ * @returns {Step[]}
+ */
+export function withoutTestRuns(steps, tasks, reported) {
+  return steps.filter((step) => !tasks.includes(step.name) || (step.status === 'failed' && !reported));
 }
 
 /** @param {string} root */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { withoutTestRuns } from '../../run/tasks.mjs';
 import { collectReports, countReport, deleteReports, printSummary, stepCounts } from '../../test-summary/summary.mjs';
 
 const test1 = (status: string, fullName = `a ${status} test`): object => ({ status, fullName });
@@ -84,5 +85,19 @@ describe('printSummary', () => {
     expect(printSummary(stepCounts([]))).toBe(1);
     expect(printSummary(stepCounts([{ name: 'lint', status: 'passed' }]))).toBe(0);
     expect(lines.at(-1)).toBe('1 passed, 0 failed, 0 skipped');
+  });
+});
+
+describe('withoutTestRuns', () => {
+  const lint = { name: 'lint', status: 'passed' } as const;
+  const failed = { name: 'test', status: 'failed' } as const;
+
+  test('a run of tests counts through its reports', () => {
+    expect(withoutTestRuns([lint, failed], ['test'], true)).toEqual([lint]);
+    expect(withoutTestRuns([lint, { name: 'test', status: 'passed' }], ['test'], false)).toEqual([lint]);
+  });
+
+  test('a run that failed without a failed test counts as a failure', () => {
+    expect(withoutTestRuns([lint, failed], ['test'], false)).toEqual([lint, failed]);
   });
 });
