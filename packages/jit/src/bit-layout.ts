@@ -88,7 +88,8 @@ export function compileLayout(name: string, syntax: string, text: string): BitLa
     const [, field, sign, bits, scale, high, low] = TOKEN.exec(token)!;
     const known = building.get(field!);
     const entry = known ?? { signed: sign === 's', bits: Number(bits), scale: Number(scale ?? 1), parts: [] };
-    if (known !== undefined && (known.signed !== (sign === 's') || known.bits !== Number(bits))) throw fault(`${field} differs between parts`);
+    if (known !== undefined && (known.signed !== (sign === 's') || known.bits !== Number(bits)))
+      throw fault(`${field} differs between parts`);
     entry.parts.push({ word, shift, low: low === undefined ? 0 : Number(low), width });
     if (high === undefined && known !== undefined) throw fault(`${field} given twice`);
     building.set(field!, entry);
@@ -127,7 +128,13 @@ function tokenWidth(token: string, fault: (what: string) => Error): number {
  *
  * @throws BpfError `E_JIT_OPERAND` when a value does not fit its field
  */
-export function encodeLayout(form: LayoutForm, node: MachineNode, displacement: number, out: CodeBuffer, bigEndian: boolean): void {
+export function encodeLayout(
+  form: LayoutForm,
+  node: MachineNode,
+  displacement: number,
+  out: CodeBuffer,
+  bigEndian: boolean,
+): void {
   const { layout } = form;
   let low = layout.fixedLow;
   let high = layout.fixedHigh;
@@ -176,7 +183,12 @@ export type OperandPrinter = (value: number) => string;
  *
  * @param printers - one for each operand type used in the syntaxes; the type of a label operand gets the code offset it goes to
  */
-export function printLayout(form: MachineForm, node: MachineNode, target: number, printers: Readonly<Record<string, OperandPrinter>>): string {
+export function printLayout(
+  form: MachineForm,
+  node: MachineNode,
+  target: number,
+  printers: Readonly<Record<string, OperandPrinter>>,
+): string {
   const names = operandNames(form.syntax).filter((name) => name !== 'label');
   return form.syntax.replace(/\{([A-Za-z][A-Za-z0-9_]*):([^}]*)\}/g, (_, name: string, type: string) => {
     const value = name === 'label' ? target : node.operands[names.indexOf(name)]!;

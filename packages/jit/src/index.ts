@@ -22,4 +22,28 @@ export type { BranchUse, MachineForm, MachineNode, RelocationUse } from './node.
 export { INVERTED, makeOp, NO_REG, OP_KINDS, R10, SCRATCH_A, SCRATCH_B, SWAPPED } from './op.ts';
 export type { CodeSymbol, Cond, Op, OpKind } from './op.ts';
 export { defineTarget, unsupported } from './target.ts';
-export type { Fits, FitsFn, Frame, FunctionInfo, ImmediateOpKind, LowerFn, RegisterRoles, RelocationKind, Target } from './target.ts';
+export type {
+  Fits,
+  FitsFn,
+  Frame,
+  FunctionInfo,
+  ImmediateOpKind,
+  LowerFn,
+  RegisterRoles,
+  RelocationKind,
+  Target,
+} from './target.ts';
+export { analyse } from './analyse.ts';
+export type { Analysis, FunctionAnalysis } from './analyse.ts';
+export { assignRegisters } from './assign.ts';
+export { compile } from './compile.ts';
+export type { CompiledFunction, CompiledProgram, CompileOptions } from './compile.ts';
+export { assembleNodes, layOut } from './layout.ts';
+export type { CodeRelocation, LaidOut } from './layout.ts';
+export { describeSymbol, link } from './link.ts';
+export type { ResolveSymbol } from './link.ts';
+export { formatListing, listCode } from './listing.ts';
+export type { ListingLine, ListingOptions } from './listing.ts';
+export { writeHeader, writeObject } from './object.ts';
+export type { ObjectOptions } from './object.ts';
+export { select } from './select.ts';

@@ -72,7 +72,13 @@ export function emitTo(cx: LowerContext, form: MachineForm, operands: readonly n
 }
 
 /** Appends an instruction whose field is a relocation to `symbol` + `addend`. */
-export function emitSymbol(cx: LowerContext, form: MachineForm, operands: readonly number[], symbol: CodeSymbol, addend = 0): MachineNode {
+export function emitSymbol(
+  cx: LowerContext,
+  form: MachineForm,
+  operands: readonly number[],
+  symbol: CodeSymbol,
+  addend = 0,
+): MachineNode {
   const node = makeNode(form, operands, -1, cx.insn);
   node.symbol = symbol;
   node.addend = addend;

@@ -106,7 +106,10 @@ export interface Op {
   cond: Cond;
   /** Target label of branch, jump, may_goto, call_local and function_address: the insn index it goes to. */
   label: number;
-  /** Whether the upper half of a 32-bit result must be zero: false when nothing reads it, or it is known to be zero. */
+  /**
+   * Whether anything reads the upper half of the result. When false, a 32-bit op need not zero-extend and a 64-bit op
+   * may compute the low half only.
+   */
   zext: boolean;
   symbol: CodeSymbol | undefined;
   addend: number;

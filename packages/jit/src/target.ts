@@ -24,6 +24,8 @@ export interface RegisterRoles {
   readonly callerSaved: readonly number[];
   /** Registers a function must save before use that may hold BPF registers, best first. */
   readonly calleeSaved: readonly number[];
+  /** Members of `args` that the ABI wants preserved all the same (s390x %r6); saved when the function writes them. */
+  readonly calleeSavedArgs?: readonly number[];
   /** Never hold BPF registers: SCRATCH_A and SCRATCH_B, destroyed by any op. */
   readonly scratch: readonly [number, number];
   readonly stackPointer: number;
@@ -63,8 +65,12 @@ export interface FunctionInfo {
   readonly frameAccesses: number;
   /** Hardware register of BPF register i; SCRATCH_A and SCRATCH_B at 11 and 12; -1 for r10 unless a register holds it. */
   readonly registers: readonly number[];
-  /** Callee-saved hardware registers that `registers` uses. */
+  /** Callee-saved hardware registers that the function writes, members of `calleeSavedArgs` included. */
   readonly usedCalleeSaved: readonly number[];
+  /** Bit r: BPF register r is read, written or live somewhere in the function. */
+  readonly usedRegisters: number;
+  /** Bit r: an instruction of the function writes BPF register r (calls not counted). */
+  readonly writtenRegisters: number;
   /** How many exits the function has. */
   readonly exits: number;
 }

@@ -1,0 +1,226 @@
+/**
+ * The driver that all targets share: analyse, select, assign registers, lower, peephole, layout, encode.
+ */
+import { BpfError } from '@polybpf/errors';
+import type { Program, ProgramRelocation } from '@polybpf/isa';
+import { analyse, type FunctionAnalysis } from './analyse.ts';
+import { assignRegisters } from './assign.ts';
+import { type CodeRelocation, layOut } from './layout.ts';
+import { lowerLegal } from './legalise.ts';
+import type { HelperCalls, LowerContext } from './lower-context.ts';
+import { ALIGN, DATA64, LABEL, makeNode, type MachineNode } from './node.ts';
+import { type CodeSymbol, NO_REG, type Op } from './op.ts';
+import { select } from './select.ts';
+import type { FunctionInfo, Target } from './target.ts';
+
+export interface CompileOptions {
+  /** How helper calls reach their helpers; default: relocations. */
+  readonly helperCalls?: HelperCalls;
+}
+
+/** A function inside compiled code. */
+export interface CompiledFunction {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  /** Hardware register of r0..r9, -1 for r10, then scratch: for listings and debuggers. */
+  readonly registers: readonly number[];
+  /** Bytes that the function's prologue takes off the stack pointer. */
+  readonly frameSize: number;
+}
+
+/** Machine code of one program, position independent, with what a loader or linker must still fill in. */
+export interface CompiledProgram {
+  readonly name: string;
+  readonly target: Target;
+  readonly program: Program;
+  readonly code: Uint8Array;
+  readonly relocations: readonly CodeRelocation[];
+  /** In order of offset; the first is the entry, at offset 0. */
+  readonly functions: readonly CompiledFunction[];
+  /** Code offset of each BPF insn index; -1 for slots without code of their own. */
+  readonly insnOffsets: Int32Array;
+  /** The machine instructions, for listings. */
+  readonly nodes: readonly MachineNode[];
+  readonly nodeOffsets: Int32Array;
+  readonly labelOffsets: Int32Array;
+}
+
+/** Labels of one compilation and the literals they stand for. */
+interface Pools {
+  labels: number;
+  readonly literals: Map<string, MachineNode>;
+}
+
+/**
+ * Compiles a program for a CPU.
+ *
+ * @throws BpfError `E_JIT_PROGRAM` when byte orders differ or control leaves a function, `E_UNSUPPORTED` for what the
+ * target lacks, `E_JIT_BRANCH_RANGE`, `E_DECODE_*` for unknown instructions
+ */
+export function compile(program: Program, target: Target, options: CompileOptions = {}): CompiledProgram {
+  if (program.endian !== target.endian) {
+    throw new BpfError('E_JIT_PROGRAM', `byte order of the program for ${target.name}`, { expected: `${target.endian}-endian`, got: `${program.endian}-endian` }); // prettier-ignore
+  }
+  const analysis = analyse(program);
+  const relocationOf = new Map<number, ProgramRelocation>(
+    program.relocations.map((relocation) => [relocation.insn, relocation]),
+  );
+  // Labels below insns.length are the insn indices themselves.
+  const pools: Pools = { labels: program.insns.length, literals: new Map() };
+  const nodes: MachineNode[] = [];
+  const infos: { info: FunctionInfo; label: number; frameSize: number }[] = [];
+  for (const fn of analysis.functions) {
+    const ops = select(analysis, fn, relocationOf, { bigEndian: target.endian === 'big' });
+    const { info, assignedOps } = describe(fn, target, ops, pools);
+    const frame = target.planFrame(info);
+    if (target.codeAlignment > 1 && nodes.length > 0) nodes.push(makeNode(ALIGN, [target.codeAlignment]));
+    const label = pools.labels++;
+    nodes.push(makeNode(LABEL, [], label));
+    const cx: LowerContext = {
+      target,
+      helperCalls: options.helperCalls ?? { kind: 'relocation' },
+      fn: info,
+      frame,
+      nodes: [],
+      insn: NO_REG,
+      liveAfter: 0,
+      newLabel: () => pools.labels++,
+      literal: (low, high) => literal(pools, `${low | 0},${high | 0}`, makeNode(DATA64, [low | 0, high | 0])),
+      symbolLiteral: (symbol, addend) => symbolLiteral(pools, symbol, addend),
+    };
+    lowerFunction(cx, fn, assignedOps, analysis.liveOut, analysis.isTarget);
+    for (const node of target.peephole(cx.nodes)) nodes.push(node);
+    infos.push({ info, label, frameSize: frame.size });
+  }
+  if (pools.literals.size > 0) {
+    nodes.push(makeNode(ALIGN, [8]));
+    for (const node of pools.literals.values()) nodes.push(makeNode(LABEL, [], node.label), { ...node, label: NO_REG });
+  }
+  const laidOut = layOut(target, nodes, pools.labels);
+  const insnOffsets = new Int32Array(program.insns.length).fill(-1);
+  laidOut.nodes.forEach((node, i) => {
+    if (node.insn >= 0 && node.form !== LABEL && insnOffsets[node.insn] === -1)
+      insnOffsets[node.insn] = laidOut.offsets[i]!;
+  });
+  return {
+    name: program.name,
+    target,
+    program,
+    code: laidOut.code,
+    relocations: laidOut.relocations,
+    functions: infos.map(({ info, label, frameSize }, k) => {
+      const offset = laidOut.labelOffsets[label]!;
+      const nextLabel = infos[k + 1]?.label;
+      const end = nextLabel === undefined ? laidOut.code.length : laidOut.labelOffsets[nextLabel]!;
+      return { name: info.name, offset, size: end - offset, registers: info.registers, frameSize };
+    }),
+    insnOffsets,
+    nodes: laidOut.nodes,
+    nodeOffsets: laidOut.offsets,
+    labelOffsets: laidOut.labelOffsets,
+  };
+}
+
+function literal(pools: Pools, key: string, node: MachineNode): number {
+  const known = pools.literals.get(key);
+  if (known !== undefined) return known.label;
+  node.label = pools.labels++;
+  pools.literals.set(key, node);
+  return node.label;
+}
+
+function symbolLiteral(pools: Pools, symbol: CodeSymbol, addend: number): number {
+  const node = makeNode(DATA64, [0, 0]);
+  node.symbol = symbol;
+  node.addend = addend;
+  return literal(pools, `${JSON.stringify(symbol)}+${addend}`, node);
+}
+
+/** Registers and facts of a function; when r0 and r1 share a register, ops name it r0 only. */
+function describe(
+  fn: FunctionAnalysis,
+  target: Target,
+  ops: Op[],
+  pools: Pools,
+): { info: FunctionInfo; assignedOps: Op[] } {
+  // A fused op that reads r1 as its second operand while it writes r0 would make them meet after all.
+  const meets = fn.r0MeetsR1 || ops.some((op) => (op.d === 0 && op.b === 1) || (op.d === 1 && op.b === 0));
+  const assignment = assignRegisters({ ...fn, r0MeetsR1: meets }, target.registers);
+  if (assignment.sharesR0R1) {
+    for (const op of ops) {
+      if (op.d === 1) op.d = 0;
+      if (op.a === 1) op.a = 0;
+      if (op.b === 1) op.b = 0;
+    }
+  }
+  const info: FunctionInfo = {
+    name: fn.name,
+    start: fn.start,
+    end: fn.end,
+    epilogueLabel: pools.labels++,
+    hasCalls: fn.hasCalls,
+    hasTailCall: fn.hasTailCall,
+    hasMayGoto: fn.hasMayGoto,
+    stackDepth: fn.stackDepth,
+    frameAddressTaken: fn.frameAddressTaken,
+    frameAccesses: fn.frameAccesses,
+    registers: assignment.registers,
+    usedCalleeSaved: assignment.usedCalleeSaved,
+    usedRegisters: fn.usedRegisters,
+    writtenRegisters: fn.writtenRegisters,
+    exits: fn.exits,
+  };
+  return { info, assignedOps: ops };
+}
+
+function lowerFunction(
+  cx: LowerContext,
+  fn: FunctionAnalysis,
+  ops: readonly Op[],
+  liveOut: Int32Array,
+  isTarget: Uint8Array,
+): void {
+  const { target, fn: info, nodes } = cx;
+  const inlineExit = target.inlineEpilogue(info, cx.frame);
+  const shares = info.registers[0] === info.registers[1];
+  let usesSharedEpilogue = false;
+  let unbound = fn.start;
+  const bindUpTo = (insn: number): void => {
+    for (; unbound <= insn; unbound++) if (isTarget[unbound] === 1) nodes.push(makeNode(LABEL, [], unbound, unbound));
+  };
+  // Calls of this function go to the label of its first insn: bound before the prologue, while a loop back to the first
+  // insn must skip it, so jumps there get a label of their own.
+  const bodyLabel = isTarget[fn.start] === 1 ? cx.newLabel() : NO_REG;
+  nodes.push(makeNode(LABEL, [], fn.start));
+  unbound = fn.start + 1;
+  target.prologue(cx);
+  if (bodyLabel !== NO_REG) nodes.push(makeNode(LABEL, [], bodyLabel, fn.start));
+  for (let k = 0; k < ops.length; k++) {
+    const op = ops[k]!;
+    bindUpTo(op.insn);
+    cx.insn = op.insn;
+    const live = liveOut[op.insn]! & 0x7ff;
+    cx.liveAfter = shares && (live & 3) !== 0 ? live | 3 : live;
+    const jumps = op.kind === 'jump' || op.kind === 'branch' || op.kind === 'may_goto';
+    if (op.kind === 'jump' && op.label === NO_REG) {
+      if (k === ops.length - 1) {
+        // The last exit falls through into the shared epilogue when there is one.
+        if (!usesSharedEpilogue) target.epilogue(cx);
+      } else if (inlineExit) {
+        target.epilogue(cx);
+      } else {
+        usesSharedEpilogue = true;
+        lowerLegal(cx, { ...op, label: info.epilogueLabel });
+      }
+      continue;
+    }
+    if (jumps && op.label === fn.start) op.label = bodyLabel;
+    lowerLegal(cx, op);
+  }
+  bindUpTo(fn.end - 1);
+  if (usesSharedEpilogue) {
+    nodes.push(makeNode(LABEL, [], info.epilogueLabel));
+    target.epilogue(cx);
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Relocatable ELF objects of compiled programs, for the platform's own linker, and the C header that goes with them.
+ *
+ * Each program is a global function. Its global data (`.rodata`, `.data`, `.bss` of the BPF object) is copied into
+ * sections of the same names. Helpers, maps and unresolved functions are undefined symbols that the C program defines:
+ * a map is the address that helpers get as their map argument.
+ */
+import { STB, STT, SHF, SHT, writeElf, type ElfSectionDescription, type ElfSymbolDescription } from '@polybpf/elf';
+import { BpfError } from '@polybpf/errors';
+import type { MapDef } from '@polybpf/isa';
+import type { CompiledProgram } from './compile.ts';
+import { describeSymbol } from './link.ts';
+import type { CodeSymbol } from './op.ts';
+import type { Target } from './target.ts';
+
+export interface ObjectOptions {
+  /** Symbol name of a helper; default `bpf_helper_<id>`. */
+  readonly helperName?: (id: number) => string;
+}
+
+type MutableSection = ElfSectionDescription & {
+  relocations: NonNullable<ElfSectionDescription['relocations']>[number][];
+};
+
+interface ObjectState {
+  readonly sections: MutableSection[];
+  readonly symbols: ElfSymbolDescription[];
+  readonly symbolIndex: Map<string, number>;
+  readonly options: ObjectOptions;
+  readonly target: Target;
+}
+
+/**
+ * Writes one object with all given programs, which must be of one target.
+ *
+ * @throws BpfError `E_ELF_WRITE` when targets differ or two programs have one name
+ */
+export function writeObject(programs: readonly CompiledProgram[], options: ObjectOptions = {}): Uint8Array {
+  const target = programs[0]?.target;
+  if (target === undefined) throw new BpfError('E_ELF_WRITE', 'an object needs at least one program');
+  const size = programs.reduce((sum, program) => sum + alignUp(program.code.length), 0);
+  const code = new Uint8Array(size);
+  const text: MutableSection = { name: '.text', type: SHT.SHT_PROGBITS, flags: SHF.SHF_ALLOC | SHF.SHF_EXECINSTR, addralign: 16, data: code, relocations: [] }; // prettier-ignore
+  const state: ObjectState = { sections: [text], symbols: [], symbolIndex: new Map(), options, target };
+  let base = 0;
+  for (const program of programs) {
+    if (program.target !== target) throw new BpfError('E_ELF_WRITE', 'programs of different targets', { expected: target.name, got: program.target.name }); // prettier-ignore
+    code.set(program.code, base);
+    defineFunctions(state, program, base);
+    base += alignUp(program.code.length);
+  }
+  base = 0;
+  for (const program of programs) {
+    for (const relocation of program.relocations) {
+      text.relocations.push({
+        offset: base + relocation.offset,
+        type: target.relocations[relocation.kind]!.elfType,
+        symbol: symbolFor(state, relocation.symbol, program),
+        addend: relocation.addend,
+      });
+    }
+    base += alignUp(program.code.length);
+  }
+  const { machine, flags } = target.elf;
+  return writeElf({ class: 64, endian: target.endian, machine, flags, sections: state.sections, symbols: state.symbols, gnuStackNote: true }); // prettier-ignore
+}
+
+function alignUp(length: number): number {
+  return (length + 15) & ~15;
+}
+
+function defineFunctions(state: ObjectState, program: CompiledProgram, base: number): void {
+  program.functions.forEach((fn, k) => {
+    const name = k === 0 ? program.name : fn.name;
+    if (k === 0 && state.symbolIndex.has(name))
+      throw new BpfError('E_ELF_WRITE', 'two programs have one name', { got: name });
+    const bind = k === 0 ? STB.STB_GLOBAL : STB.STB_LOCAL;
+    state.symbols.push({ name, section: 0, value: base + fn.offset, size: fn.size, bind, type: STT.STT_FUNC });
+    if (k === 0) state.symbolIndex.set(name, state.symbols.length - 1);
+  });
+}
+
+/** Index of the ELF symbol for `symbol`, added when it is new. */
+function symbolFor(state: ObjectState, symbol: CodeSymbol, program: CompiledProgram): number {
+  const map = symbol.kind === 'map' || symbol.kind === 'data' ? program.program.maps[symbol.map] : undefined;
+  if (map !== undefined && map.kind !== 'map') return dataSymbol(state, map, program);
+  const name = elfSymbolName(symbol, state.options);
+  const known = state.symbolIndex.get(name);
+  if (known !== undefined) return known;
+  const bind = symbol.kind === 'function' && symbol.weak ? STB.STB_WEAK : STB.STB_GLOBAL;
+  state.symbols.push({ name, section: 'undefined', bind, type: STT.STT_NOTYPE });
+  state.symbolIndex.set(name, state.symbols.length - 1);
+  return state.symbols.length - 1;
+}
+
+function elfSymbolName(symbol: CodeSymbol, options: ObjectOptions): string {
+  if (symbol.kind === 'helper' && options.helperName !== undefined) return options.helperName(symbol.id);
+  return describeSymbol(symbol);
+}
+
+/** The local symbol of a data section, with the section's contents on first use. */
+function dataSymbol(state: ObjectState, map: MapDef, program: CompiledProgram): number {
+  const key = `data:${map.name}`;
+  const known = state.symbolIndex.get(key);
+  if (known !== undefined) return known;
+  const isBss = map.kind === 'bss';
+  const writable = map.kind !== 'rodata' || (map.initialSymbols?.length ?? 0) > 0 ? SHF.SHF_WRITE : 0;
+  const name = map.kind === 'rodata' && writable !== 0 ? '.data.rel.ro' : `.${map.kind}`;
+  const relocations: MutableSection['relocations'] = [];
+  const section: MutableSection = isBss
+    ? { name, type: SHT.SHT_NOBITS, flags: SHF.SHF_ALLOC | SHF.SHF_WRITE, addralign: 16, size: map.valueSize, relocations }
+    : { name, type: SHT.SHT_PROGBITS, flags: SHF.SHF_ALLOC | writable, addralign: 16, data: map.initial ?? new Uint8Array(map.valueSize), relocations }; // prettier-ignore
+  state.sections.push(section);
+  state.symbols.push({ name: `${program.name}${name}`, section: state.sections.length - 1, size: map.valueSize, bind: STB.STB_LOCAL, type: STT.STT_OBJECT }); // prettier-ignore
+  const index = state.symbols.length - 1;
+  state.symbolIndex.set(key, index);
+  for (const entry of map.initialSymbols ?? []) {
+    if (entry.size !== 8)
+      throw new BpfError('E_UNSUPPORTED', `a ${entry.size}-byte address of ${entry.symbol} in global data`);
+    const symbol: CodeSymbol =
+      entry.map === undefined ? { kind: 'function', name: entry.symbol, weak: false } : { kind: entry.kind === 'data' ? 'data' : 'map', map: entry.map, name: entry.symbol }; // prettier-ignore
+    relocations.push({ offset: entry.offset, type: state.target.relocations[state.target.absolute64]!.elfType, symbol: symbolFor(state, symbol, program), addend: entry.addend }); // prettier-ignore
+  }
+  return index;
+}
+
+/**
+ * A C header for the object: one prototype for each program, helper, function and map.
+ *
+ * @param guard - name of the include guard macro
+ */
+export function writeHeader(programs: readonly CompiledProgram[], guard: string, options: ObjectOptions = {}): string {
+  const lines: string[] = [];
+  const helpers = new Set<string>();
+  const maps = new Set<string>();
+  for (const program of programs) {
+    lines.push(`uint64_t ${cName(program.name)}(void *r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`);
+    for (const { symbol } of program.relocations) {
+      const map = symbol.kind === 'map' || symbol.kind === 'data' ? program.program.maps[symbol.map] : undefined;
+      if (map !== undefined && map.kind !== 'map') continue;
+      (map === undefined ? helpers : maps).add(elfSymbolName(symbol, options));
+    }
+  }
+  const declare = (title: string, names: Set<string>, form: (name: string) => string): string[] =>
+    names.size === 0 ? [] : ['', `/* ${title} */`, ...[...names].sort().map(form)];
+  return [
+    '/* Generated by polybpf. */',
+    `#ifndef ${guard}`,
+    `#define ${guard}`,
+    '',
+    '#include <stdint.h>',
+    '',
+    '#ifdef __cplusplus',
+    'extern "C" {',
+    '#endif',
+    '',
+    '/* Programs: arguments that a program does not use may have any value. */',
+    ...lines,
+    ...declare('Helpers and functions that the linking program must define.', helpers, (name) => `uint64_t ${cName(name)}(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`), // prettier-ignore
+    ...declare(
+      'Maps that the linking program must define: helpers get their addresses.',
+      maps,
+      (name) => `extern char ${cName(name)}[];`,
+    ),
+    '',
+    '#ifdef __cplusplus',
+    '}',
+    '#endif',
+    '',
+    `#endif /* ${guard} */`,
+    '',
+  ].join('\n');
+}
+
+function cName(name: string): string {
+  return name.replace(/[^A-Za-z0-9_]/g, '_');
+}
