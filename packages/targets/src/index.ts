@@ -1,1 +1,1 @@
-export {};
+export { ALL_TARGETS, PLANNED_TARGETS, targetByName, targetsByList } from './all-targets.ts';

@@ -1,0 +1,40 @@
+/** The only list of targets: whoever needs a CPU by name asks here. */
+import { BpfError } from '@polybpf/errors';
+import type { Target } from '@polybpf/jit';
+import { arm64 } from '@polybpf/jit-arm64';
+import { s390x } from '@polybpf/jit-s390x';
+import { x86_64 } from '@polybpf/jit-x86_64';
+
+/** Every target that can compile, in the order in which tables show them. */
+export const ALL_TARGETS: readonly Target[] = [x86_64, arm64, s390x];
+
+/** Names that the command line knows but for which there is no code generator yet. */
+export const PLANNED_TARGETS: readonly string[] = [
+  'ppc64', 'ppc64le', 'mips64', 'mips64le', 'sparc64', 'arm', 'armeb', 'riscv64', 'loongarch64',
+]; // prettier-ignore
+
+/**
+ * The target called `name`.
+ *
+ * @throws BpfError `E_UNSUPPORTED` for a known CPU without a code generator, `E_TARGET_UNKNOWN` for any other name
+ */
+export function targetByName(name: string): Target {
+  const target = ALL_TARGETS.find((candidate) => candidate.name === name);
+  if (target !== undefined) return target;
+  const expected = ALL_TARGETS.map((candidate) => candidate.name).join(', ');
+  if (PLANNED_TARGETS.includes(name)) {
+    throw new BpfError('E_UNSUPPORTED', `target ${name} has no code generator`, { expected });
+  }
+  throw new BpfError('E_TARGET_UNKNOWN', 'target name', { expected, got: name });
+}
+
+/**
+ * Targets from a comma-separated list of names; `all` is every one.
+ *
+ * @throws BpfError as {@link targetByName}
+ */
+export function targetsByList(list: string): readonly Target[] {
+  const names = list.split(',').map((name) => name.trim());
+  const chosen = names.flatMap((name) => (name === 'all' ? ALL_TARGETS : [targetByName(name)]));
+  return [...new Set(chosen)];
+}
