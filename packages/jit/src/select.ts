@@ -26,12 +26,17 @@ interface SelectState {
   barrier: number;
   /** Registers (bits) whose upper half is known to be zero here. */
   upperZero: number;
+  /** The op that defined each register, since the barrier. */
+  readonly definedBy: (Op | undefined)[];
 }
 
 const ALU_OPS: Readonly<Record<string, OpKind>> = {
   add: 'add', sub: 'sub', mul: 'mul', div: 'udiv', sdiv: 'sdiv', mod: 'umod', smod: 'smod',
   and: 'and', or: 'or', xor: 'xor', lsh: 'lsh', rsh: 'rsh', arsh: 'arsh',
 }; // prettier-ignore
+
+/** Ops whose 32-bit form zero-extends on demand. */
+const ZERO_EXTENDING: ReadonlySet<OpKind> = /* @__PURE__ */ new Set<OpKind>([...Object.values(ALU_OPS), 'neg', 'mov']);
 
 const CONDITIONS: Readonly<Record<string, Cond>> = {
   jeq: 'eq', jne: 'ne', jgt: 'ugt', jge: 'uge', jlt: 'ult', jle: 'ule', jset: 'set',
@@ -50,7 +55,7 @@ export function select(
   relocations: ReadonlyMap<number, ProgramRelocation>,
   options: SelectOptions,
 ): Op[] {
-  const state: SelectState = { analysis, bigEndian: options.bigEndian, relocationOf: relocations, ops: [], barrier: 0, upperZero: 0 }; // prettier-ignore
+  const state: SelectState = { analysis, bigEndian: options.bigEndian, relocationOf: relocations, ops: [], barrier: 0, upperZero: 0, definedBy: [] }; // prettier-ignore
   const { rows, reachable, isTarget } = analysis;
   for (let i = fn.start; i < fn.end; i++) {
     const row = rows[i];
@@ -58,6 +63,7 @@ export function select(
     if (isTarget[i] === 1) {
       state.barrier = state.ops.length;
       state.upperZero = 0;
+      state.definedBy.fill(undefined);
     }
     selectInsn(state, row, analysis.program.insns[i]!, i);
     noteUpperHalves(state, row, analysis.program.insns[i]!, i);
@@ -130,6 +136,8 @@ function selectSymbolCall(state: SelectState, relocation: ProgramRelocation, i: 
 
 function push(state: SelectState, op: Op): void {
   state.ops.push(op);
+  if (op.d !== NO_REG) state.definedBy[op.d] = op;
+  if (op.kind.startsWith('call_') || op.kind === 'tail_call') state.definedBy.fill(undefined);
 }
 
 function nextReachable({ analysis: { rows, reachable } }: SelectState, from: number): number {
@@ -162,7 +170,7 @@ function selectAlu(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
       return push(state, makeOp('const', i, { d, imm: insn.imm, immHi, zext }));
     }
     const isNoop = d === src_reg && (width === 64 || !zext || (state.upperZero & (1 << src_reg)) !== 0);
-    if (isNoop) return;
+    if (isNoop || (d === src_reg && width === 32 && extendsDefinition(state, d))) return;
     // A copy of a register whose upper half is dead or already zero is a plain copy.
     const plain = width === 32 && (state.upperZero & (1 << src_reg)) !== 0 && src_reg !== R10;
     return push(state, makeOp('mov', i, { d, a: src_reg, width: plain ? 64 : width, zext }));
@@ -192,6 +200,14 @@ function selectAlu(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
 
 function zeroExtend(state: SelectState, d: number, i: number, zext: boolean): void {
   if (zext) push(state, makeOp('mov', i, { d, a: d, width: 32, zext }));
+}
+
+/** Whether the op that defined `d` can zero-extend its result itself; then it is told to. */
+function extendsDefinition(state: SelectState, d: number): boolean {
+  const definition = state.definedBy[d];
+  if (definition === undefined || definition.width !== 32 || !ZERO_EXTENDING.has(definition.kind)) return false;
+  definition.zext = true;
+  return true;
 }
 
 function isIdentity(kind: OpKind, imm: number): boolean {
@@ -275,7 +291,7 @@ function selectEnd(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
   }
   if (loaded) {
     state.ops.pop();
-    return push(state, { ...load, kind: 'load_bswap', insn: i, zext });
+    return push(state, { ...load, kind: 'load_bswap', insn: i });
   }
   fuseMove(state, makeOp('bswap', i, { d, a: d, width, zext }));
 }
@@ -292,7 +308,8 @@ function selectJmp(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
 
 function selectLoad(state: SelectState, row: InsnRow, insn: Insn, i: number): void {
   const { dst_reg: d, src_reg: a, offset } = insn;
-  const zext = isUpperLive(state, d, i);
+  // Loads zero-extend whatever is read later: it costs nothing anywhere, and later extensions can be dropped.
+  const zext = true;
   if (row.kind === 'load_acquire') return foldAddress(state, makeOp('load_acquire', i, { width: row.width, d, a, offset, zext })); // prettier-ignore
   const kind = row.op === 'load_signed' ? 'load_sext' : 'load';
   foldAddress(state, makeOp(kind, i, { width: row.width, from: row.signedFrom, d, a, offset, zext }));
@@ -388,7 +405,7 @@ function noteUpperHalves(state: SelectState, row: InsnRow, insn: Insn, i: number
       return noteResult(state, bit, row.width !== 64 && isUpperLive(state, insn.dst_reg, i));
     case 'load':
     case 'load_acquire':
-      return noteResult(state, bit, row.width !== 64 && row.signedFrom === 0 && isUpperLive(state, insn.dst_reg, i));
+      return noteResult(state, bit, row.width !== 64 && row.signedFrom === 0);
     case 'ld_imm64':
       return noteResult(state, bit, row.op === 'imm64' && analysis.program.insns[i + 1]!.imm === 0);
     case 'atomic':
