@@ -127,6 +127,16 @@ describe('select', () => {
     expect(text(insns)).toEqual(['add32 r0 r0 5', 'jump64 0']);
   });
 
+  it('does not take the operand of an atomic for the definition of its result', () => {
+    const insns = [
+      insn('add32_imm', { dst_reg: 0, imm: 5 }),
+      insn('atomic_fetch_add32', { dst_reg: 1, src_reg: 0 }),
+      insn('mov32_reg', { dst_reg: 0, src_reg: 0 }),
+      exit,
+    ];
+    expect(text(insns)).toContain('mov32 r0 r0 0');
+  });
+
   it('uses the plain atomic when the old value is dead, but never for xchg', () => {
     const tail = [insn('mov64_imm', { dst_reg: 0 }), exit];
     expect(text([insn('atomic_fetch_add64', { dst_reg: 1, src_reg: 2 }), ...tail])[0]).toContain('atomic_add64');

@@ -137,6 +137,8 @@ function selectSymbolCall(state: SelectState, relocation: ProgramRelocation, i: 
 function push(state: SelectState, op: Op): void {
   state.ops.push(op);
   if (op.d !== NO_REG) state.definedBy[op.d] = op;
+  // Atomics write their operand or r0, which `d`, their base, does not tell.
+  if (op.kind.includes('xchg') || op.kind.startsWith('fetch_')) state.definedBy.fill(undefined);
   if (op.kind.startsWith('call_') || op.kind === 'tail_call') state.definedBy.fill(undefined);
 }
 
