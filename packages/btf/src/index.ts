@@ -1,1 +1,32 @@
-export {};
+export type {
+  Btf,
+  BtfArray,
+  BtfComposite,
+  BtfDatasec,
+  BtfDeclTag,
+  BtfEnum,
+  BtfEnum64,
+  BtfFloat,
+  BtfForward,
+  BtfFunc,
+  BtfFuncProto,
+  BtfInt,
+  BtfMember,
+  BtfReference,
+  BtfSectionVariable,
+  BtfType,
+  BtfVar,
+  BtfVoid,
+} from './btf-type.ts';
+export { encodeBtf } from './encode-btf.ts';
+export type { BtfInit } from './encode-btf.ts';
+export { BTF_FUNC_LINKAGE, BTF_INT_ENCODING, BTF_KINDS, BTF_MAGIC, BTF_VAR_LINKAGE } from './kinds.ts';
+export type { BtfKind } from './kinds.ts';
+export { createLineIndex } from './line-index.ts';
+export type { LineIndex } from './line-index.ts';
+export { mapDefinitions } from './map-definitions.ts';
+export type { BtfMapDefinition, BtfMapValues } from './map-definitions.ts';
+export { parseBtfExt } from './parse-btf-ext.ts';
+export type { BtfCoreRelocation, BtfExt, BtfExtSection, BtfFuncInfo, BtfLineInfo } from './parse-btf-ext.ts';
+export { parseBtf } from './parse-btf.ts';
+export { findTypes, resolveType, sizeOf, skipModifiers, typeById } from './resolve.ts';
