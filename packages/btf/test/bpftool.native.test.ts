@@ -67,7 +67,9 @@ describeWithTools(['bpftool', 'llvm-objcopy-19', 'clang-14', 'clang-19', 'bpf-gc
       const btf = parseBtf(bytes);
       expect(btf.endian).toBe(args.some((arg) => /bpfeb|big/.test(arg)) ? 'big' : 'little');
       expect(btf.types.slice(1).map(asBpftool)).toEqual(bpftoolTypes(object));
-      expect(Buffer.compare(encodeBtf(btf), bytes)).toBe(0);
+      // gcc writes some strings twice; ours then refer to the first of them.
+      if (tool === 'bpf-gcc') expect(parseBtf(encodeBtf(btf))).toEqual(btf);
+      else expect(Buffer.compare(encodeBtf(btf), bytes)).toBe(0);
 
       const maps = mapDefinitions(btf).sort((a, b) => a.name.localeCompare(b.name));
       expect(maps).toMatchObject([
