@@ -1,1 +1,11 @@
-export {};
+export { createInterpreter, DEFAULT_BUDGET, runProgram } from './interpreter.ts';
+export type { Execution, Interpreter, InterpreterOptions, PacketInput, RunInput } from './interpreter.ts';
+export type { ExecutionStatus, FrameState, MachineState, RunResult, TraceHook, TraceView } from './execution.ts';
+export { faultOf, formatAddress } from './fault.ts';
+export type { Access, FaultKind, RunFault } from './fault.ts';
+export { createMemory } from './memory.ts';
+export type { Memory, Region, RegionInit, RegionKind } from './memory.ts';
+export { createHelperRegistry, unwindHelper } from './helpers.ts';
+export type { Helper, HelperContext, HelperRegistry, KfuncReference } from './helpers.ts';
+export type { BoundMap, MapInit, ResolveMap, ResolveSymbol, SymbolReference } from './map-binding.ts';
+export { MEM_REGION, PACKET_REGION, STACK_REGION } from './machine.ts';

@@ -1,0 +1,269 @@
+/**
+ * Guest memory: regions of bytes behind 64-bit guest addresses.
+ *
+ * An address is a region number in the upper 32 bits and an offset into the region in the lower 32. No host address is
+ * ever visible, so results are equal on every host and run. Region 0 does not exist: null and small integers fault by
+ * themselves, and an access that leaves its region never reaches another one by a small step.
+ *
+ * The execution loop reads the three tables `views`, `readEnd` and `writeEnd` directly: a region without permission has
+ * end 0, so bounds and permission are one compare. The compare is `at <= end - width` in signed 32-bit numbers with
+ * `at >= 0`; it cannot underflow because regions are shorter than 2 GiB.
+ */
+import { BpfError } from '@polybpf/errors';
+import type { Endian } from '@polybpf/isa';
+import { type Access, faultError, formatAddress } from './fault.ts';
+
+/** What a region holds; for people and for helpers, the checks look at the permissions only. */
+export type RegionKind =
+  'stack' | 'ctx' | 'mem' | 'packet' | 'code' | 'map' | 'map_value' | 'rodata' | 'data' | 'arena' | 'extern';
+
+/** A stretch of guest memory. */
+export interface Region {
+  /** Upper 32 bits of its addresses; 1 or more. */
+  readonly number: number;
+  readonly name: string;
+  readonly kind: RegionKind;
+  /** The bytes themselves, not a copy. */
+  readonly data: Uint8Array;
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
+/** What {@link Memory.add} takes. */
+export interface RegionInit {
+  readonly name: string;
+  readonly kind: RegionKind;
+  /** The bytes, used in place; shorter than 2 GiB. */
+  readonly data: Uint8Array;
+  /** Default true. */
+  readonly readable?: boolean;
+  /** Default true. */
+  readonly writable?: boolean;
+  /** Wanted number, 1 to 65535; a region of this number is replaced. Default: the lowest free one from 16 on. */
+  readonly number?: number;
+}
+
+const FIRST_FREE_NUMBER = 16;
+const NUMBER_LIMIT = 65536;
+const EMPTY_VIEW: DataView = /* @__PURE__ */ new DataView(new ArrayBuffer(0));
+
+/** Guest memory. See {@link createMemory}. */
+export class Memory {
+  /** Byte order of multi-byte accesses. */
+  readonly endian: Endian;
+  /** Bytes of each region by number; an empty view where there is none. For the execution loop. */
+  views: DataView[] = [];
+  /** Bytes that may be read, by region number. For the execution loop. */
+  readEnd: Int32Array = new Int32Array(0);
+  /** Bytes that may be written, by region number. For the execution loop. */
+  writeEnd: Int32Array = new Int32Array(0);
+  #regions: (Region | undefined)[] = [];
+  #nextNumber = FIRST_FREE_NUMBER;
+
+  constructor(endian: Endian) {
+    this.endian = endian;
+    this.#grow(32);
+  }
+
+  /** Every region, in order of number. */
+  get regions(): readonly Region[] {
+    return this.#regions.filter((region) => region !== undefined);
+  }
+
+  /** The region of this number, or undefined. */
+  region(number: number): Region | undefined {
+    return this.#regions[number];
+  }
+
+  /**
+   * Adds a region, or replaces the one that has the wanted number.
+   *
+   * @throws BpfError `E_INPUT` when the bytes are too many or the number is out of range or none is free
+   */
+  add(init: RegionInit): Region {
+    const { data } = init;
+    if (data.length > 0x7fffffff) {
+      throw new BpfError('E_INPUT', `length of region ${init.name}`, {
+        expected: 'at most 2147483647 bytes',
+        got: `${data.length} bytes`,
+      });
+    }
+    const number = init.number ?? this.#freeNumber();
+    if (!Number.isInteger(number) || number < 1 || number >= NUMBER_LIMIT) {
+      throw new BpfError('E_INPUT', `number of region ${init.name}`, {
+        expected: `1 to ${NUMBER_LIMIT - 1}`,
+        got: String(number),
+      });
+    }
+    if (number >= this.views.length) this.#grow(number + 1);
+    const readable = init.readable ?? true;
+    const writable = init.writable ?? true;
+    const region: Region = { number, name: init.name, kind: init.kind, data, readable, writable };
+    this.#regions[number] = region;
+    this.views[number] = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.readEnd[number] = readable ? data.length : 0;
+    this.writeEnd[number] = writable ? data.length : 0;
+    return region;
+  }
+
+  /** Removes the region of this number; its addresses fault from now on. */
+  remove(number: number): void {
+    if (this.#regions[number] === undefined) return;
+    this.#regions[number] = undefined;
+    this.views[number] = EMPTY_VIEW;
+    this.readEnd[number] = 0;
+    this.writeEnd[number] = 0;
+    if (number >= FIRST_FREE_NUMBER && number < this.#nextNumber) this.#nextNumber = number;
+  }
+
+  /**
+   * Makes a region reachable or unreachable without forgetting it: stack frames that are not live, objects that a
+   * helper has released.
+   */
+  setAccessible(number: number, accessible: boolean): void {
+    const region = this.#regions[number];
+    if (region === undefined) return;
+    this.readEnd[number] = accessible && region.readable ? region.data.length : 0;
+    this.writeEnd[number] = accessible && region.writable ? region.data.length : 0;
+  }
+
+  /** The guest address of byte `offset` of a region. */
+  addressOf(region: Region | number, offset = 0): bigint {
+    const number = typeof region === 'number' ? region : region.number;
+    return BigInt.asUintN(64, (BigInt(number) << 32n) + BigInt(offset));
+  }
+
+  /** The region and offset that an address stands for, without any check of the offset. */
+  locate(address: bigint): { readonly region: Region; readonly offset: number } | undefined {
+    const region = this.#regions[Number(BigInt.asUintN(64, address) >> 32n)];
+    return region === undefined ? undefined : { region, offset: Number(BigInt.asUintN(32, address)) };
+  }
+
+  /**
+   * The bytes at a guest address, as a view, after a check that all of them are in one region with the permission that
+   * `access` needs. For helpers.
+   *
+   * @throws BpfError `E_RUN_MEMORY`
+   */
+  view(address: bigint, length: number, access: Access = 'helper_read'): Uint8Array {
+    const unsigned = BigInt.asUintN(64, address);
+    const found = this.locate(unsigned);
+    if (found !== undefined && Number.isInteger(length) && length >= 0) {
+      const { region, offset } = found;
+      const writes = access === 'write' || access === 'helper_write' || access === 'atomic';
+      const end = (writes ? this.writeEnd : this.readEnd)[region.number]!;
+      if (offset + length <= end) return region.data.subarray(offset, offset + length);
+    }
+    throw this.fault(unsigned, length, access);
+  }
+
+  /**
+   * Reads an unsigned integer of 1, 2, 4 or 8 bytes in the memory's byte order.
+   *
+   * @throws BpfError `E_RUN_MEMORY`
+   */
+  read(address: bigint, width: 1 | 2 | 4 | 8, access: Access = 'helper_read'): bigint {
+    const bytes = this.view(address, width, access);
+    let value = 0n;
+    for (let i = 0; i < width; i++) {
+      const byte = bytes[this.endian === 'big' ? i : width - 1 - i]!;
+      value = (value << 8n) | BigInt(byte);
+    }
+    return value;
+  }
+
+  /**
+   * Writes the low `width` bytes of an integer in the memory's byte order.
+   *
+   * @throws BpfError `E_RUN_MEMORY`
+   */
+  write(address: bigint, width: 1 | 2 | 4 | 8, value: bigint, access: Access = 'helper_write'): void {
+    const bytes = this.view(address, width, access);
+    let rest = BigInt.asUintN(width * 8, value);
+    for (let i = 0; i < width; i++) {
+      bytes[this.endian === 'big' ? width - 1 - i : i] = Number(rest & 0xffn);
+      rest >>= 8n;
+    }
+  }
+
+  /**
+   * The bytes of a zero-terminated string, without the zero; at most `limit` bytes are looked at.
+   *
+   * @throws BpfError `E_RUN_MEMORY` when the region ends before the string does
+   */
+  readCString(address: bigint, limit = 4096): Uint8Array {
+    const unsigned = BigInt.asUintN(64, address);
+    const found = this.locate(unsigned);
+    const room = found === undefined ? 0 : this.readEnd[found.region.number]! - found.offset;
+    const bytes = this.view(unsigned, Math.max(1, Math.min(limit, room)));
+    const end = bytes.indexOf(0);
+    if (end < 0 && bytes.length < limit) throw this.fault(unsigned + BigInt(bytes.length), 1, 'helper_read');
+    return end < 0 ? bytes : bytes.subarray(0, end);
+  }
+
+  /** The error for an access of `width` bytes that is not allowed; says which region it hit and why. */
+  fault(address: bigint, width: number, access: Access, insn?: number, program?: string): BpfError {
+    const found = this.locate(address);
+    const verb =
+      access === 'helper_read' ? 'read by a helper' : access === 'helper_write' ? 'write by a helper' : access;
+    const bytes = width === 1 ? '1 byte' : `${width} bytes`;
+    const place = insn === undefined ? {} : { insn };
+    const owner = program === undefined ? {} : { program };
+    return faultError(
+      found?.region.kind === 'extern' ? 'symbol' : 'memory',
+      `${verb} of ${bytes} at ${formatAddress(address)}`,
+      {
+        ...place,
+        ...owner,
+        address,
+        width,
+        access,
+        ...(found === undefined ? {} : { region: found.region.name }),
+        expected: 'memory that the program may access so',
+        got: describe(found, width, access, found === undefined ? 0 : this.readEnd[found.region.number]!),
+      },
+    );
+  }
+
+  #grow(length: number): void {
+    const capacity = Math.max(32, 2 ** Math.ceil(Math.log2(length)));
+    const readEnd = new Int32Array(capacity);
+    const writeEnd = new Int32Array(capacity);
+    readEnd.set(this.readEnd);
+    writeEnd.set(this.writeEnd);
+    this.readEnd = readEnd;
+    this.writeEnd = writeEnd;
+    const views = this.views.slice();
+    while (views.length < capacity) views.push(EMPTY_VIEW);
+    this.views = views;
+  }
+
+  #freeNumber(): number {
+    let number = this.#nextNumber;
+    while (this.#regions[number] !== undefined) number++;
+    this.#nextNumber = number + 1;
+    return number;
+  }
+}
+
+function describe(found: ReturnType<Memory['locate']>, width: number, access: Access, readEnd: number): string {
+  if (found === undefined) return 'no region';
+  const { region, offset } = found;
+  const where = `${region.name}+0x${offset.toString(16)}`;
+  if (region.kind === 'code' || region.kind === 'map') return `${where}, an address that cannot be dereferenced`;
+  if (region.kind === 'extern') return `${where}, an unresolved symbol`;
+  const writes = access !== 'read' && access !== 'packet' && access !== 'helper_read';
+  if (writes && !region.writable) return `${where}, read-only`;
+  if ((!writes || access === 'atomic') && !region.readable) return `${where}, not readable`;
+  if (offset + width <= region.data.length && readEnd === 0) return `${where}, not live`;
+  return `${where} of ${region.data.length} bytes`;
+}
+
+/**
+ * New guest memory without regions.
+ *
+ * @param options - `endian`: byte order, default little
+ */
+export function createMemory(options: { readonly endian?: Endian } = {}): Memory {
+  return new Memory(options.endian ?? 'little');
+}
