@@ -40,7 +40,9 @@ const ROOT_DEPENDENCIES = new Set([
   'esbuild',
   'eslint',
   'fast-check',
+  'nx',
   'publint',
+  'tsx',
   'vite',
   'vitest',
 ]);
