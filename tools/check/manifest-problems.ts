@@ -1,6 +1,8 @@
 // The rules that every workspace's package.json follows. They keep the build script, the layer rule, turbo's hashes and
 // the registry page right without anyone remembering them.
 
+import ts from 'typescript';
+
 /** A package.json, as far as the rules look at it. */
 export interface Manifest {
   readonly name: string;
@@ -43,6 +45,7 @@ const ROOT_DEPENDENCIES = new Set([
   'nx',
   'publint',
   'tsx',
+  'typescript',
   'vite',
   'vitest',
 ]);
@@ -147,16 +150,12 @@ function publicationProblems(folder: string, manifest: Manifest): string[] {
   return problems;
 }
 
-/**
- * The packages that a source text imports: `node:` and relative imports left out, subpaths cut off. Lines that are
- * comments are left out too, because examples in them import what the package itself must not.
- */
+/** The packages that a source text imports: `node:` and relative imports left out, subpaths cut off. */
 export function importedPackages(source: string): string[] {
-  const code = source.replace(/^\s*(\/\/|\/?\*).*$/gm, '');
-  const specifiers = code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*(['"])([^'"\n]+)\1/g);
-  return [...specifiers]
-    .map((match) => match[2] ?? '')
-    .filter((specifier) => /^(@[\w.-]+\/)?[\w.-]+(\/|$)/.test(specifier) && !/^(node:|\.)/.test(specifier))
+  return ts
+    .preProcessFile(source)
+    .importedFiles.map((reference) => reference.fileName)
+    .filter((specifier) => !/^(node:|\.|\/)/.test(specifier))
     .map((specifier) =>
       specifier
         .split('/')

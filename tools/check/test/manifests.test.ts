@@ -74,14 +74,15 @@ describe('manifestProblems', () => {
   });
 });
 
-test('importedPackages finds static, dynamic and re-exporting imports, without comments', () => {
+test('importedPackages finds static, dynamic and re-exporting imports, not those in comments and strings', () => {
   const source = [
     "import { a } from '@polybpf/isa';",
     "export { b } from '@polybpf/asm/node';",
     "const c = await import('zod');",
     "import './local.ts';",
     "import fs from 'node:fs';",
-    " * import { d } from '@polybpf/elf';",
+    "/** @example import { d } from '@polybpf/elf'; */",
+    'const text = "import { e } from \'@polybpf/btf\'";',
     "// import 'left-pad';",
   ].join('\n');
   expect(importedPackages(source)).toEqual(['@polybpf/isa', '@polybpf/asm', 'zod']);
