@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CODES } from '@polybpf/errors';
+import { INSN_TABLE, type InsnRow } from '@polybpf/isa';
 import { workspaceFolders } from '../test-summary/summary.mjs';
 import { ROOT } from './repository.ts';
 
@@ -36,6 +37,18 @@ export const GENERATED_PARTS: readonly GeneratedPart[] = [
     ].join('\n'),
     render: renderErrorCodes,
   },
+  {
+    path: 'docs/ISA.md',
+    name: 'instructions',
+    frame: [
+      '# Instructions',
+      '',
+      'Every row of the instruction table, `packages/isa/src/insn-table.ts`, written by `npm run gen:docs`. A row matches an',
+      'instruction by its opcode and its fixed fields; fields that are neither fixed nor an operand must be zero.',
+      '',
+    ].join('\n'),
+    render: renderInstructions,
+  },
   { path: 'README.md', name: 'packages', render: renderPackageTable },
   { path: 'docs/ARCHITECTURE.md', name: 'packages', render: renderPackageTable },
 ];
@@ -63,6 +76,38 @@ export function expectedDocument(part: GeneratedPart, current: string | undefine
 function renderErrorCodes(): string {
   const rows = Object.entries(ERROR_CODES).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`);
   return ['', '| code | meaning |', '| --- | --- |', ...rows, ''].join('\n');
+}
+
+function renderInstructions(): string {
+  const rows = INSN_TABLE.map((row) => {
+    const cells = [
+      `\`${row.name}\``,
+      `0x${row.opcode.toString(16).padStart(2, '0')}`,
+      fixedFields(row),
+      operandFields(row),
+      row.group,
+      row.since,
+      row.linux,
+      row.spec,
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  const head = '| row | opcode | fixed | operands | group | LLVM cpu | Linux | source |';
+  return ['', head, '| --- | --- | --- | --- | --- | --- | --- | --- |', ...rows, ''].join('\n');
+}
+
+function fixedFields(row: InsnRow): string {
+  return Object.entries(row.fixed)
+    .map(([field, value]) => `${field} ${field === 'imm' ? `0x${(value >>> 0).toString(16)}` : value}`)
+    .join(', ');
+}
+
+function operandFields(row: InsnRow): string {
+  const uses = { dst_reg: row.dst, src_reg: row.src, offset: row.offsetUse, imm: row.immUse, next_imm: row.nextImmUse };
+  return Object.entries(uses)
+    .filter(([, use]) => use !== 'none' && use !== 'fixed')
+    .map(([field, use]) => (field === use ? field : `${field} (${use})`))
+    .join(', ');
 }
 
 interface Manifest {
