@@ -30,7 +30,7 @@ try {
     const { filename, files } = packed.get(manifest.name) ?? { filename: '', files: [] };
     const data = readFileSync(join(scratch, filename));
     problems.push(...unwanted(manifest.name, files));
-    await lintTarball(manifest, folder, data);
+    await lintTarball(manifest, data);
     if (manifest.bin === undefined) await resolveTypes(manifest.name, data);
     install(manifest, folder, filename);
   }
@@ -80,12 +80,11 @@ function unwanted(name, files) {
 
 /**
  * @param {any} manifest
- * @param {string} folder
  * @param {Buffer} data
  */
-async function lintTarball(manifest, folder, data) {
+async function lintTarball(manifest, data) {
   const tarball = toArrayBuffer(data);
-  const { messages } = await publint({ pkgDir: folder, pack: { tarball }, level: 'warning', strict: true });
+  const { messages } = await publint({ pack: { tarball }, level: 'warning', strict: true });
   for (const message of messages) problems.push(`${manifest.name}: publint: ${formatMessage(message, manifest)}`);
 }
 
