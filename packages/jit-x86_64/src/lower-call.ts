@@ -1,0 +1,89 @@
+/**
+ * Calls. r1..r5 are where the C ABI wants arguments and r0 where it leaves the result (see registers.ts), so a call is
+ * the call instruction. rax is free before any call: r0 is about to be overwritten.
+ */
+import { bind, emit, emitSymbol, emitTo, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit';
+import { frame, leaveFrame } from './abi.ts';
+import { INSTRUCTIONS as I } from './instructions.ts';
+import { emitImm, CMP } from './lower-alu.ts';
+import { loadImm64, move } from './lower-move.ts';
+import { RAX, RDI, SCRATCH1 } from './registers.ts';
+
+/** `call_helper`. */
+export function lowerCallHelper(cx: LowerContext, op: Op): void {
+  callHelper(cx, op);
+  resultToR0(cx);
+}
+
+function callHelper(cx: LowerContext, op: Op): void {
+  const { helperCalls } = cx;
+  if (helperCalls.kind === 'relocation') {
+    emitSymbol(cx, I.call_symbol, [], op.symbol!);
+    return;
+  }
+  const slot = helperCalls.address + BigInt(op.imm * 8);
+  if (slot < 0x80000000n) {
+    emit(cx, I.call_address, [Number(slot)]);
+    return;
+  }
+  loadImm64(cx, RAX, ...halves(slot));
+  emit(cx, I.call_m64, [RAX, 0]);
+}
+
+/** Low and high word, signed. */
+function halves(value: bigint): [number, number] {
+  return [Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))];
+}
+
+function resultToR0(cx: LowerContext): void {
+  move(cx, hw(cx, 0), RAX, true);
+}
+
+/** `call_local`: the callee is a function of the same ABI with a frame of its own. */
+export function lowerCallLocal(cx: LowerContext, op: Op): void {
+  emitTo(cx, I.call_rel32, [], op.label);
+  resultToR0(cx);
+}
+
+/** `call_symbol`. */
+export function lowerCallSymbol(cx: LowerContext, op: Op): void {
+  emitSymbol(cx, I.call_symbol, [], op.symbol!, op.addend);
+  resultToR0(cx);
+}
+
+/** `call_register`: a value below the number of table slots is a helper id, any other is an address. */
+export function lowerCallRegister(cx: LowerContext, op: Op): void {
+  const { helperCalls } = cx;
+  const callee = hw(cx, op.a);
+  if (helperCalls.kind === 'relocation') {
+    emit(cx, I.call_rm64, [callee]);
+  } else {
+    const direct = cx.newLabel();
+    move(cx, RAX, callee, true);
+    emitImm(cx, CMP, RAX, helperCalls.count, true);
+    emitTo(cx, I.jae_rel8, [], direct);
+    loadImm64(cx, SCRATCH1, ...halves(helperCalls.address));
+    emit(cx, I.mov_r64_index, [RAX, SCRATCH1, RAX, 8, 0]);
+    bind(cx, direct);
+    emit(cx, I.call_rm64, [RAX]);
+  }
+  resultToR0(cx);
+}
+
+/** `tail_call`: the helper says where to go on, or 0. */
+export function lowerTailCall(cx: LowerContext, op: Op): void {
+  const { base, tailCallOffset } = frame(cx);
+  const failed = cx.newLabel();
+  emit(cx, I.mov_m_r64, [base, tailCallOffset, RDI]);
+  callHelper(cx, op);
+  emit(cx, I.test_rm_r64, [RAX, RAX]);
+  emitTo(cx, I.je_rel8, [], failed);
+  emit(cx, I.mov_r64_m, [RDI, base, tailCallOffset]);
+  leaveFrame(cx);
+  emit(cx, I.jmp_rm64, [RAX]);
+  bind(cx, failed);
+  if (!isLiveAfter(cx, 0)) return;
+  // rax is 0 here: -ENOENT is 2 less
+  emit(cx, I.sub_rm64_imm8, [RAX, 2]);
+  resultToR0(cx);
+}
