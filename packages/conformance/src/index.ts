@@ -1,1 +1,15 @@
-export {};
+export { interpreterEngine } from './engine.ts';
+export type { Engine, InterpreterEngineOptions, Job, Outcome } from './engine.ts';
+export { readDataFile } from './read-data-file.ts';
+export { jsonLineSchema, readJsonLines } from './read-json-lines.ts';
+export type { JsonLine } from './read-json-lines.ts';
+export { readVectorFile, vectorOf } from './read-vector-file.ts';
+export { formatReport, reportSchema } from './report.ts';
+export type { Report, ReportFormat } from './report.ts';
+export { runSuite, summarise } from './run-suite.ts';
+export type { SuiteSummary, VectorResult } from './run-suite.ts';
+export { suiteHelpers, UNWIND_HELPER } from './suite-helpers.ts';
+export { formatHex, formatU64, parseHex } from './vector.ts';
+export type { Expectation, Vector } from './vector.ts';
+export { parseVectorFile, vectorFileSchema, vectorJsonSchema } from './vector-schema.ts';
+export type { VectorExpectation, VectorFile, VectorTest } from './vector-schema.ts';
