@@ -1,0 +1,258 @@
+/** A machine: a CPU that runs native code, here or under QEMU, behind a synchronous interface. */
+import type { Program } from '@polybpf/isa';
+import { BpfError } from '@polybpf/errors';
+import type { Target } from '@polybpf/jit';
+import { createCodeStore } from './code-store.ts';
+import { type Execution, findExecution } from './execution.ts';
+import { createJobRunner } from './job-runner.ts';
+import { type LayoutSizes, planLayout, SHARED_BASE } from './layout.ts';
+import { createMachineMemory, type MachineMemory } from './machine-memory.ts';
+import type { JobOutcome, NativeJob } from './native-job.ts';
+import { preparePrograms, type PreparedProgram, type PreparedPrograms, type PrepareOptions } from './prepare.ts';
+import { createRegionAllocator } from './region-allocator.ts';
+import { buildRunner } from './runner-image.ts';
+import { createRunnerProcess } from './runner-process.ts';
+import { runnerCpu } from './runners/runner-cpus.ts';
+import { createSharedFile } from './shared-file.ts';
+import { createSymbolSlots } from './symbol-slots.ts';
+
+/** Options of {@link openMachine}. Sizes are in bytes and are address space of a sparse file, not memory. */
+export interface MachineOptions {
+  /** Insist on running directly (`host`) or under qemu-user (`qemu`); default: directly where that is possible. */
+  readonly via?: 'host' | 'qemu';
+  /** Limit of CPU time for a job that names none, in milliseconds; default 10000. */
+  readonly timeoutMs?: number;
+  /** Helper ids that can be called: those below; default 512. */
+  readonly helperCount?: number;
+  /** How many kfuncs and other named functions can be called; default 256. */
+  readonly symbolCount?: number;
+  /** Room for code; default 16 MiB. */
+  readonly codeBytes?: number;
+  /** Room for maps, global data and allocations; default 32 MiB. */
+  readonly dataBytes?: number;
+  /** Room for records and memory of the jobs of one doorbell; default 16 MiB. */
+  readonly batchBytes?: number;
+  /** Stack of the native code; default 1 MiB. */
+  readonly stackBytes?: number;
+}
+
+/** What a job runs with. */
+export interface RunOptions {
+  /** Memory that the program gets a copy of, at an address that is a multiple of 64. */
+  readonly mem?: Uint8Array;
+  /**
+   * r1 to r5, missing ones 0; default: address (0 without `mem`) and length of the copy of `mem`. A function is told
+   * that address.
+   */
+  readonly args?: readonly bigint[] | ((memAddress: bigint) => readonly bigint[]);
+  /** How often the program is called, without resetting memory between; default 1. */
+  readonly repeat?: number;
+  /** Limit of CPU time for all repetitions together, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** One job of {@link Machine.runBatch}. */
+export interface MachineJob extends RunOptions {
+  readonly program: PreparedProgram;
+}
+
+/** A program that ended. */
+export interface RunResult {
+  /** Unsigned 64-bit. */
+  readonly r0: bigint;
+  /** The copy of `mem` as the program left it; empty without `mem`. */
+  readonly mem: Uint8Array;
+  /** Wall time of all repetitions on the machine, without the way there and back. */
+  readonly elapsedNs: number;
+}
+
+/** A CPU that runs native code. Not re-entrant: a helper cannot run jobs on its own machine, see `HelperCallContext.call`. */
+export interface Machine {
+  readonly target: Target;
+  /** How code runs here. */
+  readonly execution: Execution;
+  /** Process id of the runner while there is one. */
+  readonly pid: number | undefined;
+  /** Memory of the native code. */
+  readonly memory: MachineMemory;
+  /**
+   * Compiles and links programs that belong together: they share maps and can tail-call each other.
+   *
+   * @throws BpfError of `compile` and `link`; `E_MACHINE_LIMIT` when code or data do not fit
+   */
+  prepare(program: Program, options?: PrepareOptions): PreparedProgram;
+  prepare(programs: readonly Program[], options?: PrepareOptions): PreparedPrograms;
+  /**
+   * Runs many jobs, ringing the doorbell once for as many as fit. A job that fails does not disturb the others; failures
+   * of a native program and of its helpers are in the outcome.
+   *
+   * @throws BpfError `E_MACHINE_*` for what is not the fault of one job, e.g. `E_MACHINE_LIMIT` for `mem` that does not fit
+   */
+  runBatch(jobs: readonly MachineJob[]): JobOutcome[];
+  /**
+   * Calls machine code of this CPU that follows the C calling convention.
+   *
+   * @param code - position independent, or linked for `address`, see {@link Machine.allocateCode}
+   * @throws BpfError `E_MACHINE_CRASH`, `E_MACHINE_TIMEOUT`, `E_MACHINE_LIMIT`
+   */
+  runCode(code: Uint8Array, options?: RunOptions): RunResult;
+  /** Reserves memory that stays until {@link Machine.release}, filled with `initial` or zeros. */
+  allocate(bytes: number, initial?: Uint8Array): bigint;
+  /** Gives back what {@link Machine.allocate} returned. */
+  release(address: bigint): void;
+  /** Ends the runner and frees everything. Any later use throws `E_INPUT`. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+const MIB = 2 ** 20;
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** What `setitimer` takes without overflow on any CPU: 24 days. */
+const LONGEST_TIMEOUT_MS = 2 ** 31;
+
+/**
+ * Opens a machine for a target: finds out how its code runs here, and prepares a runner, which starts with the first job.
+ *
+ * @throws BpfError `E_MACHINE_MISSING` when nothing runs the target's code here, `E_UNSUPPORTED` on systems other than
+ *   Linux or targets without runner, `E_MACHINE_LIMIT` for impossible sizes
+ */
+export function openMachine(target: Target, options: MachineOptions = {}): Machine {
+  const cpu = runnerCpu(target);
+  const defaultTimeout = checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const helperCount = options.helperCount ?? 512;
+  const symbolCount = options.symbolCount ?? 256;
+  const layout = planLayout(sizesOf(options, helperCount + symbolCount));
+  const execution = findExecution(target, cpu, options.via);
+  const image = buildRunner(target, cpu, layout);
+  const file = createSharedFile(layout.length);
+  const process = createRunnerProcess(execution, image.elf, file.fd, target.endian === 'big');
+  const memory = createMachineMemory(file, layout, target.endian);
+  const code = createCodeStore(file, layout);
+  const data = createRegionAllocator(SHARED_BASE + layout.data, layout.dataBytes, 'dataBytes');
+  const runJobs = createJobRunner({ process, file, layout, endian: target.endian, memory, code, stubs: image.stubs });
+  const symbols = createSymbolSlots(helperCount, symbolCount, image.stubs);
+  let open = true;
+
+  const checkOpen = (): void => {
+    if (!open) throw new BpfError('E_INPUT', `the machine for ${target.name} is closed`);
+  };
+  const allocate = (bytes: number, initial?: Uint8Array): number => {
+    const address = data.allocate(bytes);
+    const contents = new Uint8Array(bytes);
+    if (initial !== undefined) contents.set(initial.subarray(0, bytes));
+    memory.writeBytes(BigInt(address), contents);
+    return address;
+  };
+  const toJob = (name: string, address: number, callTarget: NativeJob['callTarget'], run: RunOptions): NativeJob => {
+    const { mem, args } = run;
+    const length = BigInt(mem?.length ?? 0);
+    return {
+      name,
+      code: BigInt(address),
+      mem,
+      args: typeof args === 'function' ? args : (memAddress) => args ?? [memAddress, length],
+      repeat: checkRepeat(run.repeat ?? 1),
+      timeoutMs: run.timeoutMs === undefined ? defaultTimeout : checkTimeout(run.timeoutMs),
+      callTarget,
+    };
+  };
+  const runOne = (job: NativeJob): RunResult => {
+    checkOpen();
+    const outcome = runJobs([job])[0]!;
+    if (outcome.status === 'failed') throw outcome.error;
+    return { r0: outcome.r0, mem: outcome.mem, elapsedNs: outcome.elapsedNs };
+  };
+  const jobOf = (program: PreparedProgram, run: RunOptions): NativeJob =>
+    toJob(program.name, Number(program.address), program.callTarget, run);
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    process.close();
+    file.close();
+  };
+
+  function prepare(program: Program, options?: PrepareOptions): PreparedProgram;
+  function prepare(programs: readonly Program[], options?: PrepareOptions): PreparedPrograms;
+  function prepare(
+    programs: Program | readonly Program[],
+    options: PrepareOptions = {},
+  ): PreparedProgram | PreparedPrograms {
+    checkOpen();
+    const single = !isList(programs);
+    const prepared = preparePrograms(single ? [programs] : programs, options, {
+      target,
+      memory,
+      code,
+      symbols,
+      allocate,
+      release: (address) => data.release(address),
+      helperTable: BigInt(SHARED_BASE + layout.table),
+      helperCount,
+      stubs: image.stubs,
+      run: (program, run) => runOne(jobOf(program, run)),
+    });
+    return single ? prepared.programs[0]! : prepared;
+  }
+
+  return {
+    target,
+    execution,
+    memory,
+    get pid() {
+      return process.pid;
+    },
+    prepare,
+    runBatch(jobs) {
+      checkOpen();
+      return runJobs(jobs.map((job) => jobOf(job.program, job)));
+    },
+    runCode(bytes, run = {}) {
+      checkOpen();
+      const address = code.allocate(bytes.length);
+      try {
+        code.write(address, bytes);
+        return runOne(toJob('code', address, refuseCalls, run));
+      } finally {
+        code.release(address);
+      }
+    },
+    allocate(bytes, initial) {
+      checkOpen();
+      return BigInt(allocate(bytes, initial));
+    },
+    release: (address) => data.release(Number(address)),
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+function isList(programs: Program | readonly Program[]): programs is readonly Program[] {
+  return Array.isArray(programs);
+}
+
+function sizesOf(options: MachineOptions, slots: number): LayoutSizes {
+  return {
+    stackBytes: options.stackBytes ?? MIB,
+    slots,
+    codeBytes: options.codeBytes ?? 16 * MIB,
+    dataBytes: options.dataBytes ?? 32 * MIB,
+    batchBytes: options.batchBytes ?? 16 * MIB,
+  };
+}
+
+function checkTimeout(timeoutMs: number): number {
+  if (timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS) return timeoutMs;
+  throw new BpfError('E_INPUT', 'timeoutMs', {
+    expected: `more than 0, at most ${LONGEST_TIMEOUT_MS}`,
+    got: String(timeoutMs),
+  });
+}
+
+function checkRepeat(repeat: number): number {
+  if (Number.isSafeInteger(repeat) && repeat > 0) return repeat;
+  throw new BpfError('E_INPUT', 'repeat', { expected: 'a positive integer', got: String(repeat) });
+}
+
+const refuseCalls: NativeJob['callTarget'] = ({ slot }) => {
+  throw new BpfError('E_RUN_HELPER', `code that was not prepared called slot ${slot} of the helper table`);
+};

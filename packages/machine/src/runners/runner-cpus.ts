@@ -1,0 +1,31 @@
+/** The runner's view of each CPU, by name of the target. */
+import { BpfError } from '@polybpf/errors';
+import type { Target } from '@polybpf/jit';
+import type { RunnerCpu } from '../runner-program.ts';
+import { arm64Runner } from './arm64.ts';
+import { s390xRunner } from './s390x.ts';
+import { x64Runner } from './x86_64.ts';
+
+const RUNNERS: Readonly<Record<string, (target: Target) => RunnerCpu>> = {
+  arm64: arm64Runner,
+  s390x: s390xRunner,
+  x86_64: x64Runner,
+};
+
+/** Names of the targets that have a runner. */
+export const RUNNER_NAMES: readonly string[] = Object.keys(RUNNERS);
+
+/**
+ * The runner of a target.
+ *
+ * @throws BpfError `E_UNSUPPORTED` when there is none
+ */
+export function runnerCpu(target: Target): RunnerCpu {
+  const make = Object.hasOwn(RUNNERS, target.name) ? RUNNERS[target.name] : undefined;
+  if (make === undefined) {
+    throw new BpfError('E_UNSUPPORTED', `running ${target.name} code`, {
+      expected: `one of ${RUNNER_NAMES.join(', ')}`,
+    });
+  }
+  return make(target);
+}
