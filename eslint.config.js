@@ -128,11 +128,10 @@ export default tseslint.config(
       ]),
   {
     // The dumping grounds that no one can name the topic of.
-    files: ['utils', 'util', 'common', 'types', 'misc', 'helpers'].flatMap((name) => [
+    files: ['utils', 'util', 'common', 'types', 'misc'].flatMap((name) => [
       `packages/*/src/**/${name}.ts`,
       `apps/*/src/**/${name}.ts`,
     ]),
-    ignores: ['packages/helpers/**'],
     rules: {
       'no-restricted-syntax': ['error', { selector: 'Program', message: 'name the file after its topic.' }],
     },
