@@ -55,6 +55,8 @@ interface Encoding {
   readonly relSize: 0 | 1 | 4;
   /** Whether that displacement is the memory operand [rip + rel32] rather than a jump distance. */
   readonly ripRelative: boolean;
+  /** Whether the displacement goes to `symbol`, for a relocation to fill. */
+  readonly toSymbol: boolean;
   /** Whether ModRM.reg or ModRM.rm is a byte register, which needs REX from 4 on. */
   readonly regIsByte: boolean;
   readonly rmIsByte: boolean;
@@ -172,7 +174,7 @@ export function compileForm(name: string, syntax: string, encoding: string): Enc
     prefixes, rex, opcode, modrm,
     regAt: at('reg'), rmAt: at('rm'), rdAt: at('rd'),
     baseAt: at('base'), indexAt: at('index'), scaleAt: at('scale'), dispAt: at('disp'), addressAt,
-    immAt, highAt: at('high'), immSize, relSize, ripRelative,
+    immAt, highAt: at('high'), immSize, relSize, ripRelative, toSymbol: types.has('symbol'),
     regIsByte: types.get('reg') === 'r8', rmIsByte: types.get('rm') === 'r8',
     fixedSize, operands,
   }; // prettier-ignore
@@ -299,7 +301,7 @@ function encodeMemory(code: Encoding, operands: readonly number[], reg: number, 
 /** Displacements count from the end of the instruction. No row has an immediate behind one. */
 function encodeRelative(node: MachineNode, displacement: number, start: number, out: CodeBuffer): void {
   const { code } = node.form as X64Form;
-  if (node.symbol !== undefined) {
+  if (code.toSymbol) {
     out.u32le(0);
     return;
   }
@@ -312,12 +314,16 @@ function encodeRelative(node: MachineNode, displacement: number, start: number, 
   else out.u32le(relative);
 }
 
-/** The node in Intel syntax, as `as -msyntax=intel -mnaked-reg` takes it. `target` is the code offset of its label. */
+/**
+ * The node in Intel syntax, as `as -msyntax=intel -mnaked-reg` takes it when the symbol `code` is the start of the code.
+ *
+ * @param target - code offset of the node's label
+ */
 export function print(node: MachineNode, target: number): string {
   const { code } = node.form as X64Form;
   let next = 0;
   return node.form.syntax.replace(OPERAND, (_, name: string) => {
-    if (name === 'label') return `0x${target.toString(16)}`;
+    if (name === 'label') return `${code.ripRelative ? 'code+' : ''}0x${target.toString(16)}`;
     if (name === 'symbol') return symbolText(node);
     const operand = code.operands[next]!;
     return operand.print(node.operands[next++]!);
