@@ -1,0 +1,64 @@
+/**
+ * Nodes to bytes and to text. The z/Architecture is big-endian and its instructions are 2, 4 or 6 bytes long.
+ */
+import {
+  type CodeBuffer,
+  describeSymbol,
+  encodeLayout,
+  type MachineNode,
+  type OperandPrinter,
+  printLayout,
+} from '@polybpf/jit';
+import type { S390xForm } from './instructions.ts';
+
+/** Bytes of a node. */
+export function sizeOf(node: MachineNode): number {
+  return (node.form as S390xForm).layout.size;
+}
+
+/**
+ * Appends the bytes of a node; `displacement` is the label's offset minus the node's.
+ *
+ * @throws BpfError `E_JIT_OPERAND` when an operand does not fit its field
+ */
+export function encode(node: MachineNode, displacement: number, out: CodeBuffer): void {
+  encodeLayout(node.form as S390xForm, node, displacement, out, true);
+}
+
+/** Two-byte no-operation: BRANCH ON CONDITION with an empty mask, as GNU as pads. */
+const NOPR = 0x0707;
+
+/** Appends `count` bytes of padding; instructions are halfwords, so `count` is even. */
+export function pad(count: number, out: CodeBuffer): void {
+  if (count % 2 !== 0) throw new Error(`BUG: ${count} bytes of padding`);
+  for (let i = 0; i < count; i += 2) out.u16be(NOPR);
+}
+
+/** Suffixes of the extended mnemonics by mask (PoP appendix C); a fused comparison knows only the even ones. */
+const MASK_SUFFIXES = ['nop', 'o', 'h', 'nle', 'l', 'nhe', 'lh', 'ne', 'e', 'nlh', 'he', 'nl', 'le', 'nh', 'no', ''];
+const FUSED_SUFFIXES: Readonly<Record<number, string>> = { 2: 'h', 4: 'l', 6: 'ne', 8: 'e', 10: 'nl', 12: 'nh' };
+
+const register: OperandPrinter = (value) => `%r${value}`;
+
+const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
+  w: register,
+  r: register,
+  rw: register,
+  p: register,
+  x: (value) => (value === 0 ? '' : `%r${value},`),
+  b: (value) => (value === 0 ? '' : `%r${value}`),
+  d: String,
+  i: String,
+  u: String,
+  len: (value) => String(value + 1),
+  c: (value) => MASK_SUFFIXES[value]!,
+  f: (value) => FUSED_SUFFIXES[value] ?? `<${value}>`,
+  l: (value) => `0x${value.toString(16)}`,
+};
+
+/** The node in GNU as syntax; `target` is the code offset of its label. */
+export function print(node: MachineNode, target: number): string {
+  const { symbol } = node;
+  const printers = symbol === undefined ? PRINTERS : { ...PRINTERS, l: () => describeSymbol(symbol) };
+  return printLayout(node.form, node, target, printers).replace('()', '').replace(',)', ',%r0)');
+}
