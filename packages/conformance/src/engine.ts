@@ -30,13 +30,13 @@ export interface Engine {
 
 /** What {@link interpreterEngine} can be told. */
 export interface InterpreterEngineOptions {
-  /** Instructions of one vector at most; default 10 million. */
+  /** Instructions of one vector at most; default 100 million. */
   readonly budget?: number;
 }
 
 /** The reference interpreter with the suite's helpers. */
 export function interpreterEngine(options: InterpreterEngineOptions = {}): Engine {
-  const budget = options.budget ?? 10_000_000;
+  const budget = options.budget ?? 100_000_000;
   return {
     name: 'interpreter',
     checksAccesses: true,

@@ -1,13 +1,13 @@
 /**
  * Runs the instructions of a test vector on the live kernel and reads all 64 bits of r0 and the memory afterwards.
  *
- * The vector becomes a local function of a small wrapper. Its memory is the value of an array map, behind eight bytes
- * for the result, so that the verifier knows its bounds:
+ * The vector becomes a local function of a small wrapper. Its memory is the value of an array map of just that size, so
+ * that the verifier knows its bounds; the result goes to a map of its own:
  *
  * ```text
- *   r1 = map value + 8 (0 without memory);  r2 = length of the memory
+ *   r1 = map value (0 without memory);  r2 = length of the memory
  *   call vector
- *   r1 = map value;  *(u64 *)(r1 + 0) = r0
+ *   r1 = result map value;  *(u64 *)(r1 + 0) = r0
  *   r0 = 0;  exit
  * vector: ...
  * ```
@@ -28,32 +28,32 @@ export type KernelOutcome =
  * @param insns - little-endian semantics; r1 = address of `mem` or 0, r2 = its length
  */
 export function runOnKernel(kernel: KernelConnection, insns: readonly Insn[], mem: Uint8Array): KernelOutcome {
-  const valueSize = RESULT_SIZE + mem.length;
-  const map = kernel.createArray(valueSize);
+  const resultMap = kernel.createArray(RESULT_SIZE);
+  const memMap = mem.length === 0 ? undefined : kernel.createArray(mem.length);
   try {
-    const value = new Uint8Array(valueSize);
-    value.set(mem, RESULT_SIZE);
-    kernel.write(map, value);
-    const { fd, errno, message } = kernel.load(encodeProgram([...wrapper(map, mem.length), ...insns], 'little'));
+    if (memMap !== undefined) kernel.write(memMap, mem);
+    const program = [...wrapper(resultMap, memMap, mem.length), ...insns];
+    const { fd, errno, message } = kernel.load(encodeProgram(program, 'little'));
     if (fd === undefined) return { accepted: false, errno, message };
     try {
       kernel.testRun(fd);
     } finally {
       kernel.close(fd);
     }
-    const after = kernel.read(map, valueSize);
-    const r0 = new DataView(after.buffer, after.byteOffset).getBigUint64(0, true);
-    return { accepted: true, r0, mem: after.slice(RESULT_SIZE) };
+    const result = kernel.read(resultMap, RESULT_SIZE);
+    const r0 = new DataView(result.buffer, result.byteOffset).getBigUint64(0, true);
+    return { accepted: true, r0, mem: memMap === undefined ? mem : kernel.read(memMap, mem.length) };
   } finally {
-    kernel.close(map);
+    kernel.close(resultMap);
+    if (memMap !== undefined) kernel.close(memMap);
   }
 }
 
-function wrapper(map: number, length: number): Insn[] {
-  const mapValue = (offset: number): Insn[] => [makeInsn(0x18, 1, 2, 0, map), makeInsn(0, 0, 0, 0, offset)];
-  const pointer = length === 0 ? [makeInsn(0xb7, 1, 0, 0, 0)] : mapValue(RESULT_SIZE);
+function wrapper(resultMap: number, memMap: number | undefined, length: number): Insn[] {
+  const mapValue = (map: number): Insn[] => [makeInsn(0x18, 1, 2, 0, map), makeInsn(0, 0, 0, 0, 0)];
+  const pointer = memMap === undefined ? [makeInsn(0xb7, 1, 0, 0, 0)] : mapValue(memMap);
   const tail = [
-    ...mapValue(0),
+    ...mapValue(resultMap),
     makeInsn(0x7b, 1, 0, 0, 0), // *(u64 *)(r1 + 0) = r0
     makeInsn(0xb7, 0, 0, 0, 0), // r0 = 0
     makeInsn(0x95, 0, 0, 0, 0), // exit

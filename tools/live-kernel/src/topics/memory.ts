@@ -1,0 +1,342 @@
+/** Loads, stores, byte swaps, atomics. */
+import { type Draft, hex, set, tag, type Topic } from '../draft.ts';
+
+const MEM = Array.from({ length: 64 }, (_, i) => ((i * 37 + 129) & 255).toString(16).padStart(2, '0')).join('');
+const SIZES = [['b', 8], ['h', 16], ['w', 32], ['dw', 64]] as const; // prettier-ignore
+
+/** Bytes `from` to `from + width/8` of a hex string as a number in one order. */
+function read(mem: string, from: number, width: number, order: 'little' | 'big'): bigint {
+  const bytes = mem.match(/../g)!.slice(from, from + width / 8);
+  if (order === 'little') bytes.reverse();
+  return BigInt(`0x${bytes.join('')}`);
+}
+
+function loads(): Draft[] {
+  const drafts: Draft[] = [];
+  for (const [suffix, width] of SIZES) {
+    for (const offset of [0, 1, 8, 17, 40, 56]) {
+      const at = offset + width / 8 > 64 ? 64 - width / 8 : offset;
+      drafts.push({
+        id: `ldx${suffix}-at-${at}`,
+        mem: MEM,
+        asm: [`r0 = *(u${width} *)(r1 + ${at})`, 'exit'],
+        spec: {
+          source: 'rfc9669 5.1',
+          expect: {
+            little: { r0: hex(read(MEM, at, width, 'little')) },
+            big: { r0: hex(read(MEM, at, width, 'big')) },
+          },
+        },
+      });
+      if (width === 64) continue;
+      const signed = (order: 'little' | 'big'): string => hex(BigInt.asIntN(width, read(MEM, at, width, order)));
+      drafts.push({
+        id: `ldxs${suffix}-at-${at}`,
+        mem: MEM,
+        asm: [`r0 = *(s${width} *)(r1 + ${at})`, 'exit'],
+        spec: { source: 'rfc9669 5.2', expect: { little: { r0: signed('little') }, big: { r0: signed('big') } } },
+      });
+    }
+    drafts.push({
+      id: `ldx${suffix}-into-base`,
+      mem: '0102030405060708',
+      flags: ['Aliased'],
+      endian: 'little',
+      asm: [`r1 = *(u${width} *)(r1 + 0)`, 'r0 = r1', 'exit'],
+    });
+    drafts.push({
+      id: `stx${suffix}-whole-register`,
+      mem: '00'.repeat(16),
+      endian: 'little',
+      asm: [set(2, 0x8899aabbccddeeffn), `*(u${width} *)(r1 + 4) = ${width === 64 ? 'r2' : 'w2'}`, 'r0 = 0', 'exit'],
+    });
+    for (const r of [0, 2, 3, 4, 5, 6, 7, 8, 9]) {
+      drafts.push({
+        id: `stx${suffix}-from-r${r}`,
+        mem: '00'.repeat(16),
+        endian: 'little',
+        flags: ['Registers'],
+        asm: [
+          set(r, 0x8899aabbccddeef0n + BigInt(r)),
+          `*(u${width} *)(r1 + 8) = ${width === 64 ? 'r' : 'w'}${r}`,
+          'r0 = 0',
+          'exit',
+        ],
+      });
+    }
+    for (const value of [0, 1, -1, 0x7fffffff, -0x80000000, 255, 256]) {
+      drafts.push({
+        id: `st${suffix}-${value < 0 ? `minus-${-value}` : value}`,
+        mem: 'ee'.repeat(16),
+        endian: 'little',
+        flags: ['SignExtended'],
+        asm: [`*(u${width} *)(r1 + 8) = ${value}`, 'r0 = 0', 'exit'],
+      });
+    }
+  }
+  return drafts;
+}
+
+/** Offsets at the limits of displacement fields, on the stack and in memory. */
+function offsets(): Draft[] {
+  const drafts: Draft[] = [];
+  for (const [suffix, width] of SIZES) {
+    const size = width / 8;
+    for (const below of [size, 64, 120, 128, 129 + (size - 1), 136, 255 + size, 256, 264, 504, 512]) {
+      const at = Math.ceil(below / size) * size;
+      drafts.push({
+        id: `stack-${suffix}-below-${at}`,
+        flags: ['Displacement'],
+        asm: [
+          set(1, 0x1122334455667788n),
+          `*(u${width} *)(r10 - ${at}) = ${width === 64 ? 'r1' : 'w1'}`,
+          'r1 = 0',
+          `r0 = *(u${width} *)(r10 - ${at})`,
+          'exit',
+        ],
+      });
+    }
+    // The base is moved away, so that the displacement is large and the memory is not.
+    for (const at of [
+      127, 128, 255, 256, 4088, 4095, 4096, 8191, 16380, 32752, -1, -8, -255, -256, -257, -2048, -2049, -4096, -32768,
+    ]) {
+      const aligned = Math.floor(at / size) * size;
+      if (aligned < -32768) continue;
+      const access = `*(u${width} *)(r1 ${aligned < 0 ? '-' : '+'} ${Math.abs(aligned)})`;
+      const name = aligned < 0 ? `minus-${-aligned}` : String(aligned);
+      drafts.push({
+        id: `displacement-${suffix}-${name}`,
+        mem: '00'.repeat(16),
+        flags: ['Displacement'],
+        asm: [
+          `r1 += ${-aligned}`,
+          set(2, 0x1122334455667788n),
+          `${access} = ${width === 64 ? 'r2' : 'w2'}`,
+          `r0 = ${access}`,
+          `${access} = 0`,
+          'r3 = r1',
+          `r3 += ${aligned}`,
+          'r4 = *(u8 *)(r3 + 8)',
+          'r0 += r4',
+          'exit',
+        ],
+      });
+    }
+  }
+  const seen = new Set<string>();
+  return drafts.filter(({ id }) => !seen.has(id) && seen.add(id));
+}
+
+function swaps(): Draft[] {
+  const drafts: Draft[] = [];
+  const values = [0x0123456789abcdefn, 0xfedcba98fedc8000n, 0x80n, 0xffffffffffffff00n];
+  const swap = (value: bigint, width: number): bigint => {
+    let result = 0n;
+    for (let i = 0; i < width; i += 8) result = (result << 8n) | ((value >> BigInt(i)) & 255n);
+    return result;
+  };
+  for (const value of values) {
+    for (const width of [16, 32, 64]) {
+      const low = BigInt.asUintN(width, value);
+      const swapped = hex(swap(value, width));
+      const both = {
+        le: { little: { r0: hex(low) }, big: { r0: swapped } },
+        be: { little: { r0: swapped }, big: { r0: hex(low) } },
+      };
+      for (const op of ['le', 'be'] as const) {
+        drafts.push({
+          id: `${op}${width}-${tag(value)}`,
+          asm: [set(0, value), `r0 = ${op}${width} r0`, 'exit'],
+          spec: { source: 'rfc9669 4.2', expect: both[op] },
+        });
+      }
+      drafts.push({
+        id: `bswap${width}-${tag(value)}`,
+        asm: [set(0, value), `r0 = bswap${width} r0`, 'exit'],
+        spec: { source: 'rfc9669 4.2', expect: { r0: swapped } },
+      });
+    }
+  }
+  for (let r = 1; r <= 9; r++)
+    drafts.push({
+      id: `bswap-r${r}`,
+      flags: ['Registers'],
+      asm: [
+        set(r, 0x0123456789abcdefn),
+        `r${r} = bswap64 r${r}`,
+        `r0 = r${r}`,
+        `r${r} = bswap16 r${r}`,
+        `r0 += r${r}`,
+        `r${r} = bswap32 r${r}`,
+        `r0 ^= r${r}`,
+        'exit',
+      ],
+    });
+  drafts.push({
+    id: 'load-then-swap',
+    mem: '0123456789abcdef',
+    endian: 'little',
+    asm: [
+      'r2 = *(u16 *)(r1 + 0)',
+      'r2 = be16 r2',
+      'r3 = *(u32 *)(r1 + 2)',
+      'r3 = be32 r3',
+      'r4 = *(u64 *)(r1 + 0)',
+      'r4 = be64 r4',
+      'r0 = r2',
+      'r0 *= 31',
+      'r0 += r3',
+      'r0 *= 31',
+      'r0 += r4',
+      'exit',
+    ],
+  });
+  drafts.push({
+    id: 'wide-load-then-narrow-swap',
+    mem: '0123456789abcdef',
+    endian: 'little',
+    asm: [
+      'r2 = *(u64 *)(r1 + 0)',
+      'r2 = be16 r2',
+      'r3 = *(u32 *)(r1 + 0)',
+      'r3 = be16 r3',
+      'r0 = r2',
+      'r0 <<= 16',
+      'r0 += r3',
+      'exit',
+    ],
+  });
+  return drafts;
+}
+
+function atomics(): Draft[] {
+  const drafts: Draft[] = [];
+  const initial: [bigint, bigint][] = [[5n, 3n], [0xffffffffffffffffn, 1n], [0x8000000080000000n, 0x8000000080000000n], [0x1234567890abcdefn, 0xdeadbeef0badf00dn]]; // prettier-ignore
+  for (const width of [64, 32]) {
+    const r = (n: number): string => `${width === 64 ? 'r' : 'w'}${n}`;
+    const place = width === 64 ? `(u64 *)(r10 - 8)` : `(u32 *)(r10 - 8)`;
+    const fetch = (name: string): string => `${r(2)} = atomic_fetch_${name}(${place}, ${r(2)})`;
+    const plain = (op: string): string => `lock *${place} ${op} ${r(2)}`;
+    const forms: [string, string][] = [
+      ['add', plain('+=')], ['or', plain('|=')], ['and', plain('&=')], ['xor', plain('^=')],
+      ['fetch-add', fetch('add')], ['fetch-or', fetch('or')], ['fetch-and', fetch('and')], ['fetch-xor', fetch('xor')],
+      ['xchg', width === 64 ? 'r2 = xchg_64(r10 - 8, r2)' : 'w2 = xchg32_32(r10 - 8, w2)'],
+    ]; // prettier-ignore
+    for (const [name, line] of forms) {
+      initial.forEach(([memory, operand], i) => {
+        const init =
+          width === 64
+            ? [set(1, memory), '*(u64 *)(r10 - 8) = r1']
+            : ['r1 = 0', '*(u64 *)(r10 - 8) = r1', set(1, memory), '*(u32 *)(r10 - 8) = w1'];
+        const result = width === 64 ? 'r0 = *(u64 *)(r10 - 8)' : 'w0 = *(u32 *)(r10 - 8)';
+        drafts.push({
+          id: `${name}${width}-${i}`,
+          asm: [...init, set(2, operand), line, result, 'r0 *= 31', 'r0 += r2', 'exit'],
+          flags: width === 32 ? ['DirtyUpper'] : [],
+        });
+      });
+    }
+    const cmpxchg = width === 64 ? 'r0 = cmpxchg_64(r10 - 8, r0, r2)' : 'w0 = cmpxchg32_32(r10 - 8, w0, w2)';
+    const store = width === 64 ? '*(u64 *)(r10 - 8) = r1' : '*(u32 *)(r10 - 8) = w1';
+    const load = width === 64 ? 'r3 = *(u64 *)(r10 - 8)' : 'w3 = *(u32 *)(r10 - 8)';
+    for (const [name, compare, memory] of [
+      ['equal', 0x1122334455667788n, 0x1122334455667788n],
+      ['differs', 0x1122334455667789n, 0x1122334455667788n],
+      ['upper-differs', 0xffffffff55667788n, 0x1122334455667788n],
+    ] as const) {
+      // prettier-ignore
+      drafts.push({ id: `cmpxchg${width}-${name}`, flags: ['DirtyUpper'], asm: [set(1, memory), store, set(0, compare), set(2, 0xaaaaaaaabbbbbbbbn), cmpxchg, load, 'r0 *= 31', 'r0 += r3', 'r0 += r2', 'exit'] });
+      drafts.push({
+        id: `cmpxchg${width}-${name}-new-is-r0`,
+        flags: ['Aliased'],
+        asm: [
+          set(1, memory),
+          store,
+          set(0, compare),
+          cmpxchg.replace(/[rw]2\)/, (m) => m.replace('2', '0')),
+          load,
+          'r0 *= 31',
+          'r0 += r3',
+          'exit',
+        ],
+      });
+    }
+    // Every register as operand; the others must survive.
+    for (const n of [0, 1, 2, 3, 4, 5, 6, 9]) {
+      const fold = [1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((k) => ['r0 *= 33', `r0 ^= r${k}`]);
+      const initAll = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((k) => set(k, 0x0101010101010101n * BigInt(k + 3)));
+      const init = [...initAll, '*(u64 *)(r10 - 8) = r7'];
+      for (const name of ['add', 'or', 'and', 'xor']) {
+        drafts.push({
+          id: `fetch-${name}${width}-r${n}`,
+          flags: ['Registers'],
+          endian: width === 64 ? 'both' : 'little',
+          asm: [
+            ...init,
+            `${r(n)} = atomic_fetch_${name}(${place}, ${r(n)})`,
+            ...fold,
+            'r1 = *(u64 *)(r10 - 8)',
+            'r0 += r1',
+            'exit',
+          ],
+        });
+      }
+      drafts.push({
+        id: `xchg${width}-r${n}`,
+        flags: ['Registers'],
+        endian: width === 64 ? 'both' : 'little',
+        asm: [
+          ...init,
+          width === 64 ? `r${n} = xchg_64(r10 - 8, r${n})` : `w${n} = xchg32_32(r10 - 8, w${n})`,
+          ...fold,
+          'r1 = *(u64 *)(r10 - 8)',
+          'r0 += r1',
+          'exit',
+        ],
+      });
+    }
+    drafts.push({
+      id: `fetch-result-dead-${width}`,
+      asm: ['r1 = 5', '*(u64 *)(r10 - 8) = r1', 'r2 = 3', fetch('add'), 'r2 = 0', 'r0 = *(u64 *)(r10 - 8)', 'exit'],
+      endian: width === 64 ? 'both' : 'little',
+    });
+  }
+  for (const width of [8, 16, 32, 64]) {
+    const reg = width === 64 ? 'r' : 'w';
+    drafts.push({
+      id: `load-acquire-${width}`,
+      mem: 'f1f2f3f4f5f6f7f8',
+      endian: 'little',
+      asm: [`${reg}0 = load_acquire((u${width} *)(r1 + 0))`, 'exit'],
+    });
+    drafts.push({
+      id: `store-release-${width}`,
+      mem: '00'.repeat(16),
+      endian: 'little',
+      asm: [set(2, 0x8899aabbccddeeffn), `store_release((u${width} *)(r1 + 8), ${reg}2)`, 'r0 = 0', 'exit'],
+    });
+  }
+  return drafts;
+}
+
+const NOTES = {
+  Aliased: 'an operand is also the result',
+  Registers: 'every register takes part, so that clobbered ones show',
+  SignExtended: 'the immediate is sign-extended to 64 bits before it is stored',
+  Displacement: 'the offset is at the limit of a displacement field of some CPU',
+  DirtyUpper: 'upper halves are dirty; 32-bit results are zero-extended',
+};
+
+function topic(file: string, name: string, spec: string, drafts: Draft[]): Topic {
+  const flags = new Set(drafts.flatMap((draft) => draft.flags ?? []));
+  const notes = Object.fromEntries(Object.entries(NOTES).filter(([flag]) => flags.has(flag)));
+  return { file, topic: name, spec: [spec], notes, drafts };
+}
+
+/** All topics of memory. */
+export const MEMORY_TOPICS: readonly Topic[] = [
+  topic('memory', 'loads and stores of all widths', 'rfc9669 5.1', loads()),
+  topic('memory-offset', 'offsets at the limits of displacement fields', 'rfc9669 5.1', offsets()),
+  topic('byte-swap', 'byte order conversions', 'rfc9669 4.2', swaps()),
+  topic('atomic', 'atomic operations, 32 and 64 bits; ordered loads and stores', 'rfc9669 5.3', atomics()),
+];
