@@ -7,14 +7,13 @@
  */
 import { BpfError } from '@polybpf/errors';
 import { type CodeBuffer, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit';
-import { ADR_FAR } from './branches.ts';
+import { ADR_FAR, NOP } from './branches.ts';
 import { A64, type Arm64Form, type FormName } from './instructions.ts';
 import { W_NAMES, X_NAMES, ZR } from './registers.ts';
 
 const CONDITIONS = ['eq', 'ne', 'hs', 'lo', 'mi', 'pl', 'vs', 'vc', 'hi', 'ls', 'ge', 'lt', 'gt', 'le', 'al', 'nv'];
 const SHIFTS = ['lsl', 'lsr', 'asr', 'ror'];
 const EXTENDS = ['uxtw', 'lsl', 'sxtw', 'sxtx'];
-const NOP = 0xd503201f;
 
 /**
  * The logical immediate (Arm ARM DDI 0487, `DecodeBitMasks`) for a 64-bit value: a run of ones, rotated, in elements of

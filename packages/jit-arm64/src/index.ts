@@ -1,1 +1,44 @@
-export {};
+import { defineTarget, type Target } from '@polybpf/jit';
+import { emitEpilogue, emitPrologue, inlineEpilogue, planFrame } from './abi.ts';
+import { RELOCATIONS } from './branches.ts';
+import { encode, pad, print, sizeOf } from './encoder.ts';
+import { A64 } from './instructions.ts';
+import { LOWER } from './lower.ts';
+import { fitsBranch } from './lower-branch.ts';
+import { ALU_FITS } from './lower-constant.ts';
+import { peephole } from './lower-peephole.ts';
+import { REGISTERS } from './registers.ts';
+
+/** Little-endian AArch64 with FEAT_LSE (Armv8.1), AAPCS64, Linux user space. */
+export const arm64: Target = /* @__PURE__ */ defineTarget({
+  name: 'arm64',
+  title: 'AArch64, little-endian',
+  endian: 'little',
+  operands: 3,
+  needsZext32: false,
+  delaySlots: false,
+  needsIcacheFlush: true,
+  codeAlignment: 4,
+  registers: REGISTERS,
+  fits: { ...ALU_FITS, branch: fitsBranch, displacement: () => true },
+  lower: LOWER,
+  planFrame,
+  prologue: emitPrologue,
+  epilogue: emitEpilogue,
+  inlineEpilogue,
+  peephole,
+  sizeOf,
+  encode,
+  print,
+  pad,
+  relocations: RELOCATIONS,
+  absolute64: 'R_AARCH64_ABS64',
+  elf: { machine: 183, flags: 0 },
+  forms: Object.values(A64),
+});
+
+export { decodeMask, encodeMask } from './encoder.ts';
+export { A64 } from './instructions.ts';
+export type { Arm64Form, FormName } from './instructions.ts';
+export { CONDITION_CODES } from './branches.ts';
+export { LR, SP, X0, X16, X17, ZR } from './registers.ts';

@@ -1,0 +1,83 @@
+/**
+ * Ops to AArch64 instructions.
+ *
+ * Where the hardware and BPF differ or agree, and what is done about it:
+ *
+ * | case | BPF (RFC 9669) | AArch64 (Arm ARM DDI 0487) | here |
+ * |---|---|---|---|
+ * | x / 0 | 0 (sec. 4.1) | udiv, sdiv give 0 | nothing |
+ * | x % 0 | x (sec. 4.1) | no remainder | msub: x - 0 * 0 |
+ * | INT_MIN / -1 | wraps to INT_MIN | sdiv gives INT_MIN | nothing |
+ * | INT_MIN % -1 | 0 | no remainder | msub: wraps to 0 |
+ * | shift count | masked to the width (sec. 4.1) | lslv, lsrv, asrv take it modulo the width | immediates masked |
+ * | 32-bit result | zero-extended (sec. 4.1) | writing a W register clears the upper half | W forms |
+ * | 32-bit old values of atomics | zero-extended (sec. 5.3) | W forms clear the upper half | nothing |
+ * | 16-bit byte swap | upper 48 bits cleared (sec. 4.2) | rev16 swaps each halfword | uxth, not after ldrh |
+ * | load | zero-extended (sec. 5.1) | ldrb, ldrh, ldr w clear | nothing |
+ * | sign-extending load or move | to 64 or 32 bits (sec. 5.2, 4.1) | ldrs*, sxt* | X or W form |
+ * | narrow store of an immediate | low bits (sec. 5.1) | strb, strh take low bits | constant cut to the width |
+ * | atomic and | old & operand | ldclr: old & ~operand | operand inverted in x16 |
+ * | cmpxchg | compares with r0, old value always to r0 | casal does both in one register | Rs = r0 |
+ * | atomic without fetch | sequentially consistent here | ldaddal to xzr drops the acquire | old value to x16 |
+ * | atomic address | register + offset | register only | sum in x17 |
+ * | JSET on 32 bits | low halves | tst w | W form |
+ * | result of an operation that is also its operand | new value | operands are read first | nothing |
+ * | displacement | 16 bits signed | 9 signed, or 12 unsigned and scaled | index in x17 |
+ * | conditional jump | 16 (32) bits | 1 MiB, tbz 32 KiB | widened, see branches.ts |
+ */
+import type { LowerFn, OpKind } from '@polybpf/jit';
+import { lowerAlu, lowerBswap, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
+import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
+import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
+import { lowerConst } from './lower-constant.ts';
+import { lowerAtomic, lowerCmpxchg, lowerLoad, lowerLoadAcquire, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm, lowerStoreRelease, lowerXchg } from './lower-memory.ts'; // prettier-ignore
+
+export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
+  mov: lowerMov,
+  sext: lowerSext,
+  const: lowerConst,
+  add: lowerAlu,
+  sub: lowerAlu,
+  mul: lowerAlu,
+  udiv: lowerAlu,
+  umod: lowerAlu,
+  sdiv: lowerAlu,
+  smod: lowerAlu,
+  and: lowerAlu,
+  or: lowerAlu,
+  xor: lowerAlu,
+  lsh: lowerAlu,
+  rsh: lowerAlu,
+  arsh: lowerAlu,
+  neg: lowerNeg,
+  bswap: lowerBswap,
+  load: lowerLoad,
+  load_sext: lowerLoadSext,
+  load_bswap: lowerLoadBswap,
+  store: lowerStore,
+  store_imm: lowerStoreImm,
+  atomic_add: lowerAtomic,
+  atomic_or: lowerAtomic,
+  atomic_and: lowerAtomic,
+  atomic_xor: lowerAtomic,
+  fetch_add: lowerAtomic,
+  fetch_or: lowerAtomic,
+  fetch_and: lowerAtomic,
+  fetch_xor: lowerAtomic,
+  xchg: lowerXchg,
+  cmpxchg: lowerCmpxchg,
+  load_acquire: lowerLoadAcquire,
+  store_release: lowerStoreRelease,
+  branch: lowerBranch,
+  jump: lowerJump,
+  may_goto: lowerMayGoto,
+  call_helper: lowerCallHelper,
+  call_local: lowerCallLocal,
+  call_symbol: lowerCallSymbol,
+  call_register: lowerCallRegister,
+  tail_call: lowerTailCall,
+  address: lowerAddress,
+  function_address: lowerFunctionAddress,
+  // User space has one address space: the cast is a copy.
+  addr_space_cast: lowerMov,
+};
