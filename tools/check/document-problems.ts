@@ -16,6 +16,8 @@ export interface Repository {
 const TOP_FOLDERS = ['.ci', 'packages', 'apps', 'tools', 'docs', 'test-vectors', 'examples'];
 /** Made by building or testing, so rightly absent. */
 const GENERATED = /(^|\/)(dist|node_modules|\.report|\.turbo|\.nx)(\/|$)/;
+/** Folders of the Linux source tree that begin like one of ours. */
+const KERNEL_PATH = /^tools\/(lib|testing|bpf|include)\//;
 const PATH_SPAN = /^[\w.@<>*{},/+-]+$/;
 
 /** The parts of a package README, in this order. */
@@ -80,6 +82,7 @@ function linkProblem(document: string, target: string, repository: Repository): 
 /** The repository path that a code span names, or undefined when it names none. `<name>` and `*` match anything. */
 export function pathInSpan(document: string, span: string): string | undefined {
   if (!span.includes('/') || !PATH_SPAN.test(span) || span.includes('...') || GENERATED.test(span)) return undefined;
+  if (KERNEL_PATH.test(span)) return undefined;
   const path = span.replace(/\/$/, '');
   const folder = posix.dirname(document);
   if (TOP_FOLDERS.includes(path.split('/', 1)[0] ?? '')) return path;

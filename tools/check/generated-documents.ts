@@ -38,7 +38,7 @@ export const GENERATED_PARTS: readonly GeneratedPart[] = [
     render: renderErrorCodes,
   },
   {
-    path: 'docs/ISA.md',
+    path: 'docs/isa.md',
     name: 'instructions',
     frame: [
       '# Instructions',

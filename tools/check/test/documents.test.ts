@@ -70,7 +70,7 @@ describe('documentProblems', () => {
 
   test('leaves alone what is no path of this repository', () => {
     const text =
-      '`r1/r2` `and/or` `dist/index.js` `packages/isa/dist/x.js` `@polybpf/isa` `a ../b` [w](https://x.example/y)';
+      '`r1/r2` `and/or` `dist/index.js` `packages/isa/dist/x.js` `@polybpf/isa` `a ../b` `tools/lib/bpf/bpf_helpers.h` [w](https://x.example/y)';
     expect(problems(text)).toEqual([]);
     expect(pathInSpan('packages/isa/README.md', 'src/insn.ts')).toBe('packages/isa/src/insn.ts');
     expect(pathInSpan('README.md', 'src/insn.ts')).toBeUndefined();
