@@ -36,7 +36,7 @@ export function lowerDivide(cx: LowerContext, op: Op): void {
   const wide = op.width === 64;
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
-  const check = op.b === NO_REG ? false : true;
+  const check = op.b !== NO_REG;
   if (!check && divideByConstant(cx, op, d, a, signed, remainder, wide)) return;
   let divisor = SCRATCH1;
   if (!check) {
@@ -73,15 +73,10 @@ function divideByConstant(
 ): boolean {
   const { imm } = op;
   if (imm === 0 || imm === 1 || (signed && imm === -1)) {
-    if ((imm === 0) !== remainder && imm !== -1) {
-      // x / 0 = 0, x % 1 = 0 on one side of this test; x % 0 = x, x / 1 = x on the other
-      if (imm === 0) loadImm64(cx, d, 0, 0);
-      else if (wide) move(cx, d, a, true);
-      else zeroExtend(cx, d, a);
-    } else if (imm === 0) {
+    if (remainder ? imm === 0 : imm === 1) {
       if (wide) move(cx, d, a, true);
       else zeroExtend(cx, d, a);
-    } else if (imm === 1 || remainder) loadImm64(cx, d, 0, 0);
+    } else if (remainder || imm === 0) loadImm64(cx, d, 0, 0);
     else {
       move(cx, d, a, wide);
       emit(cx, wide ? I.neg_rm64 : I.neg_rm32, [d]);
