@@ -109,7 +109,6 @@ const XML_ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt
 
 function xml(value: string): string {
   // Control characters are not allowed in XML 1.0, not even as entities.
-  // eslint-disable-next-line no-control-regex
   return value
     .replace(/[&<>"]/g, (char) => XML_ENTITIES[char]!)
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '?');

@@ -408,8 +408,10 @@ function noteUpperHalves(state: SelectState, row: InsnRow, insn: Insn, i: number
     case 'load':
     case 'load_acquire':
       return noteResult(state, bit, row.width !== 64 && row.signedFrom === 0);
-    case 'ld_imm64':
-      return noteResult(state, bit, row.op === 'imm64' && analysis.program.insns[i + 1]!.imm === 0);
+    case 'ld_imm64': {
+      const isLow = row.op === 'imm64' && analysis.program.insns[i + 1]!.imm === 0;
+      return noteResult(state, bit, isLow && isUpperLive(state, insn.dst_reg, i));
+    }
     case 'atomic':
       state.upperZero &= ~((row.src === 'readwrite' ? 1 << insn.src_reg : 0) | (row.op === 'cmpxchg' ? 1 : 0));
       return;
