@@ -31,12 +31,18 @@ export function createCodeStore(file: SharedFile, layout: SharedLayout): CodeSto
   const allocator = createRegionAllocator(CODE_BASE, layout.codeBytes, 'codeBytes');
   const mirror = (address: number): number => address - CODE_BASE + layout.code;
   const roundUp = (length: number): number => Math.ceil(Math.max(1, length) / CODE_UNIT) * CODE_UNIT;
+  // The mirror is writable by any job, so it cannot be trusted once a runner has died.
+  const pieces = new Map<number, Uint8Array>();
   let from = CODE_BASE;
   let to = CODE_BASE;
   return {
     allocate: (length) => allocator.allocate(roundUp(length), CODE_UNIT),
-    release: (address) => allocator.release(address),
+    release(address) {
+      pieces.delete(address);
+      allocator.release(address);
+    },
     write(address, code) {
+      pieces.set(address, code);
       file.write(mirror(address), code);
       const end = address + roundUp(code.length);
       const clean = from === to;
@@ -49,6 +55,7 @@ export function createCodeStore(file: SharedFile, layout: SharedLayout): CodeSto
       return copy;
     },
     forgetCopies() {
+      for (const [address, code] of pieces) file.write(mirror(address), code);
       from = CODE_BASE;
       to = allocator.highest;
     },

@@ -3,7 +3,16 @@ import { BpfError, isBpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
 import type { CodeStore } from './code-store.ts';
 import type { ExitStatus } from './exit-status.ts';
-import { COMMAND, HEADER, MESSAGE_BYTES, RECORD_BYTES, REPORT, SHARED_BASE, type SharedLayout } from './layout.ts';
+import {
+  COMMAND,
+  HEADER,
+  IDLE,
+  MESSAGE_BYTES,
+  RECORD_BYTES,
+  REPORT,
+  SHARED_BASE,
+  type SharedLayout,
+} from './layout.ts';
 import type { FlushableMemory } from './machine-memory.ts';
 import {
   decodeJob,
@@ -80,6 +89,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
     const table = new Uint8Array(stubs.length * 8);
     const view = new DataView(table.buffer);
     stubs.forEach((address, slot) => view.setBigUint64(8 * slot, BigInt(address), little));
+    new DataView(header.buffer).setBigUint64(HEADER.jobIndex, BigInt(IDLE), little);
     file.write(layout.header, header);
     file.write(layout.table, table);
     wallLimit = 0;
@@ -176,18 +186,19 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
     }
   };
 
-  /** Index of the job that the dead runner was at, or undefined when the header makes no sense any more. */
-  const jobIndex = (count: number): number | undefined => {
+  /** Index of the job that the dead runner was at; `lost` when the header makes no sense any more. */
+  const jobIndex = (count: number): number | 'idle' | 'lost' => {
     const field = new Uint8Array(8);
     file.read(layout.header + HEADER.jobIndex, field);
     const index = new DataView(field.buffer).getBigUint64(0, little);
-    return index <= BigInt(count) ? Number(index) : undefined;
+    return index === BigInt(IDLE) ? 'idle' : index < BigInt(count) ? Number(index) : 'lost';
   };
 
   const runBatch = (jobs: readonly NativeJob[]): JobOutcome[] => {
     const batch = encodeJobs(jobs, layout, little);
     const outcomes: JobOutcome[] = [];
     let most = jobs.length;
+    let idleDeaths = 0;
     while (outcomes.length < jobs.length) {
       const from = outcomes.length;
       const to = Math.min(jobs.length, from + most);
@@ -210,12 +221,13 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
       const died = ended === 'dead';
       const status = died && broken === undefined ? process.takeExitStatus() : undefined;
       const reached = died ? jobIndex(to - from) : to - from;
-      if (reached === undefined && to - from > 1) {
+      if (reached === 'idle' && idleDeaths++ === 0) continue;
+      if (reached === 'lost' && to - from > 1) {
         // The job has overwritten the runner's state: find it by running one at a time.
         most = 1;
         continue;
       }
-      const complete = reached ?? 0;
+      const complete = typeof reached === 'number' ? reached : 0;
       transfer(batch, from, from + complete, jobs.length, layout, file.read);
       for (let i = 0; i < complete; i++) {
         const error = failures.get(i);

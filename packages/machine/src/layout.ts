@@ -36,7 +36,7 @@ export const HEADER = {
   input: 0,
   /** The message to Node. */
   output: 128,
-  /** Index of the running job, counted from the start of the doorbell's job table. */
+  /** Index of the running job, counted from the start of the doorbell's job table; {@link IDLE} while there is none. */
   jobIndex: 256,
   /** Address of the running job's record. */
   record: 264,
@@ -44,12 +44,17 @@ export const HEADER = {
   remaining: 272,
   /** r0 of the last call. */
   result: 280,
+  /** Jobs of the batch: the message that told it is overwritten by answers to helper calls. */
+  jobCount: 288,
   /** `struct itimerval` of the wall-clock limit. */
   wallLimit: 320,
   /** `struct itimerval` of zeros: disarms a timer; its first half is an `rlimit` of zeros as well. */
   zeros: 352,
 } as const;
 const HEADER_BYTES = PAGE;
+
+/** Job index while the runner waits for a batch. */
+export const IDLE = 0x69646c65;
 
 /** Length of a doorbell message: nine words. Less than PIPE_BUF, so writes are atomic (POSIX write(2)). */
 export const MESSAGE_BYTES = 72;

@@ -1,7 +1,15 @@
 /** Programs made ready to run: compiled, placed, linked; maps and global data bound to memory. */
 import { BpfError } from '@polybpf/errors';
-import { BPF_FUNC_tail_call, MAX_TAIL_CALL_CNT, type DataSymbol, type MapDef, type Program } from '@polybpf/isa';
-import { type CodeSymbol, compile, type CompiledProgram, link, type Target } from '@polybpf/jit';
+import {
+  BPF_FUNC_tail_call,
+  constants,
+  type DataSymbol,
+  type Insn,
+  MAX_TAIL_CALL_CNT,
+  type MapDef,
+  type Program,
+} from '@polybpf/isa';
+import { type CodeSymbol, compile, type CompiledProgram, type HelperCalls, link, type Target } from '@polybpf/jit';
 import type { CodeStore } from './code-store.ts';
 import type {
   HelperCallContext,
@@ -80,6 +88,7 @@ export interface PrepareParts {
 
 /** Bytes behind a map handle: only its address matters. */
 const HANDLE_BYTES = 64;
+const CALL_HELPER = constants.BPF_JMP | constants.BPF_CALL;
 
 interface BoundMap extends MachineMap {
   readonly initial: Uint8Array | undefined;
@@ -99,8 +108,9 @@ export function preparePrograms(
     for (const address of dataAddresses.splice(0)) parts.release(address);
   };
   try {
-    const helperCalls = { kind: 'table', address: parts.helperTable, count: parts.helperCount } as const;
-    const compiled = programs.map((program) => compile(program, target, { helperCalls }));
+    const compiled = programs.map((program) =>
+      compile(program, target, { helperCalls: helperCallsOf(program, parts) }),
+    );
     const places = compiled.map(({ code: bytes }) => {
       const address = code.allocate(bytes.length);
       codeAddresses.push(address);
@@ -163,6 +173,16 @@ export function preparePrograms(
   }
 }
 
+/**
+ * Through the table, which also serves calls through a register. A program with a helper id that the table does not
+ * have, e.g. a hash, calls each helper's stub directly.
+ */
+function helperCallsOf({ insns }: Program, { helperTable, helperCount }: PrepareParts): HelperCalls {
+  const isOutside = (insn: Insn): boolean =>
+    insn.opcode === CALL_HELPER && insn.src_reg === 0 && (insn.imm < 0 || insn.imm >= helperCount);
+  return insns.some(isOutside) ? { kind: 'relocation' } : { kind: 'table', address: helperTable, count: helperCount };
+}
+
 function bindMaps(
   known: BoundMap[],
   program: Program,
@@ -222,7 +242,7 @@ function addressOf(
 ): bigint | undefined {
   switch (symbol.kind) {
     case 'helper':
-      return symbol.id >= 0 && symbol.id < parts.helperCount ? BigInt(parts.stubs[symbol.id]!) : undefined;
+      return BigInt(parts.stubs[symbol.id] ?? parts.symbols.address(helperSymbol(symbol.id)));
     case 'map':
       return maps[symbol.map]?.handle;
     case 'data':
@@ -236,6 +256,17 @@ function addressOf(
       return isKfunc || (!isExtern && !symbol.weak) ? BigInt(parts.symbols.address(symbol.name)) : undefined;
     }
   }
+}
+
+/** Name of the symbol slot of a helper that the table has no place for. */
+function helperSymbol(id: number): string {
+  return `helper ${id}`;
+}
+
+/** Id of such a helper. */
+function symbolHelperId(name: string): number | undefined {
+  const id = /^helper (-?\d+)$/.exec(name)?.[1];
+  return id === undefined ? undefined : Number(id);
 }
 
 /** Unnamed kfuncs are called `bpf_kfunc_<BTF id>` by the compiler. */
@@ -324,9 +355,10 @@ function createCallTarget(
     const { slot } = request;
     if (slot === BPF_FUNC_tail_call) return tailCall(request);
     const name = parts.symbols.name(slot);
-    const helper = name === undefined ? options.helpers?.helper(slot) : options.helpers?.kfunc?.(kfuncReference(name));
+    const id = name === undefined ? slot : symbolHelperId(name);
+    const helper = id !== undefined ? options.helpers?.helper(id) : options.helpers?.kfunc?.(kfuncReference(name!));
     if (helper === undefined) {
-      throw new BpfError('E_RUN_HELPER', `${program.name} calls ${name ?? `helper ${slot}`}`, {
+      throw new BpfError('E_RUN_HELPER', `${program.name} calls ${name ?? `helper ${id}`}`, {
         expected: 'a registered helper',
       });
     }

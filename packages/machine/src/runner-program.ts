@@ -10,6 +10,7 @@ import {
   CODE_BASE,
   COMMAND,
   HEADER,
+  IDLE,
   MESSAGE_BYTES,
   RECORD,
   RECORD_BYTES,
@@ -193,11 +194,13 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
     const again = newLabel();
     loadField(HEADER.input + 8);
     cpu.store64(out, value, base, HEADER.record);
+    cpu.load64(out, value, base, HEADER.input + 16);
+    cpu.store64(out, value, base, HEADER.jobCount);
     storeConstant(HEADER.jobIndex, 0);
 
     bind(nextJob);
     loadField(HEADER.jobIndex);
-    cpu.load64(out, second, base, HEADER.input + 16);
+    cpu.load64(out, second, base, HEADER.jobCount);
     cpu.branchIfEqual(out, value, second, batchDone);
     setTimer(ITIMER_REAL, header + HEADER.wallLimit);
     loadRecord();
@@ -287,6 +290,7 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
   bind(batchDone);
   setTimer(ITIMER_PROF, header + HEADER.zeros);
   setTimer(ITIMER_REAL, header + HEADER.zeros);
+  storeConstant(HEADER.jobIndex, IDLE);
   send(REPORT.done);
   cpu.jump(out, doorbell);
   bind(quit);
