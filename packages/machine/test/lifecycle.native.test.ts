@@ -147,7 +147,7 @@ describe('a process that opens a machine', () => {
         import { makeInsn, makeProgram } from '@polybpf/isa';
         const target = targetByName('${target!.name}');
         const machine = openMachine(target);
-        const insns = [makeInsn({ opcode: 0xb7, imm: 1 }), makeInsn({ opcode: 0x95 })];
+        const insns = [makeInsn(0xb7, 0, 0, 0, 1), makeInsn(0x95, 0, 0, 0, 0)];
         machine.prepare(makeProgram(insns, { endian: target.endian })).run();
         console.log(machine.pid);
         ${ending};`;
