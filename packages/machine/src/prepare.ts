@@ -26,18 +26,18 @@ import type { SymbolSlots } from './symbol-slots.ts';
 
 /** What programs are bound to. */
 export interface PrepareOptions {
-  /** Helpers and kfuncs; without, any call ends the program with `E_RUN_HELPER`. */
-  readonly helpers?: MachineHelperRegistry;
+  /** Helpers and kfuncs; what is not there ends the program with `E_RUN_HELPER` when it is called. */
+  readonly helpers?: MachineHelperRegistry | readonly MachineHelper[];
   /** What stands behind a map; default: nothing, or the contents of a data section. */
-  readonly resolveMap?: (def: MapDef, index: number, program: Program) => MachineMapInit | undefined;
-  /** Address of an extern; default: unknown, which is `E_JIT_LINK` unless the extern is weak. */
-  readonly resolveSymbol?: (name: string) => bigint | undefined;
+  readonly maps?: (def: MapDef, index: number, program: Program) => MachineMapInit | undefined;
+  /** Address of an extern or kfunc; default: externs are unknown, which is `E_JIT_LINK` unless they are weak. */
+  readonly symbols?: (name: string) => bigint | undefined;
   /**
-   * The program at an index of a program array, for tail calls, beside those that the array's definition names.
+   * What a slot of a program array holds; asked at every tail call, before the programs that the array's definition names.
    *
    * @returns a program that was prepared on the same machine, or undefined for an empty slot
    */
-  readonly resolveTailCall?: (map: MachineMap, index: number) => PreparedProgram | undefined;
+  readonly tailCalls?: (map: MachineMap, index: number) => PreparedProgram | undefined;
 }
 
 /** A program in the machine's memory. */
@@ -94,12 +94,26 @@ interface BoundMap extends MachineMap {
   readonly initial: Uint8Array | undefined;
 }
 
+/** {@link PrepareOptions} with helpers in one form. */
+type Bindings = Omit<PrepareOptions, 'helpers'> & { readonly helpers: MachineHelperRegistry };
+
+function registryOf(helpers: PrepareOptions['helpers'] = []): MachineHelperRegistry {
+  if (!isHelperList(helpers)) return helpers;
+  const byId = new Map(helpers.map((helper) => [helper.id, helper]));
+  return { helper: (id) => byId.get(id) };
+}
+
+function isHelperList(helpers: NonNullable<PrepareOptions['helpers']>): helpers is readonly MachineHelper[] {
+  return Array.isArray(helpers);
+}
+
 /** Compiles, places and links programs. */
 export function preparePrograms(
   programs: readonly Program[],
-  options: PrepareOptions,
+  given: PrepareOptions,
   parts: PrepareParts,
 ): PreparedPrograms {
+  const options: Bindings = { ...given, helpers: registryOf(given.helpers) };
   const { target, memory, code } = parts;
   const codeAddresses: number[] = [];
   const dataAddresses: number[] = [];
@@ -144,7 +158,7 @@ export function preparePrograms(
       return program;
     });
     const tailCallTarget = (map: MachineMap, index: number): bigint | undefined => {
-      const given = options.resolveTailCall?.(map, index);
+      const given = options.tailCalls?.(map, index);
       if (given !== undefined) return given.address;
       const named = map.def.initialSymbols?.find((symbol) => symbol.kind === 'program' && symbol.offset === index);
       return prepared.find((program) => program.name === named?.symbol)?.address;
@@ -186,13 +200,13 @@ function helperCallsOf({ insns }: Program, { helperTable, helperCount }: Prepare
 function bindMaps(
   known: BoundMap[],
   program: Program,
-  options: PrepareOptions,
+  options: Bindings,
   allocate: (bytes: number, initial?: Uint8Array) => bigint,
 ): BoundMap[] {
   return program.maps.map((def, index) => {
     const same = known.find((map) => map.def === def || isSameMap(map.def, def));
     if (same !== undefined) return same;
-    const init = options.resolveMap?.(def, index, program) ?? {};
+    const init = options.maps?.(def, index, program) ?? {};
     const initial = init.values ?? (def.kind === 'map' ? undefined : initialData(def));
     const bound: BoundMap = {
       def,
@@ -237,7 +251,7 @@ function addressOf(
   symbol: CodeSymbol,
   program: Program,
   maps: readonly MachineMap[],
-  options: PrepareOptions,
+  options: Bindings,
   parts: PrepareParts,
 ): bigint | undefined {
   switch (symbol.kind) {
@@ -248,10 +262,10 @@ function addressOf(
     case 'data':
       return maps[symbol.map]?.valuesAddress;
     case 'function': {
-      const given = options.resolveSymbol?.(symbol.name);
+      const given = options.symbols?.(symbol.name);
       if (given !== undefined) return given;
       const isExtern = program.relocations.some(({ kind, symbol: name }) => kind === 'extern' && name === symbol.name);
-      const isKfunc = options.helpers?.kfunc?.(kfuncReference(symbol.name)) !== undefined;
+      const isKfunc = options.helpers.kfunc?.(kfuncReference(symbol.name)) !== undefined;
       // A call of something unknown fails when it is made; an unknown address must not be taken at all.
       return isKfunc || (!isExtern && !symbol.weak) ? BigInt(parts.symbols.address(symbol.name)) : undefined;
     }
@@ -282,7 +296,7 @@ function fillSymbols(
   compiled: CompiledProgram,
   place: number,
   prepared: readonly PreparedProgram[],
-  options: PrepareOptions,
+  options: Bindings,
   memory: MachineMemory,
 ): void {
   if (map.def.kind === 'map' || map.valuesAddress === undefined) return;
@@ -304,7 +318,7 @@ function dataSymbolAddress(
   compiled: CompiledProgram,
   place: number,
   prepared: readonly PreparedProgram[],
-  options: PrepareOptions,
+  options: Bindings,
 ): bigint {
   const known = ((): bigint | undefined => {
     switch (kind) {
@@ -323,14 +337,14 @@ function dataSymbolAddress(
     }
   })();
   // Unresolved stays 0 here only because global data may name what is never used; using it faults at address 0.
-  return known ?? options.resolveSymbol?.(symbol) ?? 0n;
+  return known ?? options.symbols?.(symbol) ?? 0n;
 }
 
 /** Answers calls of one program. */
 function createCallTarget(
   program: Program,
   handles: ReadonlyMap<bigint, MachineMap>,
-  options: PrepareOptions,
+  options: Bindings,
   parts: PrepareParts,
   tailCallTarget: (map: MachineMap, index: number) => bigint | undefined,
 ): CallTarget {
@@ -356,7 +370,7 @@ function createCallTarget(
     if (slot === BPF_FUNC_tail_call) return tailCall(request);
     const name = parts.symbols.name(slot);
     const id = name === undefined ? slot : symbolHelperId(name);
-    const helper = id !== undefined ? options.helpers?.helper(id) : options.helpers?.kfunc?.(kfuncReference(name!));
+    const helper = id !== undefined ? options.helpers.helper(id) : options.helpers.kfunc?.(kfuncReference(name!));
     if (helper === undefined) {
       throw new BpfError('E_RUN_HELPER', `${program.name} calls ${name ?? `helper ${id}`}`, {
         expected: 'a registered helper',
