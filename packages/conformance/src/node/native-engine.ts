@@ -3,6 +3,7 @@ import { isBpfError } from '@polybpf/errors';
 import type { Target } from '@polybpf/jit';
 import {
   type Machine,
+  type MachineHelperRegistry,
   type MachineJob,
   type MachineOptions,
   openMachine,

@@ -1,0 +1,102 @@
+/** The command line: one sub-command each, with the options that other tools rely on. */
+import { INPUT_KINDS, type InputKind } from './input.ts';
+import { Command, Option } from 'commander';
+import { type AsmFlags, runAsm } from './commands/asm.ts';
+import { type CompileFlags, runCompile } from './commands/compile.ts';
+import { type ConformanceFlags, runConformance } from './commands/conformance.ts';
+import { type DisasmFlags, runDisasm } from './commands/disasm.ts';
+import { type InspectFlags, runInspect } from './commands/inspect.ts';
+import { type PluginFlags, runPlugin } from './commands/plugin.ts';
+import { type RunFlags, runRun } from './commands/run.ts';
+import { runTargets, type TargetsFlags } from './commands/targets.ts';
+
+const FILE = 'ELF object, raw bytes, hex text or assembly, found by content; - is standard input';
+const EXIT_STATUS =
+  '\nExit status: 0 done, 1 refused or failed, 2 usage or bad input, 3 unsupported or a tool missing.';
+
+/**
+ * The command with all its sub-commands; throws `CommanderError` on wrong usage, after it has said what is wrong.
+ *
+ * @param finish - told whether a sub-command succeeded that can fail without an error
+ */
+export function buildCommand(finish: (succeeded: boolean) => void): Command {
+  const program = new Command('polybpf')
+    .description('assemble, disassemble, inspect, run and compile eBPF for every CPU')
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('(run with --help for the options)')
+    .addHelpText('after', EXIT_STATUS);
+  const add = (name: string, description: string): Command =>
+    program.command(name).description(description).exitOverride().option('--json', 'print one JSON document; schemas/*.schema.json in the package describes it'); // prettier-ignore
+  const choice = (flags: string, description: string, choices: readonly string[]): Option =>
+    new Option(flags, description).choices(choices);
+  const inputOptions = (command: Command): Command =>
+    command
+      .addOption(choice('--input <kind>', 'what FILE is, when its content does not tell', INPUT_KINDS))
+      .addOption(choice('--endian <order>', 'byte order of raw bytes, hex and assembly (default: little, or that of the target)', ['little', 'big'])); // prettier-ignore
+  const syntax = (): Option => choice('--syntax <syntax>', 'dialect of the text', ['kernel', 'ubpf']);
+
+  add('asm', 'assemble text')
+    .argument('<FILE>', 'assembly text; - is standard input')
+    .option('-o, --output <OUT>', 'output file; standard output unless told')
+    .addOption(choice('--format <format>', 'default: by the name of OUT, else hex', ['raw', 'hex', 'object']))
+    .addOption(choice('--endian <order>', 'byte order of the output', ['little', 'big']).default('little'))
+    .addOption(syntax())
+    .action((file: string, flags: AsmFlags) => runAsm(file, flags));
+
+  inputOptions(add('disasm', 'show a program as text'))
+    .argument('<FILE>', FILE)
+    .addOption(syntax().default('kernel'))
+    .option('-S, --source', 'source lines before their instructions')
+    .option('--bytes', 'addresses and bytes before each instruction')
+    .option('--prog <NAME>', 'only this program of an object')
+    .action((file: string, flags: DisasmFlags & { input?: InputKind }) => runDisasm(file, flags));
+
+  add('inspect', 'list programs, maps and unresolved symbols of an object')
+    .argument('<OBJ>', 'ELF object')
+    .action((file: string, flags: InspectFlags) => runInspect(file, flags));
+
+  inputOptions(add('run', 'run a program and print r0'))
+    .argument('<FILE>', FILE)
+    .addOption(choice('--engine <engine>', 'default: interpreter, or native with --target', ['interpreter', 'native']))
+    .option('--target <ARCH>', 'CPU of native code; default: this host')
+    .option('--mem <HEX|@FILE>', 'memory: r1 = its address, r2 = its length')
+    .option('--mem-out <FILE>', 'write the memory afterwards')
+    .option('--prog <NAME>', 'program of an object that has several')
+    .option('--budget <N>', 'instructions at most (interpreter)')
+    .option('--repeat <N>', 'run N times, memory carried on')
+    .action((file: string, flags: RunFlags) => runRun(file, flags));
+
+  inputOptions(add('compile', 'compile to machine code'))
+    .argument('<FILE>', FILE)
+    .requiredOption('--target <ARCH[,ARCH]|all>', 'CPUs to compile for')
+    .option('--prog <NAME>', 'only this program of an object')
+    .addOption(choice('--format <format>', 'default: by the name of OUT, else listing', ['raw', 'object', 'listing']))
+    .option('-o, --output <OUT|DIR>', 'output file, or folder when there are several targets')
+    .option('--header <FILE>', 'write a C header with prototypes')
+    .action((file: string, flags: CompileFlags) => finish(runCompile(file, flags)));
+
+  add('conformance', 'run test vectors on engines and targets')
+    .option('--suite <PATH>', 'file or folder of .json, .data or .jsonl vectors; may be given again', collect, [])
+    .option('--engine <LIST>', 'interpreter, native, or both (default)')
+    .option('--target <LIST>', 'CPUs of the native engine, or all; default: all that run here')
+    .addOption(choice('--format <format>', 'report', ['text', 'tap', 'json', 'junit']).default('text'))
+    .option('--filter <RE>', 'only vectors whose name matches')
+    .action((flags: ConformanceFlags) => finish(runConformance(flags)));
+
+  add('plugin', 'the plugin protocol of bpf_conformance: program hex on standard input, r0 hex on standard output')
+    .argument('[MEM_HEX]', 'memory')
+    .addOption(choice('--engine <engine>', 'default: interpreter, or native with --target', ['interpreter', 'native']))
+    .option('--target <ARCH>', 'CPU of native code')
+    .action((memory: string | undefined, flags: PluginFlags) => runPlugin(memory, flags));
+
+  add('targets', 'list CPUs, what they compile and how their code runs here').action((flags: TargetsFlags) => runTargets(flags)); // prettier-ignore
+  return program;
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+/** Set by the release; see nx.json. */
+const VERSION = '0.1.0';

@@ -1,0 +1,166 @@
+/** `polybpf compile`: machine code of one or more CPUs, as raw image, object or listing. */
+import { mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { formatInsn } from '@polybpf/asm';
+import { formatHex } from '@polybpf/conformance';
+import { BpfError, isBpfError } from '@polybpf/errors';
+import type { Endian, Program } from '@polybpf/isa';
+import {
+  compile,
+  type CompiledProgram,
+  describeSymbol,
+  formatListing,
+  type Target,
+  writeHeader,
+  writeObject,
+} from '@polybpf/jit';
+import { targetsByList } from '@polybpf/targets';
+import { writeOutput } from '../files.ts';
+import { choosePrograms, inOrder, type Input, type InputKind, readProgramFile } from '../input.ts';
+import { formatTable, printJson, printLine } from '../print.ts';
+
+const FORMATS = { raw: 'bin', object: 'o', listing: 'lst' } as const;
+export type CompileFormat = keyof typeof FORMATS;
+
+export interface CompileFlags {
+  readonly target: string;
+  readonly prog?: string;
+  readonly format?: CompileFormat;
+  readonly output?: string;
+  readonly header?: string;
+  readonly input?: InputKind;
+  readonly endian?: Endian;
+  readonly json?: boolean;
+}
+
+interface Compiled {
+  readonly target: Target;
+  readonly programs: readonly CompiledProgram[];
+  /** Why there is no code. */
+  readonly refused?: BpfError;
+}
+
+/** Runs the command; true when every target that was named got its code. */
+export function runCompile(path: string, flags: CompileFlags): boolean {
+  const input = readProgramFile(path, {
+    ...(flags.input === undefined ? {} : { kind: flags.input }),
+    ...(flags.endian === undefined ? {} : { endian: flags.endian }),
+  });
+  const programs = choosePrograms(input, flags.prog);
+  if (programs.length === 0) throw new BpfError('E_LOAD_PROGRAM', 'the file has no program');
+  const targets = targetsByList(flags.target);
+  const format = flags.format ?? (flags.output === undefined ? 'listing' : formatOfName(flags.output));
+  const all = targets.map((target) => compileFor(target, input, programs, targets.length > 1));
+  const files = all.map((entry) =>
+    entry.refused === undefined ? fileOf(path, flags, format, entry.target, targets.length) : null,
+  );
+  all.forEach((entry, i) => writeOne(entry, format, files[i] ?? null, flags));
+  const done = all.filter((entry) => entry.refused === undefined);
+  if (flags.header !== undefined && done[0] !== undefined)
+    writeOutput(flags.header, writeHeader(done[0].programs, guardName(flags.header)));
+  if (flags.json === true) printJson({ outputs: all.map((entry, i) => describe(entry, format, files[i] ?? null)) });
+  else summarise(all, files);
+  if (done.length === 0) throw all[0]!.refused!;
+  return done.length === all.length || flags.target.split(',').includes('all');
+}
+
+/** With several targets, one that cannot take the program's byte order is reported beside the others. */
+function compileFor(target: Target, input: Input, programs: readonly Program[], several: boolean): Compiled {
+  try {
+    return { target, programs: programs.map((program) => compile(inOrder(input, program, target.endian), target)) };
+  } catch (error) {
+    if (!isBpfError(error) || !several) throw error;
+    return { target, programs: [], refused: error };
+  }
+}
+
+function formatOfName(path: string): CompileFormat {
+  const found = (Object.keys(FORMATS) as CompileFormat[]).find((format) => path.endsWith(`.${FORMATS[format]}`));
+  return found ?? (path.endsWith('.s') || path.endsWith('.txt') ? 'listing' : 'object');
+}
+
+/** Where output goes: OUT for one target; DIR, or the current folder, for several. */
+function fileOf(
+  path: string,
+  flags: CompileFlags,
+  format: CompileFormat,
+  target: Target,
+  count: number,
+): string | null {
+  const stem = basename(path === '-' ? 'stdin' : path).replace(/\.[^.]*$/, '');
+  const name = `${stem}.${target.name}.${FORMATS[format]}`;
+  if (flags.output === undefined) return format === 'listing' || flags.json === true ? null : name;
+  if (count === 1 && !flags.output.endsWith('/')) return flags.output;
+  return join(flags.output, name);
+}
+
+function writeOne(
+  { programs, refused }: Compiled,
+  format: CompileFormat,
+  file: string | null,
+  flags: CompileFlags,
+): void {
+  if (refused !== undefined) return;
+  if (file === null) {
+    if (flags.json !== true) for (const program of programs) printLine(listing(program));
+    return;
+  }
+  if (flags.output !== undefined && file !== flags.output) mkdirSync(flags.output, { recursive: true });
+  if (format === 'object') return writeOutput(file, writeObject(programs));
+  if (format === 'listing') return writeOutput(file, programs.map(listing).join('\n'));
+  if (programs.length > 1) throw new BpfError('E_USAGE', 'a raw image holds one program', { expected: `--prog with one of ${programs.map((program) => program.name).join(', ')}` }); // prettier-ignore
+  const [program] = programs;
+  writeOutput(file, program!.code);
+  // An image that needs something from outside comes with the list of what it needs.
+  if (program!.relocations.length > 0 && file !== '-')
+    writeOutput(`${file}.json`, `${JSON.stringify(relocationsOf(program!), undefined, 2)}\n`);
+}
+
+function listing(compiled: CompiledProgram): string {
+  const { target, program, code } = compiled;
+  const head = `; ${program.name}: ${target.name}, ${code.length} bytes, ${program.insns.length} BPF instruction slots\n`;
+  return head + formatListing(compiled, { insnText: (insn) => formatInsn(program.insns, insn) });
+}
+
+function relocationsOf({ relocations }: CompiledProgram): object[] {
+  return relocations.map(({ offset, kind, symbol, addend }) => ({
+    offset,
+    kind,
+    symbol: describeSymbol(symbol),
+    addend,
+  }));
+}
+
+function summarise(all: readonly Compiled[], files: readonly (string | null)[]): void {
+  if (files.every((file) => file === null || file === '-') && all.every((entry) => entry.refused === undefined)) return;
+  const rows = all.flatMap(({ target, programs, refused }, i) =>
+    refused === undefined
+      ? programs.map((program) => [target.name, program.name, String(program.code.length), files[i] ?? ''])
+      : [[target.name, '', '', `refused: ${refused.message}`]],
+  );
+  printLine(formatTable([['TARGET', 'PROGRAM', 'BYTES', 'FILE'], ...rows]));
+}
+
+function describe({ target, programs, refused }: Compiled, format: CompileFormat, file: string | null): object {
+  return {
+    target: target.name,
+    status: refused === undefined ? 'done' : 'refused',
+    ...(refused === undefined ? {} : { reason: refused.message }),
+    file,
+    format,
+    programs: programs.map((program) => ({
+      name: program.name,
+      insns: program.program.insns.length,
+      codeBytes: program.code.length,
+      code: formatHex(program.code),
+      relocations: relocationsOf(program),
+      functions: program.functions.map(({ name, offset, size, frameSize }) => ({ name, offset, size, frameSize })),
+    })),
+  };
+}
+
+function guardName(path: string): string {
+  return `${basename(path)
+    .toUpperCase()
+    .replace(/[^A-Z0-9]/g, '_')}_`;
+}

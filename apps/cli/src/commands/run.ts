@@ -1,0 +1,102 @@
+/** `polybpf run`: a program in the interpreter or as native code. */
+import { BpfError } from '@polybpf/errors';
+import { formatHex } from '@polybpf/conformance';
+import { createInterpreter } from '@polybpf/interpreter';
+import type { Endian, Program } from '@polybpf/isa';
+import { openMachine } from '@polybpf/machine';
+import { type Target } from '@polybpf/jit';
+import { ALL_TARGETS, targetByName } from '@polybpf/targets';
+import { writeOutput } from '../files.ts';
+import { basicHelpers } from '../basic-helpers.ts';
+import { chooseProgram, inOrder, type InputKind, readProgramFile } from '../input.ts';
+import { parseCount, parseMemory } from '../memory-argument.ts';
+import { hex64, printJson, printLine } from '../print.ts';
+
+export interface RunFlags {
+  readonly engine?: 'interpreter' | 'native';
+  readonly target?: string;
+  readonly mem?: string;
+  readonly memOut?: string;
+  readonly prog?: string;
+  readonly budget?: string;
+  readonly repeat?: string;
+  readonly input?: InputKind;
+  readonly endian?: Endian;
+  readonly json?: boolean;
+}
+
+interface Outcome {
+  readonly r0: bigint;
+  readonly mem: Uint8Array;
+  readonly insnsExecuted: number | null;
+  readonly elapsedNs: number;
+}
+
+/** Runs the command. */
+export function runRun(path: string, flags: RunFlags): void {
+  const input = readProgramFile(path, {
+    ...(flags.input === undefined ? {} : { kind: flags.input }),
+    ...(flags.endian === undefined ? {} : { endian: flags.endian }),
+  });
+  const program = chooseProgram(input, flags.prog);
+  const mem = parseMemory(flags.mem);
+  const repeat = flags.repeat === undefined ? 1 : parseCount('--repeat', flags.repeat);
+  const engine = flags.engine ?? (flags.target === undefined ? 'interpreter' : 'native');
+  const target = engine === 'native' ? chooseTarget(flags.target) : undefined;
+  if (engine === 'interpreter' && flags.target !== undefined)
+    throw new BpfError('E_USAGE', '--target is for --engine native');
+  if (engine === 'native' && flags.budget !== undefined) throw new BpfError('E_UNSUPPORTED', 'an instruction budget of native code', { expected: '--engine interpreter' }); // prettier-ignore
+  const budget = flags.budget === undefined ? undefined : parseCount('--budget', flags.budget);
+  const outcome =
+    target === undefined
+      ? interpret(program, mem, repeat, budget)
+      : runNative(inOrder(input, program, target.endian), target, mem, repeat);
+  if (flags.memOut !== undefined) writeOutput(flags.memOut, outcome.mem);
+  if (flags.json === true) {
+    const { r0, insnsExecuted, elapsedNs } = outcome;
+    printJson({
+      program: program.name,
+      engine,
+      target: target?.name ?? null,
+      r0: hex64(r0),
+      mem: formatHex(outcome.mem),
+      insnsExecuted,
+      repeat,
+      elapsedNs,
+    });
+    return;
+  }
+  printLine(hex64(outcome.r0));
+}
+
+/** The named target, or the one of this host. */
+function chooseTarget(name: string | undefined): Target {
+  if (name !== undefined) return targetByName(name);
+  const host = ({ x64: 'x86_64', arm64: 'arm64', s390x: 's390x' } as const)[process.arch as 'x64'] ?? process.arch;
+  const target = ALL_TARGETS.find((candidate) => candidate.name === host);
+  if (target === undefined)
+    throw new BpfError('E_UNSUPPORTED', `native code for this host (${process.arch})`, { expected: '--target' });
+  return target;
+}
+
+function interpret(program: Program, mem: Uint8Array, repeat: number, budget: number | undefined): Outcome {
+  const interpreter = createInterpreter(program, {
+    helpers: basicHelpers(),
+    ...(budget === undefined ? {} : { budget }),
+  });
+  const memory = mem.slice();
+  const start = process.hrtime.bigint();
+  let result = interpreter.run({ mem: memory });
+  for (let i = 1; i < repeat; i++) result = interpreter.run({ mem: memory });
+  const elapsedNs = Number(process.hrtime.bigint() - start);
+  return { r0: result.r0, mem: memory, insnsExecuted: result.insnsExecuted, elapsedNs };
+}
+
+function runNative(program: Program, target: Target, mem: Uint8Array, repeat: number): Outcome {
+  using machine = openMachine(target);
+  using prepared = machine.prepare(program, {
+    helpers: { helper: (id) => basicHelpers().find((helper) => helper.id === id) },
+  });
+  const { r0, mem: after, elapsedNs } = prepared.run({ repeat, ...(mem.length === 0 ? {} : { mem }) });
+  return { r0, mem: after, insnsExecuted: null, elapsedNs };
+}

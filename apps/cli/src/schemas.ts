@@ -1,0 +1,181 @@
+/**
+ * Schemas of what each command prints with `--json`. `apps/cli/schemas/*.schema.json` is generated from them
+ * (`npm run schemas`); a test keeps both equal and checks real output against them.
+ */
+import { reportSchema } from '@polybpf/conformance';
+import { z } from 'zod';
+
+const hexBytes = z.string().regex(/^([0-9a-f]{2})*$/);
+const hex64 = z.string().regex(/^0x[0-9a-f]{16}$/);
+const endian = z.enum(['little', 'big']);
+const programName = z.string();
+
+const place = z
+  .strictObject({
+    file: z.string(),
+    section: z.string(),
+    symbol: z.string(),
+    insn: z.number().int(),
+    offset: z.number().int(),
+    line: z.number().int(),
+    column: z.number().int(),
+    text: z.string(),
+  })
+  .partial();
+
+/** Printed by any command that fails, instead of its own document. */
+const error = z.strictObject({
+  error: z.strictObject({
+    code: z.string(),
+    message: z.string(),
+    at: place,
+    expected: z.string().optional(),
+    got: z.string().optional(),
+  }),
+});
+
+const asm = z.strictObject({
+  name: programName,
+  endian,
+  insns: z.number().int(),
+  format: z.enum(['raw', 'hex', 'object']),
+  bytes: hexBytes,
+});
+
+const disasm = z.strictObject({
+  programs: z.array(
+    z.strictObject({
+      name: programName,
+      section: z.string().nullable(),
+      endian,
+      insns: z.array(
+        z.strictObject({
+          insn: z.number().int(),
+          bytes: hexBytes,
+          row: z.string().nullable().describe('row of the instruction table; null for what is no instruction'),
+          text: z.string(),
+          source: z.strictObject({ file: z.string(), line: z.number().int(), text: z.string() }).optional(),
+        }),
+      ),
+    }),
+  ),
+});
+
+const map = z.strictObject({
+  name: z.string(),
+  kind: z.enum(['map', 'rodata', 'data', 'bss', 'kconfig']),
+  type: z.number().int(),
+  keySize: z.number().int(),
+  valueSize: z.number().int(),
+  maxEntries: z.number().int(),
+  flags: z.number().int(),
+});
+
+const inspect = z.strictObject({
+  endian,
+  license: z.string().nullable(),
+  btf: z.boolean(),
+  programs: z.array(
+    z.strictObject({
+      name: programName,
+      section: z.string().nullable(),
+      type: z.string().nullable(),
+      attachType: z.string().nullable(),
+      attachTo: z.string().nullable(),
+      insns: z.number().int(),
+      functions: z.array(z.string()),
+      helpers: z.array(z.number().int()).describe('ids of the helpers it calls'),
+      maps: z.array(z.string()),
+      cpu: z.string().describe('lowest LLVM -mcpu that has all its instructions'),
+      linux: z.string().describe('first Linux release that knows all its instructions'),
+      sourceLines: z.number().int(),
+    }),
+  ),
+  maps: z.array(map),
+  unresolved: z.array(
+    z.strictObject({
+      program: programName,
+      insn: z.number().int(),
+      kind: z.string(),
+      symbol: z.string(),
+      weak: z.boolean(),
+    }),
+  ),
+  warnings: z.array(z.string()),
+});
+
+const run = z.strictObject({
+  program: programName,
+  engine: z.enum(['interpreter', 'native']),
+  target: z.string().nullable(),
+  r0: hex64,
+  mem: hexBytes.describe('memory afterwards'),
+  insnsExecuted: z.number().int().nullable().describe('of the last run; null for native code'),
+  repeat: z.number().int(),
+  elapsedNs: z.number().nullable().describe('wall time of all repetitions without start-up'),
+});
+
+const compile = z.strictObject({
+  outputs: z.array(
+    z.strictObject({
+      target: z.string(),
+      status: z.enum(['done', 'refused']),
+      reason: z.string().optional(),
+      file: z.string().nullable(),
+      format: z.enum(['raw', 'object', 'listing']),
+      programs: z.array(
+        z.strictObject({
+          name: programName,
+          insns: z.number().int(),
+          codeBytes: z.number().int(),
+          code: hexBytes,
+          relocations: z.array(
+            z.strictObject({
+              offset: z.number().int(),
+              kind: z.string(),
+              symbol: z.string(),
+              addend: z.number().int(),
+            }),
+          ),
+          functions: z.array(
+            z.strictObject({
+              name: z.string(),
+              offset: z.number().int(),
+              size: z.number().int(),
+              frameSize: z.number().int(),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
+});
+
+const plugin = z.strictObject({ r0: hex64 });
+
+const targets = z.strictObject({
+  targets: z.array(
+    z.strictObject({
+      name: z.string(),
+      title: z.string(),
+      endian,
+      variants: z.array(z.string()),
+      rows: z.number().int().describe('instruction rows it compiles'),
+      ofRows: z.number().int(),
+      unsupported: z.array(z.string()).describe('rows it does not compile'),
+      run: z.string().describe('how its code runs on this host'),
+      available: z.boolean(),
+    }),
+  ),
+  planned: z.array(z.string()),
+});
+
+/** Schema of the `--json` output of each command, and of `error`. */
+export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets }; // prettier-ignore
+
+/** JSON Schema documents by file name. */
+export function schemaFiles(): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(OUTPUT_SCHEMAS).map(([name, schema]) => [`${name}.schema.json`, z.toJSONSchema(schema)]),
+  );
+}
