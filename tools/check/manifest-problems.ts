@@ -33,6 +33,11 @@ export interface Workspace {
   readonly sourceImports: ReadonlySet<string>;
   /** Package names imported by tests and other files that are not. */
   readonly testImports: ReadonlySet<string>;
+  /**
+   * Package names imported by `*.native.test.ts` and `*.native.ts`. These run the whole stack and are never cached, so
+   * packages of the workspace need no declaration there: one that goes up a layer would be a circle.
+   */
+  readonly nativeImports: ReadonlySet<string>;
 }
 
 /** Installed once, in the root: the tools of every workspace. */
@@ -43,6 +48,7 @@ const ROOT_DEPENDENCIES = new Set([
   'eslint',
   'fast-check',
   'nx',
+  'prettier',
   'publint',
   'tsx',
   'typescript',
@@ -95,10 +101,8 @@ function scriptProblems({ manifest, files }: Workspace): string[] {
   return problems;
 }
 
-function dependencyProblems(
-  { manifest, sourceImports, testImports }: Workspace,
-  versions: ReadonlyMap<string, string>,
-) {
+function dependencyProblems(workspace: Workspace, versions: ReadonlyMap<string, string>): string[] {
+  const { manifest, sourceImports, testImports, nativeImports } = workspace;
   const problems: string[] = [];
   const dependencies = manifest.dependencies ?? {};
   const declared = { ...dependencies, ...manifest.devDependencies };
@@ -111,12 +115,17 @@ function dependencyProblems(
     if (name === manifest.name || ROOT_DEPENDENCIES.has(name) || declared[name] !== undefined) continue;
     problems.push(`its tests import ${name} and it is not declared`);
   }
+  for (const name of nativeImports) {
+    if (versions.has(name) || ROOT_DEPENDENCIES.has(name) || declared[name] !== undefined) continue;
+    problems.push(`its native tests import ${name} and it is not declared`);
+  }
+  const imported = new Set([...sourceImports, ...testImports, ...nativeImports]);
   for (const [name, range] of Object.entries(declared)) {
     const version = versions.get(name);
     if (version === undefined) {
       if (!/^(npm:.+@)?\d+\.\d+\.\d+/.test(range)) problems.push(`${name} must be pinned exactly, not "${range}"`);
     } else if (range !== `^${version}`) problems.push(`${name} must be "^${version}", not "${range}"`);
-    if (!sourceImports.has(name) && !testImports.has(name)) problems.push(`declares ${name} and never imports it`);
+    if (!imported.has(name)) problems.push(`declares ${name} and never imports it`);
   }
   return problems;
 }

@@ -22,15 +22,24 @@ function readWorkspace(folder: string): Workspace {
   const manifest = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as Manifest;
   const sourceImports = new Set<string>();
   const testImports = new Set<string>();
+  const nativeImports = new Set<string>();
   for (const file of own) {
     if (!/\.(ts|mts|mjs|tsx)$/.test(file) || /(^|\/)template\//.test(file)) continue;
-    const isSource = folder.startsWith('tools/') ? !/\.test\.ts$|^test\//.test(file) : /^(src|bin)\//.test(file);
-    const imports = isSource && !/\.test\.ts$/.test(file) ? sourceImports : testImports;
+    const imports = isNativeTest(file) ? nativeImports : isSource(folder, file) ? sourceImports : testImports;
     for (const name of importedPackages(readFileSync(join(ROOT, folder, file), 'utf8'))) {
       if (!builtinModules.includes(name)) imports.add(name);
     }
   }
-  return { folder, manifest, files: own, sourceImports, testImports };
+  return { folder, manifest, files: own, sourceImports, testImports, nativeImports };
+}
+
+function isNativeTest(file: string): boolean {
+  return /\.native(\.test)?\.ts$/.test(file);
+}
+
+function isSource(folder: string, file: string): boolean {
+  if (/\.test\.ts$/.test(file)) return false;
+  return folder.startsWith('tools/') ? !file.startsWith('test/') : /^(src|bin)\//.test(file);
 }
 
 /** The changelog takes commits by the package that their subject begins with, so nx.json lists every package. */

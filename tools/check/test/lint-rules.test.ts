@@ -39,6 +39,13 @@ describe('lint', () => {
     expect(broken).toEqual([expect.stringContaining(LAYERS)]);
   });
 
+  test('a cached test keeps to the layers, a native one runs the whole stack', async () => {
+    const text = "import { a } from '@polybpf/loader';\nexport const b: number = a;\n";
+    expect(await brokenRules('packages/elf/src/read-elf.test.ts', text)).toEqual([expect.stringContaining(LAYERS)]);
+    expect(await brokenRules('packages/elf/test/a.test.ts', text)).toEqual([expect.stringContaining(LAYERS)]);
+    expect(await brokenRules('packages/elf/test/a.native.test.ts', text)).toEqual([]);
+  });
+
   test('node is for node packages, and for the node half of a package with two', async () => {
     const text = "import { readFileSync } from 'node:fs';\nexport const read: typeof readFileSync = readFileSync;\n";
     expect(await brokenRules('packages/isa/src/insn.ts', text)).toEqual([

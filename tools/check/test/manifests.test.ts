@@ -31,6 +31,7 @@ function problems(manifest: Partial<Manifest>, workspace: Partial<Workspace> = {
       files: ['src/a.ts', 'src/a.test.ts', 'vitest.config.ts'],
       sourceImports: new Set(['@polybpf/isa']),
       testImports: new Set(['vitest']),
+      nativeImports: new Set(),
       ...workspace,
     },
     VERSIONS,
@@ -62,6 +63,13 @@ describe('manifestProblems', () => {
     ]);
     expect(problems({}, { testImports: new Set(['@polybpf/elf']) })).toEqual([
       'packages/asm/package.json: its tests import @polybpf/elf and it is not declared',
+    ]);
+  });
+
+  test('native tests may go up the layers undeclared, but not outside', () => {
+    expect(problems({}, { nativeImports: new Set(['@polybpf/elf', 'vitest']) })).toEqual([]);
+    expect(problems({}, { nativeImports: new Set(['koffi']) })).toEqual([
+      'packages/asm/package.json: its native tests import koffi and it is not declared',
     ]);
   });
 
