@@ -3,7 +3,7 @@
  * `image.ts`). Rare work is out of line, so that V8 optimises this function. Numbers of the cases are positions in
  * `MICRO_OPS`; `dispatch.test.ts` checks them.
  *
- * `d`, `s` are word indices; `code[d]`, `code[d + 1]` the low and high half of dst. Operands are read before dst is
+ * `d`, `s` are word indices; `code[d]`, `code[d | 1]` the low and high half of dst. Operands are read before dst is
  * written, so dst may be src.
  */
 import { badJump, callHelper, fallOffEnd, mayGoto } from './control.ts';
@@ -24,575 +24,386 @@ export function execute(cx: Machine): number {
   const lowAt = little ? 0 : 4;
   const highAt = 4 - lowAt;
   let { views, readEnd, writeEnd } = memory;
-  let pc = cx.pc;
-  let fuel = cx.fuel;
+  let pc = cx.pc | 0;
+  let fuel = cx.fuel | 0;
   for (;;) {
     if (fuel === 0) {
       cx.pc = pc;
       cx.fuel = 0;
       return STATUS_PAUSED;
     }
-    fuel--;
+    fuel = (fuel - 1) | 0;
+    const d = code[pc | 1]!;
+    const s = code[pc | 2]!;
     switch (code[pc]!) {
-      case 0: {
-        // undecoded
+      case 0: // undecoded
         cx.pc = pc;
         cx.fuel = fuel;
         decodeSlot(cx.image, insnIndex(pc));
-        fuel++;
+        fuel = (fuel + 1) | 0;
         continue;
-      }
-      case 2: {
-        // bad_jump
+      case 2: // bad_jump
         cx.pc = pc;
         cx.fuel = fuel + 1;
         throw badJump(cx);
-      }
-      case 3: {
-        // end
+      case 3: // end
         cx.pc = pc;
         cx.fuel = fuel + 1;
         throw fallOffEnd(cx);
-      }
-      case 4: {
-        // breakpoint
+      case 4: // breakpoint
         cx.pc = pc;
         cx.fuel = fuel + 1;
         return STATUS_BREAKPOINT;
-      }
       case 5: {
         // add64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const a = code[d]!;
-        const sum = (a + code[s]!) | 0;
-        code[d + 1] = code[d + 1]! + code[s + 1]! + (sum >>> 0 < a >>> 0 ? 1 : 0);
+        const b = code[s]!;
+        const sum = (a + b) | 0;
+        const carry = ((a & b) | ((a | b) & ~sum)) >>> 31;
+        code[d | 1] = code[d | 1]! + code[s | 1]! + carry;
         code[d] = sum;
         break;
       }
       case 6: {
         // sub64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const a = code[d]!;
         const b = code[s]!;
-        code[d + 1] = code[d + 1]! - code[s + 1]! - (a >>> 0 < b >>> 0 ? 1 : 0);
-        code[d] = a - b;
+        const difference = (a - b) | 0;
+        const borrow = ((~a & b) | (~(a ^ b) & difference)) >>> 31;
+        code[d | 1] = code[d | 1]! - code[s | 1]! - borrow;
+        code[d] = difference;
         break;
       }
-      case 7: {
-        // mul64
-        multiply(code, code[pc + 1]!, code[pc + 2]!);
+      case 7: // mul64
+        multiply(code, d, s);
         break;
-      }
       case 8: {
         // or64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const low = code[d]! | code[s]!;
-        code[d + 1] = code[d + 1]! | code[s + 1]!;
+        code[d | 1] = code[d | 1]! | code[s | 1]!;
         code[d] = low;
         break;
       }
       case 9: {
         // and64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const low = code[d]! & code[s]!;
-        code[d + 1] = code[d + 1]! & code[s + 1]!;
+        code[d | 1] = code[d | 1]! & code[s | 1]!;
         code[d] = low;
         break;
       }
       case 10: {
         // xor64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const low = code[d]! ^ code[s]!;
-        code[d + 1] = code[d + 1]! ^ code[s + 1]!;
+        code[d | 1] = code[d | 1]! ^ code[s | 1]!;
         code[d] = low;
         break;
       }
       case 11: {
         // lsh64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const n = code[s]! & 63;
         const low = code[d]!;
         if (n < 32) {
           // Two shifts, because a shift by 32 - 0 would be a shift by 0.
-          code[d + 1] = (code[d + 1]! << n) | ((low >>> 1) >>> (31 - n));
+          code[d | 1] = (code[d | 1]! << n) | ((low >>> 1) >>> (31 - n));
           code[d] = low << n;
         } else {
-          code[d + 1] = low << (n - 32);
+          code[d | 1] = low << (n - 32);
           code[d] = 0;
         }
         break;
       }
       case 12: {
         // rsh64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const n = code[s]! & 63;
-        const high = code[d + 1]!;
+        const high = code[d | 1]!;
         if (n < 32) {
           code[d] = (code[d]! >>> n) | ((high << 1) << (31 - n));
-          code[d + 1] = high >>> n;
+          code[d | 1] = high >>> n;
         } else {
           code[d] = high >>> (n - 32);
-          code[d + 1] = 0;
+          code[d | 1] = 0;
         }
         break;
       }
       case 13: {
         // arsh64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const n = code[s]! & 63;
-        const high = code[d + 1]!;
+        const high = code[d | 1]!;
         if (n < 32) {
           code[d] = (code[d]! >>> n) | ((high << 1) << (31 - n));
-          code[d + 1] = high >> n;
+          code[d | 1] = high >> n;
         } else {
           code[d] = high >> (n - 32);
-          code[d + 1] = high >> 31;
+          code[d | 1] = high >> 31;
         }
         break;
       }
-      case 14: {
-        // mov64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        code[d + 1] = code[s + 1]!;
+      case 14: // mov64
+        code[d | 1] = code[s | 1]!;
         code[d] = code[s]!;
         break;
-      }
       case 15: {
         // neg64
-        const d = code[pc + 1]!;
         const low = code[d]!;
-        code[d + 1] = ~code[d + 1]! + (low === 0 ? 1 : 0);
+        code[d | 1] = ~code[d | 1]! + (low === 0 ? 1 : 0);
         code[d] = -low;
         break;
       }
-      case 16: {
-        // add32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 16: // add32
         code[d] = code[d]! + code[s]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 17: {
-        // sub32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 17: // sub32
         code[d] = code[d]! - code[s]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 18: {
-        // mul32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 18: // mul32
         code[d] = Math.imul(code[d]!, code[s]!);
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 19: {
-        // or32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 19: // or32
         code[d] = code[d]! | code[s]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 20: {
-        // and32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 20: // and32
         code[d] = code[d]! & code[s]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 21: {
-        // xor32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 21: // xor32
         code[d] = code[d]! ^ code[s]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 22: {
-        // lsh32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 22: // lsh32
         code[d] = code[d]! << code[s]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 23: {
-        // rsh32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 23: // rsh32
         code[d] = code[d]! >>> code[s]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 24: {
-        // arsh32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 24: // arsh32
         code[d] = code[d]! >> code[s]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 25: {
-        // mov32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 25: // mov32
         code[d] = code[s]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 26: {
-        // neg32
-        const d = code[pc + 1]!;
+      case 26: // neg32
         code[d] = -code[d]!;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
       case 27: {
         // movsx64_8
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const low = (code[s]! << 24) >> 24;
         code[d] = low;
-        code[d + 1] = low >> 31;
+        code[d | 1] = low >> 31;
         break;
       }
       case 28: {
         // movsx64_16
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const low = (code[s]! << 16) >> 16;
         code[d] = low;
-        code[d + 1] = low >> 31;
+        code[d | 1] = low >> 31;
         break;
       }
       case 29: {
         // movsx64_32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const low = code[s]!;
         code[d] = low;
-        code[d + 1] = low >> 31;
+        code[d | 1] = low >> 31;
         break;
       }
-      case 30: {
-        // movsx32_8
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 30: // movsx32_8
         code[d] = (code[s]! << 24) >> 24;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 31: {
-        // movsx32_16
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
+      case 31: // movsx32_16
         code[d] = (code[s]! << 16) >> 16;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 32: {
-        // div64
-        divideUnsigned(code, code[pc + 1]!, code[pc + 2]!);
+      case 32: // div64
+        divideUnsigned(code, d, s);
         break;
-      }
-      case 33: {
-        // mod64
-        moduloUnsigned(code, code[pc + 1]!, code[pc + 2]!);
+      case 33: // mod64
+        moduloUnsigned(code, d, s);
         break;
-      }
-      case 34: {
-        // sdiv64
-        divideSigned(code, code[pc + 1]!, code[pc + 2]!);
+      case 34: // sdiv64
+        divideSigned(code, d, s);
         break;
-      }
-      case 35: {
-        // smod64
-        moduloSigned(code, code[pc + 1]!, code[pc + 2]!);
+      case 35: // smod64
+        moduloSigned(code, d, s);
         break;
-      }
       case 36: {
         // div32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const b = code[s]! >>> 0;
         code[d] = b === 0 ? 0 : ((code[d]! >>> 0) / b) >>> 0;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
       }
       case 37: {
         // mod32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const b = code[s]! >>> 0;
         if (b !== 0) code[d] = (code[d]! >>> 0) % b;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
       }
       case 38: {
         // sdiv32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const b = code[s]!;
         code[d] = b === 0 ? 0 : (code[d]! / b) | 0;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
       }
       case 39: {
         // smod32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const b = code[s]!;
         if (b !== 0) code[d] = (code[d]! % b) | 0;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
       }
-      case 40: {
-        // truncate16
-        const d = code[pc + 1]!;
+      case 40: // truncate16
         code[d] = code[d]! & 0xffff;
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
-      case 41: {
-        // truncate32
-        code[code[pc + 1]! + 1] = 0;
+      case 41: // truncate32
+        code[d | 1] = 0;
         break;
-      }
-      case 42: {
-        // truncate64
+      case 42: // truncate64
         break;
-      }
       case 43: {
         // swap16
-        const d = code[pc + 1]!;
         const low = code[d]!;
         code[d] = ((low & 0xff) << 8) | ((low >>> 8) & 0xff);
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
       }
-      case 44: {
-        // swap32
-        const d = code[pc + 1]!;
+      case 44: // swap32
         code[d] = swap32(code[d]!);
-        code[d + 1] = 0;
+        code[d | 1] = 0;
         break;
-      }
       case 45: {
         // swap64
-        const d = code[pc + 1]!;
         const low = code[d]!;
-        code[d] = swap32(code[d + 1]!);
-        code[d + 1] = swap32(low);
+        code[d] = swap32(code[d | 1]!);
+        code[d | 1] = swap32(low);
         break;
       }
-      case 46: {
-        // jeq64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! === code[s]! && code[d + 1]! === code[s + 1]! ? code[pc + 3]! : pc + 8;
+      case 46: // jeq64
+        pc = code[d]! === code[s]! && code[d | 1]! === code[s | 1]! ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 47: {
-        // jne64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! !== code[s]! || code[d + 1]! !== code[s + 1]! ? code[pc + 3]! : pc + 8;
+      case 47: // jne64
+        pc = code[d]! !== code[s]! || code[d | 1]! !== code[s | 1]! ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
       case 48: {
         // jgt64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        const a = code[d + 1]!;
-        const b = code[s + 1]!;
-        pc = (a === b ? code[d]! >>> 0 > code[s]! >>> 0 : a >>> 0 > b >>> 0) ? code[pc + 3]! : pc + 8;
+        const a = code[d | 1]!;
+        const b = code[s | 1]!;
+        pc = (a === b ? code[d]! >>> 0 > code[s]! >>> 0 : a >>> 0 > b >>> 0) ? code[pc | 3]! : (pc + 8) | 0;
         continue;
       }
       case 49: {
         // jge64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        const a = code[d + 1]!;
-        const b = code[s + 1]!;
-        pc = (a === b ? code[d]! >>> 0 >= code[s]! >>> 0 : a >>> 0 > b >>> 0) ? code[pc + 3]! : pc + 8;
+        const a = code[d | 1]!;
+        const b = code[s | 1]!;
+        pc = (a === b ? code[d]! >>> 0 >= code[s]! >>> 0 : a >>> 0 > b >>> 0) ? code[pc | 3]! : (pc + 8) | 0;
         continue;
       }
       case 50: {
         // jlt64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        const a = code[d + 1]!;
-        const b = code[s + 1]!;
-        pc = (a === b ? code[d]! >>> 0 < code[s]! >>> 0 : a >>> 0 < b >>> 0) ? code[pc + 3]! : pc + 8;
+        const a = code[d | 1]!;
+        const b = code[s | 1]!;
+        pc = (a === b ? code[d]! >>> 0 < code[s]! >>> 0 : a >>> 0 < b >>> 0) ? code[pc | 3]! : (pc + 8) | 0;
         continue;
       }
       case 51: {
         // jle64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        const a = code[d + 1]!;
-        const b = code[s + 1]!;
-        pc = (a === b ? code[d]! >>> 0 <= code[s]! >>> 0 : a >>> 0 < b >>> 0) ? code[pc + 3]! : pc + 8;
+        const a = code[d | 1]!;
+        const b = code[s | 1]!;
+        pc = (a === b ? code[d]! >>> 0 <= code[s]! >>> 0 : a >>> 0 < b >>> 0) ? code[pc | 3]! : (pc + 8) | 0;
         continue;
       }
-      case 52: {
-        // jset64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = ((code[d]! & code[s]!) | (code[d + 1]! & code[s + 1]!)) !== 0 ? code[pc + 3]! : pc + 8;
+      case 52: // jset64
+        pc = ((code[d]! & code[s]!) | (code[d | 1]! & code[s | 1]!)) !== 0 ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
       case 53: {
         // jsgt64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        const a = code[d + 1]!;
-        const b = code[s + 1]!;
-        pc = (a === b ? code[d]! >>> 0 > code[s]! >>> 0 : a > b) ? code[pc + 3]! : pc + 8;
+        const a = code[d | 1]!;
+        const b = code[s | 1]!;
+        pc = (a === b ? code[d]! >>> 0 > code[s]! >>> 0 : a > b) ? code[pc | 3]! : (pc + 8) | 0;
         continue;
       }
       case 54: {
         // jsge64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        const a = code[d + 1]!;
-        const b = code[s + 1]!;
-        pc = (a === b ? code[d]! >>> 0 >= code[s]! >>> 0 : a > b) ? code[pc + 3]! : pc + 8;
+        const a = code[d | 1]!;
+        const b = code[s | 1]!;
+        pc = (a === b ? code[d]! >>> 0 >= code[s]! >>> 0 : a > b) ? code[pc | 3]! : (pc + 8) | 0;
         continue;
       }
       case 55: {
         // jslt64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        const a = code[d + 1]!;
-        const b = code[s + 1]!;
-        pc = (a === b ? code[d]! >>> 0 < code[s]! >>> 0 : a < b) ? code[pc + 3]! : pc + 8;
+        const a = code[d | 1]!;
+        const b = code[s | 1]!;
+        pc = (a === b ? code[d]! >>> 0 < code[s]! >>> 0 : a < b) ? code[pc | 3]! : (pc + 8) | 0;
         continue;
       }
       case 56: {
         // jsle64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        const a = code[d + 1]!;
-        const b = code[s + 1]!;
-        pc = (a === b ? code[d]! >>> 0 <= code[s]! >>> 0 : a < b) ? code[pc + 3]! : pc + 8;
+        const a = code[d | 1]!;
+        const b = code[s | 1]!;
+        pc = (a === b ? code[d]! >>> 0 <= code[s]! >>> 0 : a < b) ? code[pc | 3]! : (pc + 8) | 0;
         continue;
       }
-      case 57: {
-        // jeq32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! === code[s]! ? code[pc + 3]! : pc + 8;
+      case 57: // jeq32
+        pc = code[d]! === code[s]! ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 58: {
-        // jne32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! !== code[s]! ? code[pc + 3]! : pc + 8;
+      case 58: // jne32
+        pc = code[d]! !== code[s]! ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 59: {
-        // jgt32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! >>> 0 > code[s]! >>> 0 ? code[pc + 3]! : pc + 8;
+      case 59: // jgt32
+        pc = code[d]! >>> 0 > code[s]! >>> 0 ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 60: {
-        // jge32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! >>> 0 >= code[s]! >>> 0 ? code[pc + 3]! : pc + 8;
+      case 60: // jge32
+        pc = code[d]! >>> 0 >= code[s]! >>> 0 ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 61: {
-        // jlt32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! >>> 0 < code[s]! >>> 0 ? code[pc + 3]! : pc + 8;
+      case 61: // jlt32
+        pc = code[d]! >>> 0 < code[s]! >>> 0 ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 62: {
-        // jle32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! >>> 0 <= code[s]! >>> 0 ? code[pc + 3]! : pc + 8;
+      case 62: // jle32
+        pc = code[d]! >>> 0 <= code[s]! >>> 0 ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 63: {
-        // jset32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = (code[d]! & code[s]!) !== 0 ? code[pc + 3]! : pc + 8;
+      case 63: // jset32
+        pc = (code[d]! & code[s]!) !== 0 ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 64: {
-        // jsgt32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! > code[s]! ? code[pc + 3]! : pc + 8;
+      case 64: // jsgt32
+        pc = code[d]! > code[s]! ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 65: {
-        // jsge32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! >= code[s]! ? code[pc + 3]! : pc + 8;
+      case 65: // jsge32
+        pc = code[d]! >= code[s]! ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 66: {
-        // jslt32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! < code[s]! ? code[pc + 3]! : pc + 8;
+      case 66: // jslt32
+        pc = code[d]! < code[s]! ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 67: {
-        // jsle32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
-        pc = code[d]! <= code[s]! ? code[pc + 3]! : pc + 8;
+      case 67: // jsle32
+        pc = code[d]! <= code[s]! ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 68: {
-        // ja
-        pc = code[pc + 3]!;
+      case 68: // ja
+        pc = code[pc | 3]!;
         continue;
-      }
-      case 69: {
-        // imm64
-        const d = code[pc + 1]!;
-        code[d] = code[pc + 4]!;
-        code[d + 1] = code[pc + 5]!;
-        pc += 16;
+      case 69: // imm64
+        code[d] = code[pc | 4]!;
+        code[d | 1] = code[pc | 5]!;
+        pc = (pc + 16) | 0;
         continue;
-      }
       case 70: {
         // load8
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[s]!;
-        const region = code[s + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[s | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < readEnd.length && at <= readEnd[region]! - 1) {
           code[d] = views[region]!.getUint8(at);
-          code[d + 1] = 0;
+          code[d | 1] = 0;
         } else {
           cx.pc = pc;
           cx.fuel = fuel;
@@ -602,15 +413,13 @@ export function execute(cx: Machine): number {
       }
       case 71: {
         // load16
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[s]!;
-        const region = code[s + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[s | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < readEnd.length && at <= readEnd[region]! - 2) {
           code[d] = views[region]!.getUint16(at, little);
-          code[d + 1] = 0;
+          code[d | 1] = 0;
         } else {
           cx.pc = pc;
           cx.fuel = fuel;
@@ -620,15 +429,13 @@ export function execute(cx: Machine): number {
       }
       case 72: {
         // load32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[s]!;
-        const region = code[s + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[s | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < readEnd.length && at <= readEnd[region]! - 4) {
           code[d] = views[region]!.getInt32(at, little);
-          code[d + 1] = 0;
+          code[d | 1] = 0;
         } else {
           cx.pc = pc;
           cx.fuel = fuel;
@@ -638,16 +445,14 @@ export function execute(cx: Machine): number {
       }
       case 73: {
         // load64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[s]!;
-        const region = code[s + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[s | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < readEnd.length && at <= readEnd[region]! - 8) {
           const view = views[region]!;
           code[d] = view.getInt32(at + lowAt, little);
-          code[d + 1] = view.getInt32(at + highAt, little);
+          code[d | 1] = view.getInt32(at + highAt, little);
         } else {
           cx.pc = pc;
           cx.fuel = fuel;
@@ -657,16 +462,14 @@ export function execute(cx: Machine): number {
       }
       case 74: {
         // load_signed8
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[s]!;
-        const region = code[s + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[s | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < readEnd.length && at <= readEnd[region]! - 1) {
           const low = views[region]!.getInt8(at);
           code[d] = low;
-          code[d + 1] = low >> 31;
+          code[d | 1] = low >> 31;
         } else {
           cx.pc = pc;
           cx.fuel = fuel;
@@ -676,16 +479,14 @@ export function execute(cx: Machine): number {
       }
       case 75: {
         // load_signed16
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[s]!;
-        const region = code[s + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[s | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < readEnd.length && at <= readEnd[region]! - 2) {
           const low = views[region]!.getInt16(at, little);
           code[d] = low;
-          code[d + 1] = low >> 31;
+          code[d | 1] = low >> 31;
         } else {
           cx.pc = pc;
           cx.fuel = fuel;
@@ -695,16 +496,14 @@ export function execute(cx: Machine): number {
       }
       case 76: {
         // load_signed32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[s]!;
-        const region = code[s + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[s | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < readEnd.length && at <= readEnd[region]! - 4) {
           const low = views[region]!.getInt32(at, little);
           code[d] = low;
-          code[d + 1] = low >> 31;
+          code[d | 1] = low >> 31;
         } else {
           cx.pc = pc;
           cx.fuel = fuel;
@@ -714,11 +513,9 @@ export function execute(cx: Machine): number {
       }
       case 77: {
         // store8
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[d]!;
-        const region = code[d + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[d | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < writeEnd.length && at <= writeEnd[region]! - 1) {
           views[region]!.setInt8(at, code[s]!);
@@ -731,11 +528,9 @@ export function execute(cx: Machine): number {
       }
       case 78: {
         // store16
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[d]!;
-        const region = code[d + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[d | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < writeEnd.length && at <= writeEnd[region]! - 2) {
           views[region]!.setInt16(at, code[s]!, little);
@@ -748,11 +543,9 @@ export function execute(cx: Machine): number {
       }
       case 79: {
         // store32
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[d]!;
-        const region = code[d + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[d | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < writeEnd.length && at <= writeEnd[region]! - 4) {
           views[region]!.setInt32(at, code[s]!, little);
@@ -765,16 +558,14 @@ export function execute(cx: Machine): number {
       }
       case 80: {
         // store64
-        const d = code[pc + 1]!;
-        const s = code[pc + 2]!;
         const base = code[d]!;
-        const region = code[d + 1]!;
-        const at = (base + code[pc + 3]!) | 0;
+        const region = code[d | 1]!;
+        const at = (base + code[pc | 3]!) | 0;
         // base and at are both below 2**31: the sum did not wrap, and the compare cannot underflow.
         if ((base | at) >= 0 && region >>> 0 < writeEnd.length && at <= writeEnd[region]! - 8) {
           const view = views[region]!;
           view.setInt32(at + lowAt, code[s]!, little);
-          view.setInt32(at + highAt, code[s + 1]!, little);
+          view.setInt32(at + highAt, code[s | 1]!, little);
         } else {
           cx.pc = pc;
           cx.fuel = fuel;
@@ -782,57 +573,45 @@ export function execute(cx: Machine): number {
         }
         break;
       }
-      case 81: {
-        // call_local
+      case 81: // call_local
         cx.pc = pc;
         cx.fuel = fuel;
-        pc = enterFunction(cx, pc + 8, code[pc + 3]!);
+        pc = enterFunction(cx, pc + 8, code[pc | 3]!) | 0;
         ({ views, readEnd, writeEnd } = memory);
         continue;
-      }
-      case 82: {
-        // exit
+      case 82: // exit
         cx.fuel = fuel;
         cx.pc = pc;
-        pc = leaveFunction(cx);
+        pc = leaveFunction(cx) | 0;
         if (pc < 0) return pc;
         continue;
-      }
-      case 83: {
-        // call_helper
+      case 83: // call_helper
         cx.pc = pc;
         cx.fuel = fuel;
-        pc = callHelper(cx);
-        fuel = cx.fuel;
+        pc = callHelper(cx) | 0;
+        fuel = cx.fuel | 0;
         if (pc < 0) return pc;
         ({ views, readEnd, writeEnd } = memory);
         continue;
-      }
-      case 84: {
-        // atomic
+      case 84: // atomic
         cx.pc = pc;
         cx.fuel = fuel;
         atomic(cx);
         break;
-      }
-      case 85: {
-        // may_goto
-        pc = mayGoto(cx) ? code[pc + 3]! : pc + 8;
+      case 85: // may_goto
+        pc = mayGoto(cx) ? code[pc | 3]! : (pc + 8) | 0;
         continue;
-      }
-      case 86: {
-        // rare
+      case 86: // rare
         cx.pc = pc;
         cx.fuel = fuel;
-        pc = rare(cx);
-        fuel = cx.fuel;
+        pc = rare(cx) | 0;
+        fuel = cx.fuel | 0;
         if (pc < 0) return pc;
         ({ views, readEnd, writeEnd } = memory);
         continue;
-      }
       default:
         throw new Error(`BUG: micro-op ${code[pc]}`);
     }
-    pc += 8;
+    pc = (pc + 8) | 0;
   }
 }

@@ -7,8 +7,11 @@ import { microOpNumber } from './dispatch.ts';
 import { toBigInt } from './int64.ts';
 import { faultHere, FRAME_WORDS, type Machine, STATUS_BREAKPOINT, STATUS_DONE, STATUS_SWITCHED } from './machine.ts';
 
-/** The loop's counter of instructions is a 31-bit number; a larger budget is handed out in slices. */
-const FUEL_SLICE = 0x40000000;
+/**
+ * Instructions that the loop runs before it returns and is called again. Code that V8 optimises while a call of it
+ * runs knows less about its variables and is slower; only the next call gets the good version.
+ */
+const FUEL_SLICE = 1 << 18;
 const BREAKPOINT = /* @__PURE__ */ microOpNumber('breakpoint');
 
 /** How a run ended. */
