@@ -84,8 +84,14 @@ describeEachMachine('maps', (fixture) => {
     );
     // The text declares the table first.
     const ordered: Program = { ...program, maps: [HASH, data] };
-    const swapped = { ...data, initialSymbols: symbols.map((symbol) => ('map' in symbol ? { ...symbol, map: 1 - symbol.map } : symbol)) };
-    const prepared = fixture.machine.prepare({ ...ordered, maps: [HASH, swapped] }, { symbols: (name) => (name === 'known' ? 5n : undefined) });
+    const swapped = {
+      ...data,
+      initialSymbols: symbols.map((symbol) => ('map' in symbol ? { ...symbol, map: 1 - symbol.map } : symbol)),
+    };
+    const prepared = fixture.machine.prepare(
+      { ...ordered, maps: [HASH, swapped] },
+      { symbols: (name) => (name === 'known' ? 5n : undefined) },
+    );
     expect(prepared.run().r0).toBe(1007n);
   });
 
@@ -160,7 +166,9 @@ describeEachMachine('maps', (fixture) => {
     expect(count(1, 1)).toBe(1);
     expect(count(2, 1)).toBe(1);
     const leaf = fixture.machine.prepare(fixture.program('r0 = 77\nexit', 'leaf'));
-    const given = fixture.machine.prepare(empty, { tailCalls: (map, index) => (map.def.name === 'jumps' && index === 1 ? leaf : undefined) });
+    const given = fixture.machine.prepare(empty, {
+      tailCalls: (map, index) => (map.def.name === 'jumps' && index === 1 ? leaf : undefined),
+    });
     expect(given.run({ mem: new Uint8Array(4) }).r0).toBe(77n);
   });
 
