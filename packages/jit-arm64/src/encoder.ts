@@ -220,6 +220,8 @@ const ALIASES: Readonly<Record<string, Alias>> = /* @__PURE__ */ Object.fromEntr
   ...both('msub', ([rd, rn, rm, ra], r) => (ra === ZR ? `mneg ${r[rd!]}, ${r[rn!]}, ${r[rm!]}` : undefined)),
   ...['add', 'sub', 'and', 'orr', 'eor'].flatMap((name) => both(`${name}_shift`, (operands, r) => shifted(name, operands, r))),
   ...both('cmp_shift', ([rn, rm, shift, amount], r) => (shift === 0 && amount === 0 ? `cmp ${r[rn!]}, ${r[rm!]}` : undefined)),
+  ['csinc_x', (operands) => conditional('inc', operands)],
+  ['csinv_x', (operands) => conditional('inv', operands)],
   ['add_ext_x', (operands) => extended('add', operands)],
   ['sub_ext_x', (operands) => extended('sub', operands)],
   ...both('ldr_reg', (operands, r) => indexed('ldr', r, r === X_NAMES ? 3 : 2, operands)),
@@ -283,6 +285,15 @@ function shifted(name: string, [rd, rn, rm, shift, amount]: readonly number[], n
   if (name === 'sub' && rn === ZR) return `neg ${names[rd!]}, ${names[rm!]}${tail}`;
   if (name === 'orr' && rn === ZR && plain) return `mov ${names[rd!]}, ${names[rm!]}`;
   return `${name} ${names[rd!]}, ${names[rn!]}, ${names[rm!]}${tail}`;
+}
+
+/** `cset`, `cinc` and their like: csinc and csinv with one source say what happens when the opposite condition holds. */
+function conditional(name: 'inc' | 'inv', [rd, rn, rm, cond]: readonly number[]): string | undefined {
+  // Always and never have no opposite.
+  if (rn !== rm || cond! >= 14) return undefined;
+  const opposite = CONDITIONS[cond! ^ 1];
+  if (rn === ZR) return `${name === 'inc' ? 'cset' : 'csetm'} ${X_NAMES[rd!]}, ${opposite}`;
+  return `c${name} ${X_NAMES[rd!]}, ${X_NAMES[rn!]}, ${opposite}`;
 }
 
 function extended(name: string, [rd, rn, rm, extend]: readonly number[]): string {

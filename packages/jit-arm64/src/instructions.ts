@@ -15,6 +15,7 @@ import { type BranchUse, compileLayout, type LayoutForm, type RelocationUse } fr
 import { branchUse } from './branches.ts';
 
 /** Name -> [syntax, layout, title in the manual, written operands]. */
+// prettier-ignore
 export const ROWS = {
   // Add and subtract immediate
   add_imm_x: ['add {Rd:xsp}, {Rn:xsp}, #{imm:h}', '1 0 0 100010 0 imm:12 Rn:5 Rd:5', 'ADD (immediate)'],
@@ -126,6 +127,11 @@ export const ROWS = {
   rev_w: ['rev {Rd:w}, {Rn:w}', '0 1 0 11010110 00000 000010 Rn:5 Rd:5', 'REV'],
   rev16_w: ['rev16 {Rd:w}, {Rn:w}', '0 1 0 11010110 00000 000001 Rn:5 Rd:5', 'REV16'],
 
+  // Conditional select
+  csel_x: ['csel {Rd:x}, {Rn:x}, {Rm:x}, {cond:cond}', '1 0 0 11010100 Rm:5 cond:4 00 Rn:5 Rd:5', 'CSEL'],
+  csinc_x: ['csinc {Rd:x}, {Rn:x}, {Rm:x}, {cond:cond}', '1 0 0 11010100 Rm:5 cond:4 01 Rn:5 Rd:5', 'CSINC'],
+  csinv_x: ['csinv {Rd:x}, {Rn:x}, {Rm:x}, {cond:cond}', '1 1 0 11010100 Rm:5 cond:4 00 Rn:5 Rd:5', 'CSINV'],
+
   // Branches
   b: ['b {label:label}', '0 00101 label:s26*4', 'B'],
   bl: ['bl {label:label}', '1 00101 label:s26*4', 'BL'],
@@ -225,7 +231,7 @@ export const ROWS = {
   dc_cvau: ['dc cvau, {Rt:x}', '1101010100 0 01 011 0111 1011 001 Rt:5', 'DC CVAU', ''],
   ic_ivau: ['ic ivau, {Rt:x}', '1101010100 0 01 011 0111 0101 001 Rt:5', 'IC IVAU', ''],
   mrs_ctr_el0: ['mrs {Rt:x}, ctr_el0', '1101010100 1 1 1 011 0000 0000 001 Rt:5', 'MRS', 'Rt'],
-} as const; // prettier-ignore
+} as const;
 
 export type FormName = keyof typeof ROWS;
 

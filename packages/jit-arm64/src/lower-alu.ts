@@ -266,7 +266,7 @@ export function lowerMov(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
   if (op.a === R10) return emitAddImm(cx, true, d, SP, cx.frame.bias);
   const a = hw(cx, op.a);
-  if (op.width === 64) {
+  if (op.width === 64 || (op.width === 32 && !op.zext)) {
     if (d === a || (!isHwLiveAfter(cx, a) && retarget(cx, a, d))) return;
     emit(cx, mov_x, [d, a]);
   } else if (op.width === 32) emit(cx, mov_w, [d, a]);

@@ -1,19 +1,33 @@
 /**
- * The pass over the nodes of a function: adjacent loads and stores become pairs, and a constant that x16 holds already
- * is not loaded again.
+ * The passes over the nodes of a function: a branch around a move or two becomes conditional selects, adjacent loads and
+ * stores become pairs, and neither a comparison that the flags still hold nor a constant that x16 still holds is made
+ * again.
  */
 import { LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
 import { A64, type Arm64Form } from './instructions.ts';
 import { X16, ZR } from './registers.ts';
 
-const { bl, bl_symbol, blr, ldp_w, ldp_x, ldr_w, ldr_x, movk_x, movk_w, movn_w, movn_x, movz_w, movz_x, orr_imm_w, orr_imm_x, stp_w, stp_x, str_w, str_x } = A64; // prettier-ignore
+const {
+  b_cond, bl, bl_symbol, blr, cmn_imm12_w, cmn_imm12_x, cmn_imm_w, cmn_imm_x, cmp_imm12_w, cmp_imm12_x, cmp_imm_w,
+  cmp_imm_x, cmp_w, cmp_x, csel_x, csinc_x, csinv_x, ldp_w, ldp_x, ldr_w, ldr_x, mov_x, movk_w, movk_x, movn_w, movn_x,
+  movz_w, movz_x, orr_imm_w, orr_imm_x, stp_w, stp_x, str_w, str_x, tst_imm_w, tst_imm_x, tst_w, tst_x,
+} = A64; // prettier-ignore
 
 /** Single access -> pair, and bytes of one register. */
-const PAIRS: ReadonlyMap<MachineForm, readonly [pair: MachineForm, size: 4 | 8]> = /* @__PURE__ */ new Map<MachineForm, readonly [MachineForm, 4 | 8]>([
+const PAIRS: ReadonlyMap<MachineForm, readonly [pair: MachineForm, size: 4 | 8]> = /* @__PURE__ */ new Map<
+  MachineForm,
+  readonly [MachineForm, 4 | 8]
+>([
   [ldr_x, [ldp_x, 8]],
   [ldr_w, [ldp_w, 4]],
   [str_x, [stp_x, 8]],
   [str_w, [stp_w, 4]],
+]);
+
+/** What sets the flags and nothing else. */
+const COMPARES: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([
+  cmp_x, cmp_w, cmp_imm_x, cmp_imm_w, cmp_imm12_x, cmp_imm12_w, cmn_imm_x, cmn_imm_w, cmn_imm12_x, cmn_imm12_w,
+  tst_x, tst_w, tst_imm_x, tst_imm_w,
 ]); // prettier-ignore
 
 const CONSTANT_STARTS: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([
@@ -23,38 +37,118 @@ const CONSTANT_STARTS: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<Machin
   movn_w,
 ]);
 
+/** Moves that are worth executing always instead of branching around them: as many as save an instruction. */
+const MAX_SELECTS = 2;
+
 /** Rewrites the nodes of one function; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
+  return reuseAndPair(selectInsteadOfBranch(nodes));
+}
+
+/** `b.cond L; mov d, s; L:` is `csel d, d, s, cond`. Labels that nothing goes to any more are dropped. */
+function selectInsteadOfBranch(nodes: MachineNode[]): MachineNode[] {
+  let uses: Map<number, number> | undefined;
+  let out: MachineNode[] | undefined;
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    const moves = node.form === b_cond ? movesBeforeLabel(nodes, i + 1, node.label) : 0;
+    if (moves === 0) {
+      if (out !== undefined && !(node.form === LABEL && uses!.get(node.label) === 0)) out.push(node);
+      continue;
+    }
+    out ??= nodes.slice(0, i);
+    uses ??= countUses(nodes);
+    uses.set(node.label, uses.get(node.label)! - 1);
+    for (let k = 1; k <= moves; k++) out.push(selectFor(nodes[i + k]!, node.operands[0]!));
+    i += moves;
+  }
+  return out ?? nodes;
+}
+
+/** How many moves, 1 to {@link MAX_SELECTS}, lie between `start` and the label; 0 when there is anything else. */
+function movesBeforeLabel(nodes: readonly MachineNode[], start: number, label: number): number {
+  let end = start;
+  while (end < nodes.length && end - start <= MAX_SELECTS && isSelectable(nodes[end]!)) end++;
+  const moves = end - start;
+  if (moves === 0 || moves > MAX_SELECTS) return 0;
+  for (; end < nodes.length && nodes[end]!.form === LABEL; end++) if (nodes[end]!.label === label) return moves;
+  return 0;
+}
+
+/** Moves of a register, 0, 1 and -1 into all 64 bits. */
+function isSelectable({ form, operands }: MachineNode): boolean {
+  if (form === mov_x) return true;
+  if (form === movz_x) return operands[1]! <= 1 && operands[2] === 0;
+  return form === movn_x && operands[1] === 0 && operands[2] === 0;
+}
+
+/** The select that keeps the register when the condition holds, and moves when it does not. */
+function selectFor({ form, operands, insn }: MachineNode, cond: number): MachineNode {
+  const d = operands[0]!;
+  if (form === mov_x) return makeNode(csel_x, [d, d, operands[1]!, cond], -1, insn);
+  const select = form === movn_x ? csinv_x : operands[1] === 0 ? csel_x : csinc_x;
+  return makeNode(select, [d, d, ZR, cond], -1, insn);
+}
+
+/** How many nodes go to each label. */
+function countUses(nodes: readonly MachineNode[]): Map<number, number> {
+  const uses = new Map<number, number>();
+  for (const { form, label } of nodes) {
+    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
+  }
+  return uses;
+}
+
+function reuseAndPair(nodes: MachineNode[]): MachineNode[] {
   const out: MachineNode[] = [];
   // Where in `out` the instructions lie that made the constant in x16; empty when it is unknown.
   let knownFrom = 0;
   let knownTo = 0;
+  // The comparison whose result is in the flags, while its operands keep their values.
+  let flags: MachineNode | undefined;
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[i]!;
     const { form } = node;
     if (form === LABEL || form === bl || form === bl_symbol || form === blr) {
       knownFrom = knownTo = 0;
+      flags = undefined;
       out.push(node);
       continue;
     }
     if (startsConstant(node)) {
       const end = constantEnd(nodes, i);
-      if (isSame(nodes, i, end, out, knownFrom, knownTo)) {
-        i = end - 1;
-        continue;
+      const known = isSame(nodes, i, end, out, knownFrom, knownTo);
+      if (!known) {
+        knownFrom = out.length;
+        for (let k = i; k < end; k++) out.push(nodes[k]!);
+        knownTo = out.length;
+        if (flags !== undefined && readsRegister(flags, X16)) flags = undefined;
       }
-      knownFrom = out.length;
-      for (; i < end; i++) out.push(nodes[i]!);
-      knownTo = out.length;
       i = end - 1;
       continue;
     }
-    if (writesX16(node)) knownFrom = knownTo = 0;
+    if (COMPARES.has(form)) {
+      if (flags !== undefined && isSameNode(flags, node)) continue;
+      flags = node;
+      out.push(node);
+      continue;
+    }
+    const { writes } = form as Arm64Form;
+    for (const position of writes) {
+      const register = node.operands[position]!;
+      if (register === X16) knownFrom = knownTo = 0;
+      if (flags !== undefined && readsRegister(flags, register)) flags = undefined;
+    }
     const pair = out.length > knownTo ? pairOf(out[out.length - 1]!, node) : undefined;
     if (pair === undefined) out.push(node);
     else out[out.length - 1] = pair;
   }
   return out;
+}
+
+/** Whether a comparison may read `register`: an immediate of that number counts as well, which only costs a chance. */
+function readsRegister(compare: MachineNode, register: number): boolean {
+  return compare.operands[0] === register || compare.operands[1] === register;
 }
 
 function startsConstant({ form, operands }: MachineNode): boolean {
@@ -81,17 +175,15 @@ function isSame(
 ): boolean {
   if (to - from !== knownTo - knownFrom) return false;
   for (let k = 0; k < to - from; k++) {
-    const [a, b] = [nodes[from + k]!, known[knownFrom + k]!];
-    if (a.form !== b.form || a.operands.some((operand, i) => operand !== b.operands[i])) return false;
+    if (!isSameNode(nodes[from + k]!, known[knownFrom + k]!)) return false;
   }
   return true;
 }
 
-function writesX16({ form, operands }: MachineNode): boolean {
-  const { writes } = form as Arm64Form;
-  if (writes === undefined) return true;
-  for (const position of writes) if (operands[position] === X16) return true;
-  return false;
+function isSameNode(a: MachineNode, b: MachineNode): boolean {
+  if (a.form !== b.form) return false;
+  for (let i = 0; i < a.operands.length; i++) if (a.operands[i] !== b.operands[i]) return false;
+  return true;
 }
 
 /** ldp or stp for two accesses to neighbouring words, in either order. */

@@ -35,6 +35,8 @@ function normalise(text: string): string {
     .replace(/\s+/g, ' ')
     .replace(/^b\.cs/, 'b.hs')
     .replace(/^b\.cc/, 'b.lo')
+    .replace(/, cs$/, ', hs')
+    .replace(/, cc$/, ', lo')
     .trim();
 }
 
