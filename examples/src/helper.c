@@ -3,8 +3,8 @@
 // and come back to the host.
 #include "bpf.h"
 
-static u64 (*bpf_ktime_get_ns)(void) = (void *)5;
-static u32 (*bpf_get_prandom_u32)(void) = (void *)7;
+HELPER(u64, bpf_ktime_get_ns, 5);
+HELPER(u32, bpf_get_prandom_u32, 7);
 
 SEC("vm")
 u64 helper(u8 *mem, u64 len) {
