@@ -30,6 +30,7 @@ export const REGISTERS: RegisterRoles = {
   result: R2,
   callerSaved: [],
   calleeSaved: [7, 8, 9, 10, 11, 12, 13],
+  calleeSavedArgs: [R6],
   scratch: [R0, R1],
   stackPointer: R15,
 };

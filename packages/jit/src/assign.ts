@@ -26,16 +26,16 @@ export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles): Ass
   const resultIsArgument = roles.args.indexOf(roles.result);
   // Only an exact match with the first argument is shared; a target whose result is another argument uses a free one.
   const sharesR0R1 = resultIsArgument === 0 && !fn.r0MeetsR1;
-  if (sharesR0R1 || resultIsArgument < 0) registers[0] = roles.result;
-  else registers[0] = volatile.shift() ?? roles.calleeSaved[0]!;
   const preservedArguments = roles.calleeSavedArgs ?? [];
   if (!fn.hasCalls) {
     for (let argument = 1; argument <= 5; argument++) {
       const register = roles.args[argument - 1]!;
-      const isResult = register === registers[0];
-      if (!uses(argument) && !isResult && !preservedArguments.includes(register)) volatile.push(register);
+      if (!uses(argument) && register !== roles.result && !preservedArguments.includes(register))
+        volatile.push(register);
     }
   }
+  if (sharesR0R1 || resultIsArgument < 0) registers[0] = roles.result;
+  else registers[0] = volatile.shift() ?? roles.calleeSaved[0]!;
   const isPreserved = (register: number): boolean => roles.calleeSaved.includes(register);
   const preserved = roles.calleeSaved.filter((register) => register !== registers[0]);
   const usedCalleeSaved = preservedArguments.filter((register) => {
