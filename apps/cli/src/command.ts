@@ -1,4 +1,6 @@
 /** The command line: one sub-command each, with the options that other tools rely on. */
+import { formatError } from '@polybpf/errors';
+import { EXIT_DONE, EXIT_FAILED, exitCodeOf } from './exit-code.ts';
 import { INPUT_KINDS, type InputKind } from './input.ts';
 import { Command, Option } from 'commander';
 import { type AsmFlags, runAsm } from './commands/asm.ts';
@@ -17,9 +19,9 @@ const EXIT_STATUS =
 /**
  * The command with all its sub-commands; throws `CommanderError` on wrong usage, after it has said what is wrong.
  *
- * @param finish - told whether a sub-command succeeded that can fail without an error
+ * @param finish - told the exit status of a sub-command that ends badly without an error of its own
  */
-export function buildCommand(finish: (succeeded: boolean) => void): Command {
+export function buildCommand(finish: (exitCode: number) => void): Command {
   const program = new Command('polybpf')
     .description('assemble, disassemble, inspect, run and compile eBPF for every CPU')
     .version(VERSION)
@@ -50,7 +52,13 @@ export function buildCommand(finish: (succeeded: boolean) => void): Command {
     .option('-S, --source', 'source lines before their instructions')
     .option('--bytes', 'addresses and bytes before each instruction')
     .option('--prog <NAME>', 'only this program of an object')
-    .action((file: string, flags: DisasmFlags & { input?: InputKind }) => runDisasm(file, flags));
+    .action((file: string, flags: DisasmFlags & { input?: InputKind }) => {
+      const problem = runDisasm(file, flags);
+      if (problem === undefined) return;
+      process.stderr.write(`polybpf: ${formatError(problem)}
+`);
+      finish(exitCodeOf(problem.code));
+    });
 
   add('inspect', 'list programs, maps and unresolved symbols of an object')
     .argument('<OBJ>', 'ELF object')
@@ -74,7 +82,7 @@ export function buildCommand(finish: (succeeded: boolean) => void): Command {
     .addOption(choice('--format <format>', 'default: by the name of OUT, else listing', ['raw', 'object', 'listing']))
     .option('-o, --output <OUT|DIR>', 'output file, or folder when there are several targets')
     .option('--header <FILE>', 'write a C header with prototypes')
-    .action((file: string, flags: CompileFlags) => finish(runCompile(file, flags)));
+    .action((file: string, flags: CompileFlags) => finish(runCompile(file, flags) ? EXIT_DONE : EXIT_FAILED));
 
   add('conformance', 'run test vectors on engines and targets')
     .option('--suite <PATH>', 'file or folder of .json, .data or .jsonl vectors; may be given again', collect, [])
@@ -82,7 +90,7 @@ export function buildCommand(finish: (succeeded: boolean) => void): Command {
     .option('--target <LIST>', 'CPUs of the native engine, or all; default: all that run here')
     .addOption(choice('--format <format>', 'report', ['text', 'tap', 'json', 'junit']).default('text'))
     .option('--filter <RE>', 'only vectors whose name matches')
-    .action((flags: ConformanceFlags) => finish(runConformance(flags)));
+    .action((flags: ConformanceFlags) => finish(runConformance(flags) ? EXIT_DONE : EXIT_FAILED));
 
   add('plugin', 'the plugin protocol of bpf_conformance: program hex on standard input, r0 hex on standard output')
     .argument('[MEM_HEX]', 'memory')

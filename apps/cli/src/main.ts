@@ -1,7 +1,7 @@
 /** The `polybpf` command. */
 import { BpfError, formatError, isBpfError } from '@polybpf/errors';
 import { CommanderError } from 'commander';
-import { EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, exitCodeOf } from './exit-code.ts';
+import { EXIT_BAD_INPUT, EXIT_DONE, exitCodeOf } from './exit-code.ts';
 import { buildCommand } from './command.ts';
 import { printJson } from './print.ts';
 
@@ -9,12 +9,12 @@ process.exitCode = main(process.argv.slice(2));
 
 function main(args: string[]): number {
   try {
-    let succeeded = true;
-    const command = buildCommand((outcome) => {
-      succeeded = outcome;
+    let exitCode = EXIT_DONE;
+    const command = buildCommand((code) => {
+      exitCode = code;
     });
     command.parse(args, { from: 'user' });
-    return succeeded ? EXIT_DONE : EXIT_FAILED;
+    return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_BAD_INPUT;
     if (isBpfError(error)) return report(error, args.includes('--json'));

@@ -1,7 +1,8 @@
 /** `polybpf disasm`: any FILE as text. */
 import { disassemble, formatInsn, type Syntax, slotsAt } from '@polybpf/asm';
 import { formatHex } from '@polybpf/conformance';
-import { encodeProgram, type Endian, type Program, rowOf } from '@polybpf/isa';
+import type { BpfError } from '@polybpf/errors';
+import { checkInsns, encodeProgram, type Endian, type Program, rowOf } from '@polybpf/isa';
 import { writeStdout } from '../files.ts';
 import { choosePrograms, type Input, type InputKind, readProgramFile } from '../input.ts';
 import { printJson } from '../print.ts';
@@ -16,8 +17,12 @@ export interface DisasmFlags {
   readonly json?: boolean;
 }
 
-/** Runs the command. */
-export function runDisasm(path: string, flags: DisasmFlags): void {
+/**
+ * Runs the command. What is no legal program is shown all the same, slot by slot.
+ *
+ * @returns the first thing that is wrong with a program
+ */
+export function runDisasm(path: string, flags: DisasmFlags): BpfError | undefined {
   const input = readProgramFile(path, {
     keepIllegal: true,
     ...(flags.input === undefined ? {} : { kind: flags.input }),
@@ -26,9 +31,14 @@ export function runDisasm(path: string, flags: DisasmFlags): void {
   const programs = choosePrograms(input, flags.prog);
   if (flags.json === true) {
     printJson({ programs: programs.map((program) => describe(program, flags.syntax ?? 'kernel')) });
-    return;
+  } else {
+    writeStdout(programs.map((program) => text(input, program, flags)).join('\n'));
   }
-  writeStdout(programs.map((program) => text(input, program, flags)).join('\n'));
+  for (const program of programs) {
+    const problem = checkInsns(program.insns)[0];
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 function text(input: Input, program: Program, flags: DisasmFlags): string {
