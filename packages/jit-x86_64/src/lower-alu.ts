@@ -2,7 +2,8 @@
 import { emit, hw, type LowerContext, NO_REG, type Op, R10 } from '@polybpf/jit';
 import type { X64Form } from './encoder.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
-import { frameAddress, isWide, leaSum, loadImm32, loadImm64, move } from './lower-move.ts';
+import { takeLoad, takeRotate, takeScale } from './lower-fold.ts';
+import { copy, frameAddress, isWide, leaSum, loadImm32, loadImm64, move } from './lower-move.ts';
 import { RAX, RBP } from './registers.ts';
 
 /** The forms of one two-operand instruction, [32-bit, 64-bit]. */
@@ -12,6 +13,8 @@ export interface AluForms {
   readonly imm32: readonly [X64Form, X64Form];
   /** With eax or rax: no ModRM byte. */
   readonly accumulator: readonly [X64Form, X64Form];
+  /** With a memory operand as the second. */
+  readonly memory: readonly [X64Form, X64Form];
 }
 
 function aluForms(name: 'add' | 'or' | 'and' | 'sub' | 'xor' | 'cmp'): AluForms {
@@ -20,6 +23,7 @@ function aluForms(name: 'add' | 'or' | 'and' | 'sub' | 'xor' | 'cmp'): AluForms 
     imm8: [I[`${name}_rm32_imm8`], I[`${name}_rm64_imm8`]],
     imm32: [I[`${name}_rm32_imm32`], I[`${name}_rm64_imm32`]],
     accumulator: [I[`${name}_eax_imm32`], I[`${name}_rax_imm32`]],
+    memory: [I[`${name}_r_m32`], I[`${name}_r_m64`]],
   };
 }
 
@@ -34,9 +38,11 @@ export function isImm8(imm: number): boolean {
   return imm >= -128 && imm <= 127;
 }
 
-/** `op d, b`. */
+/** `op d, b`, with b from memory when it has just been loaded for this. */
 export function emitReg(cx: LowerContext, forms: AluForms, d: number, b: number, wide: boolean): void {
-  emit(cx, forms.reg[wide ? 1 : 0], [d, b]);
+  const memory = d === b ? undefined : takeLoad(cx, b, wide);
+  if (memory !== undefined) emit(cx, forms.memory[wide ? 1 : 0], [d, ...memory]);
+  else emit(cx, forms.reg[wide ? 1 : 0], [d, b]);
 }
 
 /** `op d, imm` in the shortest form. */
@@ -53,28 +59,33 @@ export function lowerAdd(cx: LowerContext, op: Op): void {
   if (op.a === R10) return frameAddress(cx, d, op.imm);
   const a = hw(cx, op.a);
   const wide = isWide(op);
-  if (op.b === NO_REG) return addImm(cx, d, a, op.imm, wide);
+  if (op.b === NO_REG) return addImm(cx, op, d, a, op.imm);
   const b = hw(cx, op.b);
-  if (d === a) emitReg(cx, ADD, d, b, wide);
-  else if (d === b) emitReg(cx, ADD, d, a, wide);
+  if (d === a && rotate(cx, d, b, wide)) return;
+  const scaled = wide && a !== b ? takeScale(cx, b) : undefined;
+  if (scaled !== undefined) emit(cx, I.lea_r64_index, [d, a, scaled.index, scaled.scale, 0]);
+  else if (d === a) emitReg(cx, ADD, d, b, wide);
+  else if (d === b) emit(cx, ADD.reg[wide ? 1 : 0], [d, a]);
   else leaSum(cx, d, a, b, wide);
 }
 
-function addImm(cx: LowerContext, d: number, a: number, imm: number, wide: boolean): void {
-  if (d !== a) {
-    if (imm === 0) move(cx, d, a, wide);
-    else emit(cx, wide ? I.lea_r64 : I.lea_r32, [d, a, imm]);
-  } else if (imm === 0) {
-    if (!wide) move32(cx, d);
-  } else if (imm === 1) emit(cx, wide ? I.inc_rm64 : I.inc_rm32, [d]);
+/** Makes a rotate of two shifts of x, one of them in t, that are about to be combined. */
+function rotate(cx: LowerContext, x: number, t: number, wide: boolean): boolean {
+  const count = takeRotate(cx, x, t, wide);
+  if (count === undefined) return false;
+  if (count === 1) emit(cx, wide ? I.rol_rm64_1 : I.rol_rm32_1, [x]);
+  else emit(cx, wide ? I.rol_rm64_imm8 : I.rol_rm32_imm8, [x, count]);
+  return true;
+}
+
+function addImm(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
+  const wide = isWide(op);
+  if (imm === 0) copy(cx, op, d, a);
+  else if (d !== a) emit(cx, wide ? I.lea_r64 : I.lea_r32, [d, a, imm]);
+  else if (imm === 1) emit(cx, wide ? I.inc_rm64 : I.inc_rm32, [d]);
   else if (imm === -1) emit(cx, wide ? I.dec_rm64 : I.dec_rm32, [d]);
   else if (imm === 128) emitImm(cx, SUB, d, -128, wide);
   else emitImm(cx, ADD, d, imm, wide);
-}
-
-/** Zero-extends in place: what a 32-bit op that changes nothing leaves to do. */
-function move32(cx: LowerContext, d: number): void {
-  emit(cx, I.mov_rm_r32, [d, d]);
 }
 
 /** `sub`. */
@@ -84,14 +95,15 @@ export function lowerSub(cx: LowerContext, op: Op): void {
   const wide = isWide(op);
   if (op.b === NO_REG) {
     // -(-2^31) is no 32-bit immediate
-    if (op.imm !== -2147483648 || !wide) return addImm(cx, d, a, -op.imm | 0, wide);
+    if (op.imm !== -2147483648 || !wide) return addImm(cx, op, d, a, -op.imm | 0);
     move(cx, d, a, wide);
     return emitImm(cx, SUB, d, op.imm, wide);
   }
   const b = hw(cx, op.b);
   if (d === b && d !== a) {
     emit(cx, wide ? I.neg_rm64 : I.neg_rm32, [d]);
-    return emitReg(cx, ADD, d, a, wide);
+    emit(cx, ADD.reg[wide ? 1 : 0], [d, a]);
+    return;
   }
   move(cx, d, a, wide);
   emitReg(cx, SUB, d, b, wide);
@@ -112,6 +124,11 @@ export function lowerMul(cx: LowerContext, op: Op): void {
   const wide = isWide(op);
   if (op.b !== NO_REG) {
     const b = hw(cx, op.b);
+    const memory = d === a && d !== b ? takeLoad(cx, b, wide) : undefined;
+    if (memory !== undefined) {
+      emit(cx, wide ? I.imul_r_m64 : I.imul_r_m32, [d, ...memory]);
+      return;
+    }
     if (d !== b) move(cx, d, a, wide);
     emit(cx, wide ? I.imul_r_rm64 : I.imul_r_rm32, [d, d === b ? a : b]);
   } else if (op.imm === 0) emit(cx, I.xor_rm_r32, [d, d]);
@@ -131,12 +148,12 @@ export function lowerAnd(cx: LowerContext, op: Op): void {
   if (imm === 0xff) emit(cx, I.movzx_r32_rm8, [d, a]);
   else if (imm === 0xffff) emit(cx, I.movzx_r32_rm16, [d, a]);
   else if (imm === 0) emit(cx, I.xor_rm_r32, [d, d]);
+  else if (imm === -1) copy(cx, op, d, a);
   else {
     // a mask below 2^31 clears the upper half, which is what 32-bit forms do
     const wide = isWide(op) && imm < 0;
-    if (imm === -1 && d === a && !wide) return move32(cx, d);
     move(cx, d, a, wide);
-    if (imm !== -1) emitImm(cx, AND, d, imm, wide);
+    emitImm(cx, AND, d, imm, wide);
   }
 }
 
@@ -162,16 +179,16 @@ function lowerLogic(cx: LowerContext, op: Op, forms: AluForms): void {
   const a = hw(cx, op.a);
   const wide = isWide(op);
   if (op.b === NO_REG) {
-    if (op.imm === 0 && d === a) {
-      if (!wide) move32(cx, d);
-      return;
-    }
+    if (op.imm === 0) return copy(cx, op, d, a);
     move(cx, d, a, wide);
-    if (op.imm !== 0) emitImm(cx, forms, d, op.imm, wide);
-    return;
+    return emitImm(cx, forms, d, op.imm, wide);
   }
   const b = hw(cx, op.b);
-  if (d === b) return emitReg(cx, forms, d, a, wide);
+  if (d === b) {
+    emit(cx, forms.reg[wide ? 1 : 0], [d, a]);
+    return;
+  }
+  if (d === a && forms !== AND && rotate(cx, d, b, wide)) return;
   move(cx, d, a, wide);
   emitReg(cx, forms, d, b, wide);
 }

@@ -3,7 +3,8 @@ import { type Cond, emit, emitTo, hw, type LowerContext, NO_REG, type Op } from 
 import { CONDITION_CODES } from './branches.ts';
 import type { X64Form } from './encoder.ts';
 import { INSTRUCTIONS as I, type InstructionName } from './instructions.ts';
-import { CMP, emitImm, emitReg } from './lower-alu.ts';
+import { CMP, emitImm, emitReg, isImm8 } from './lower-alu.ts';
+import { loadedWidth, takeLoaded } from './lower-fold.ts';
 import { RAX } from './registers.ts';
 
 const JCC: Readonly<Record<Cond, X64Form>> = /* @__PURE__ */ Object.fromEntries(
@@ -33,6 +34,7 @@ function branchOnImm(cx: LowerContext, a: number, imm: number, wide: boolean, co
     if (cond === 'sle' || cond === 'sgt') [cond, imm] = [cond === 'sle' ? 'slt' : 'sge', imm + 1];
     else if (imm === -129 && (cond === 'ule' || cond === 'ugt')) [cond, imm] = [cond === 'ule' ? 'ult' : 'uge', -128];
   }
+  if (compareMemory(cx, a, imm, wide, cond, label)) return;
   if (imm !== 0) {
     emitImm(cx, CMP, a, imm, wide);
     emitTo(cx, JCC[cond], [], label);
@@ -45,6 +47,29 @@ function branchOnImm(cx: LowerContext, a: number, imm: number, wide: boolean, co
   }
   emit(cx, wide ? I.test_rm_r64 : I.test_rm_r32, [a, a]);
   emitTo(cx, branchOnSign(cond), [], label);
+}
+
+/** The condition on zero-extended values that holds when the given one does. */
+const UNSIGNED: Readonly<Record<Cond, Cond>> = {
+  eq: 'eq', ne: 'ne', ult: 'ult', ule: 'ule', ugt: 'ugt', uge: 'uge',
+  slt: 'ult', sle: 'ule', sgt: 'ugt', sge: 'uge', set: 'set', nset: 'nset',
+}; // prettier-ignore
+
+/** Compares a value that has just been loaded for this where it is. */
+function compareMemory(cx: LowerContext, a: number, imm: number, wide: boolean, cond: Cond, label: number): boolean {
+  const loaded = loadedWidth(cx, a);
+  // narrower loads are zero-extended, so that they compare with immediates of their own width as unsigned
+  const isNarrow = loaded < (wide ? 64 : 32);
+  if (loaded === 0 || (isNarrow && (imm < 0 || (loaded === 8 && imm > 255) || (loaded === 16 && imm > 127)))) return false;
+  if ((cond === 'ult' || cond === 'uge') && imm === 0) return false;
+  const memory = takeLoaded(cx);
+  const width = isNarrow ? loaded : wide ? 64 : 32;
+  if (width === 8) emit(cx, I.cmp_m8_imm8, [...memory, (imm << 24) >> 24]);
+  else if (width === 16) emit(cx, I.cmp_m16_imm8, [...memory, imm]);
+  else if (isImm8(imm)) emit(cx, width === 64 ? I.cmp_m64_imm8 : I.cmp_m32_imm8, [...memory, imm]);
+  else emit(cx, width === 64 ? I.cmp_m64_imm32 : I.cmp_m32_imm32, [...memory, imm]);
+  emitTo(cx, JCC[isNarrow ? UNSIGNED[cond] : cond], [], label);
+  return true;
 }
 
 /** Conditions against zero; those that need one flag only leave the peephole pass the most freedom. */
@@ -60,6 +85,10 @@ function branchOnSign(cond: Cond): X64Form {
 function branchOnBits(cx: LowerContext, a: number, imm: number, wide: boolean, jumpIfSet: boolean, label: number): void {
   if (imm === 0) {
     if (!jumpIfSet) emitTo(cx, I.jmp_rel8, [], label);
+    return;
+  }
+  if (testMemory(cx, a, imm)) {
+    emitTo(cx, jumpIfSet ? I.jne_rel8 : I.je_rel8, [], label);
     return;
   }
   if (imm > 255 && (imm & (imm - 1)) === 0) {
@@ -84,6 +113,16 @@ function branchOnBits(cx: LowerContext, a: number, imm: number, wide: boolean, j
     else emit(cx, mask64 ? I.test_rm64_imm32 : I.test_rm32_imm32, [a, imm]);
   }
   emitTo(cx, jumpIfSet ? I.jne_rel8 : I.je_rel8, [], label);
+}
+
+/** Tests bits that lie in one byte of a value that has just been loaded for this. */
+function testMemory(cx: LowerContext, a: number, mask: number): boolean {
+  if (mask <= 0) return false;
+  const byte = (31 - Math.clz32(mask)) >> 3;
+  if ((mask & ((1 << (8 * byte)) - 1)) !== 0 || loadedWidth(cx, a) < 8 * (byte + 1)) return false;
+  const [base, disp] = takeLoaded(cx);
+  emit(cx, I.test_m8_imm8, [base!, disp! + byte, mask >>> (8 * byte)]);
+  return true;
 }
 
 /** `jump`. */

@@ -13,7 +13,7 @@
 import { bind, emit, emitTo, hw, isHwLiveAfter, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
 import { magicOf } from './divide-magic.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
-import { loadImm64, move, zeroExtend } from './lower-move.ts';
+import { copy, loadImm64, move, zeroExtend } from './lower-move.ts';
 import { RAX, RDX, SCRATCH1, SCRATCH2 } from './registers.ts';
 
 /** What a division works on, all hardware registers. */
@@ -73,10 +73,8 @@ function divideByConstant(
 ): boolean {
   const { imm } = op;
   if (imm === 0 || imm === 1 || (signed && imm === -1)) {
-    if (remainder ? imm === 0 : imm === 1) {
-      if (wide) move(cx, d, a, true);
-      else zeroExtend(cx, d, a);
-    } else if (remainder || imm === 0) loadImm64(cx, d, 0, 0);
+    if (remainder ? imm === 0 : imm === 1) copy(cx, op, d, a);
+    else if (remainder || imm === 0) loadImm64(cx, d, 0, 0);
     else {
       move(cx, d, a, wide);
       emit(cx, wide ? I.neg_rm64 : I.neg_rm32, [d]);

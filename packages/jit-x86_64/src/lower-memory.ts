@@ -2,25 +2,31 @@
  * Loads and stores. x86-64 is TSO (SDM vol. 3 sec. 9.2): every load is an acquire and every store a release, so the
  * ordered forms are the plain ones.
  */
-import { displacement, emit, hw, hwBase, type LowerContext, type Op } from '@polybpf/jit';
+import { displacement, emit, hw, hwBase, type LowerContext, type Op, R10 } from '@polybpf/jit';
+import type { X64Form } from './encoder.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
+import { takeAddress } from './lower-fold.ts';
 
 /** `load`, `load_acquire`. */
 export function lowerLoad(cx: LowerContext, op: Op): void {
-  const operands = [hw(cx, op.d), hwBase(cx, op.a), displacement(cx, op.a, op.offset)];
-  switch (op.width) {
-    case 8:
-      emit(cx, I.movzx_r32_m8, operands);
-      return;
-    case 16:
-      emit(cx, I.movzx_r32_m16, operands);
-      return;
-    case 32:
-      emit(cx, I.mov_r32_m, operands);
-      return;
-    case 64:
-      emit(cx, op.zext ? I.mov_r64_m : I.mov_r32_m, operands);
-  }
+  const d = hw(cx, op.d);
+  const base = hwBase(cx, op.a);
+  const disp = displacement(cx, op.a, op.offset);
+  const at = op.a === R10 ? undefined : takeAddress(cx, base, base === d);
+  if (at === undefined) emit(cx, loadForm(op), [d, base, disp]);
+  else emit(cx, indexedLoadForm(op), [d, at.base, at.index, at.scale, at.disp + disp]);
+}
+
+function loadForm({ width, zext }: Op): X64Form {
+  if (width === 8) return I.movzx_r32_m8;
+  if (width === 16) return I.movzx_r32_m16;
+  return width === 64 && zext ? I.mov_r64_m : I.mov_r32_m;
+}
+
+function indexedLoadForm({ width, zext }: Op): X64Form {
+  if (width === 8) return I.movzx_r32_index8;
+  if (width === 16) return I.movzx_r32_index16;
+  return width === 64 && zext ? I.mov_r64_index : I.mov_r32_index;
 }
 
 /** `load_sext`. */
@@ -49,11 +55,27 @@ export function lowerLoadBswap(cx: LowerContext, op: Op): void {
 
 /** `store`, `store_release`. */
 export function lowerStore(cx: LowerContext, op: Op): void {
-  const operands = [hwBase(cx, op.d), displacement(cx, op.d, op.offset), hw(cx, op.b)];
-  if (op.width === 8) emit(cx, I.mov_m_r8, operands);
-  else if (op.width === 16) emit(cx, I.mov_m_r16, operands);
-  else emit(cx, op.width === 32 ? I.mov_m_r32 : I.mov_m_r64, operands);
+  const base = hwBase(cx, op.d);
+  const disp = displacement(cx, op.d, op.offset);
+  const b = hw(cx, op.b);
+  const at = op.d === R10 || b === base ? undefined : takeAddress(cx, base, false);
+  if (at === undefined) emit(cx, STORE_FORMS[op.width], [base, disp, b]);
+  else emit(cx, INDEXED_STORE_FORMS[op.width], [at.base, at.index, at.scale, at.disp + disp, b]);
 }
+
+const STORE_FORMS: Readonly<Record<Op['width'], X64Form>> = {
+  8: I.mov_m_r8,
+  16: I.mov_m_r16,
+  32: I.mov_m_r32,
+  64: I.mov_m_r64,
+};
+
+const INDEXED_STORE_FORMS: Readonly<Record<Op['width'], X64Form>> = {
+  8: I.mov_index_r8,
+  16: I.mov_index_r16,
+  32: I.mov_index_r32,
+  64: I.mov_index_r64,
+};
 
 /** `store_imm`: the immediate's low bits, or its sign extension to 64. */
 export function lowerStoreImm(cx: LowerContext, op: Op): void {

@@ -8,14 +8,20 @@ export function isWide(op: Op): boolean {
   return op.width === 64 && op.zext;
 }
 
-/** `d = a`, nothing when they are the same register; a 32-bit move zero-extends. */
+/** `d = a`, nothing when they are the same register. Without `wide`, the upper half of the result is not read. */
 export function move(cx: LowerContext, d: number, a: number, wide: boolean): void {
-  if (d !== a) emit(cx, wide ? I.mov_rm_r64 : I.mov_rm_r32, [d, a]);
+  if (d !== a) emit(cx, wide ? I.mov_rm_r64 : I.mov_r_rm32, [d, a]);
 }
 
 /** `d = low 32 bits of a`, zero-extended. */
 export function zeroExtend(cx: LowerContext, d: number, a: number): void {
   emit(cx, I.mov_rm_r32, [d, a]);
+}
+
+/** `d = a` in the width of the op, as its only effect. */
+export function copy(cx: LowerContext, op: Op, d: number, a: number): void {
+  if (op.width === 32 && op.zext) zeroExtend(cx, d, a);
+  else move(cx, d, a, isWide(op));
 }
 
 /** `mov`. */
@@ -25,8 +31,7 @@ export function lowerMov(cx: LowerContext, op: Op): void {
   const a = hw(cx, op.a);
   if (op.width === 8) emit(cx, I.movzx_r32_rm8, [d, a]);
   else if (op.width === 16) emit(cx, I.movzx_r32_rm16, [d, a]);
-  else if (op.width === 32 && op.zext) zeroExtend(cx, d, a);
-  else move(cx, d, a, isWide(op));
+  else copy(cx, op, d, a);
 }
 
 /** `d = r10 + offset`. */

@@ -5,7 +5,7 @@
 import { emit, hw, isHwLiveAfter, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
 import type { X64Form } from './encoder.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
-import { isWide, leaSum, move, zeroExtend } from './lower-move.ts';
+import { copy, leaSum, move } from './lower-move.ts';
 import { RCX, SCRATCH1, SCRATCH2 } from './registers.ts';
 
 interface ShiftForms {
@@ -61,8 +61,7 @@ function shiftByConstant(
   wide: boolean,
 ): void {
   if (count === 0) {
-    if (op.width === 32 && op.zext) zeroExtend(cx, d, a);
-    else move(cx, d, a, isWide(op));
+    copy(cx, op, d, a);
     return;
   }
   move(cx, d, a, wide);

@@ -1,7 +1,161 @@
-/** Rewrites on the node list of one function. */
-import type { MachineNode } from '@polybpf/jit';
+/**
+ * Rewrites on the node list of one function, in one pass:
+ *
+ * - a branch around one move between registers becomes a conditional move;
+ * - a comparison whose flags are there already is left out: because the same one stands before it, with only branches
+ *   and moves to other registers between, or because it is a test for zero of what the last instruction has computed;
+ * - a jump to the next instruction is left out.
+ *
+ * Flags are dead at labels: lowering never keeps them across ops, and what is left out here is again a comparison in
+ * front of its own branch. A label that nothing uses is none.
+ */
+import { LABEL, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { INSTRUCTIONS as I, type InstructionName } from './instructions.ts';
+
+const CONDITIONS = ['b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'l', 'ge', 'le', 'g'] as const;
+/** Each condition's opposite differs in the lowest bit of its code (SDM vol. 1 app. B). */
+const OPPOSITE = ['ae', 'b', 'ne', 'e', 'a', 'be', 'ns', 's', 'ge', 'l', 'g', 'le'] as const;
+
+/** Conditional moves [32-bit, 64-bit] that act when the branch is not taken. */
+const CMOV_UNLESS: ReadonlyMap<MachineForm, readonly [MachineForm, MachineForm]> = /* @__PURE__ */ new Map(
+  CONDITIONS.map((condition, i) => [
+    I[`j${condition}_rel8`] as MachineForm,
+    [I[`cmov${OPPOSITE[i]!}_r_rm32`], I[`cmov${OPPOSITE[i]!}_r_rm64`]] as const,
+  ]),
+);
+
+const forms = (...names: readonly InstructionName[]): ReadonlySet<MachineForm> => new Set(names.map((name) => I[name]));
+
+/** Comparisons of registers and immediates: their operands are all that the flags depend on. */
+const COMPARISONS: ReadonlySet<MachineForm> = /* @__PURE__ */ forms(
+  'cmp_rm_r64', 'cmp_rm_r32', 'cmp_rm64_imm8', 'cmp_rm32_imm8', 'cmp_rm64_imm32', 'cmp_rm32_imm32',
+  'cmp_rax_imm32', 'cmp_eax_imm32', 'test_rm_r64', 'test_rm_r32',
+); // prettier-ignore
+
+/** Instructions that leave the flags alone and write only their first operand, a register. */
+const MOVES: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([
+  ...forms(
+    'mov_rm_r64', 'mov_rm_r32', 'mov_r_rm32', 'movzx_r32_rm8', 'movzx_r32_rm16', 'movsx_r64_rm8', 'movsx_r64_rm16',
+    'movsx_r32_rm8', 'movsx_r32_rm16', 'movsxd_r64_rm32', 'mov_r32_imm32', 'mov_rm64_imm32', 'movabs_r64_imm64',
+    'lea_r64', 'lea_r32', 'lea_r64_index', 'lea_r32_index', 'mov_r64_m', 'mov_r32_m', 'movzx_r32_m8', 'movzx_r32_m16',
+    'movsx_r64_m8', 'movsx_r64_m16', 'movsxd_r64_m32', 'mov_r64_index', 'mov_r32_index', 'movzx_r32_index8', 'movzx_r32_index16',
+  ),
+  ...[...CMOV_UNLESS.values()].flat(),
+]); // prettier-ignore
+
+/** Stores: neither flags nor registers change. */
+const STORES: ReadonlySet<MachineForm> = /* @__PURE__ */ forms(
+  'mov_m_r64', 'mov_m_r32', 'mov_m_r16', 'mov_m_r8', 'mov_m64_imm32', 'mov_m32_imm32', 'mov_m16_imm16', 'mov_m8_imm8',
+  'mov_index_r64', 'mov_index_r32', 'mov_index_r16', 'mov_index_r8',
+); // prettier-ignore
+
+/** Instructions whose zero and sign flags are those of their first operand; 1 for 64 bits, 0 for 32. */
+const SETS_ZERO_AND_SIGN: ReadonlyMap<MachineForm, 0 | 1> = /* @__PURE__ */ new Map<MachineForm, 0 | 1>(
+  (['add', 'sub', 'and', 'or', 'xor'] as const).flatMap((name): [MachineForm, 0 | 1][] => [
+    [I[`${name}_rm_r64`], 1], [I[`${name}_rm64_imm8`], 1], [I[`${name}_rm64_imm32`], 1], [I[`${name}_r_m64`], 1],
+    [I[`${name}_rm_r32`], 0], [I[`${name}_rm32_imm8`], 0], [I[`${name}_rm32_imm32`], 0], [I[`${name}_r_m32`], 0],
+  ]).concat([
+    [I.inc_rm64, 1], [I.dec_rm64, 1], [I.neg_rm64, 1], [I.inc_rm32, 0], [I.dec_rm32, 0], [I.neg_rm32, 0],
+  ]),
+); // prettier-ignore
+
+/** Branches that look at the zero and sign flags only. */
+const ZERO_OR_SIGN: ReadonlySet<MachineForm> = /* @__PURE__ */ forms('je_rel8', 'jne_rel8', 'js_rel8', 'jns_rel8');
+const ZERO_ONLY: ReadonlySet<MachineForm> = /* @__PURE__ */ forms('je_rel8', 'jne_rel8');
 
 /** Runs all rewrites. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return nodes;
+  const uses = countUses(nodes);
+  const out: MachineNode[] = [];
+  /** The comparison whose result is in the flags. */
+  let compared: MachineNode | undefined;
+  /** The instruction whose result the zero and sign flags describe. */
+  let computed: MachineNode | undefined;
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    const { form } = node;
+    if (form === LABEL) {
+      if ((uses.get(node.label) ?? 0) > 0) compared = computed = undefined;
+      out.push(node);
+    } else if (CMOV_UNLESS.has(form)) {
+      const move = conditionalMove(nodes, i);
+      if (move === undefined) {
+        out.push(node);
+        continue;
+      }
+      uses.set(node.label, uses.get(node.label)! - 1);
+      if (writesOperand(move, compared)) compared = undefined;
+      if (computed !== undefined && computed.operands[0] === move.operands[0]) computed = undefined;
+      out.push(move);
+      i++;
+    } else if (COMPARISONS.has(form)) {
+      if (compared !== undefined && isSame(node, compared)) continue;
+      if (computed !== undefined && isZeroTest(node, nodes[i + 1], computed)) continue;
+      compared = node;
+      computed = undefined;
+      out.push(node);
+    } else {
+      if (MOVES.has(form)) {
+        if (writesOperand(node, compared)) compared = undefined;
+        if (computed !== undefined && computed.operands[0] === node.operands[0]) computed = undefined;
+      } else if (!STORES.has(form)) {
+        compared = undefined;
+        computed = SETS_ZERO_AND_SIGN.has(form) ? node : undefined;
+      }
+      if (form === I.jmp_rel8 && isNext(nodes, i + 1, node.label)) uses.set(node.label, uses.get(node.label)! - 1);
+      else out.push(node);
+    }
+  }
+  return out;
+}
+
+/** How many nodes use each label. */
+function countUses(nodes: readonly MachineNode[]): Map<number, number> {
+  const uses = new Map<number, number>();
+  for (const { form, label } of nodes) {
+    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
+  }
+  return uses;
+}
+
+/** Whether `label` is bound at `from`. */
+function isNext(nodes: readonly MachineNode[], from: number, label: number): boolean {
+  for (let i = from; i < nodes.length && nodes[i]!.form === LABEL; i++) if (nodes[i]!.label === label) return true;
+  return false;
+}
+
+/** The conditional move for the branch at `i` when it skips just one move. */
+function conditionalMove(nodes: readonly MachineNode[], i: number): MachineNode | undefined {
+  const branch = nodes[i]!;
+  const move = nodes[i + 1];
+  // mov_rm_r32 zero-extends, which a 32-bit cmov would also do to the old value: only mov_r_rm32 says that it is dead
+  const isWide = move?.form === I.mov_rm_r64;
+  if (move === undefined || (!isWide && move.form !== I.mov_r_rm32) || !isNext(nodes, i + 2, branch.label)) return undefined;
+  return { ...move, form: CMOV_UNLESS.get(branch.form)![isWide ? 1 : 0] };
+}
+
+/** Whether a move changes an operand of the comparison. All operands of comparisons but immediates are registers. */
+function writesOperand(move: MachineNode, comparison: MachineNode | undefined): boolean {
+  if (comparison === undefined) return false;
+  const { form, operands } = comparison;
+  const d = move.operands[0]!;
+  if (form === I.cmp_rax_imm32 || form === I.cmp_eax_imm32) return d === 0;
+  const isRegister = form === I.cmp_rm_r64 || form === I.cmp_rm_r32 || form === I.test_rm_r64 || form === I.test_rm_r32;
+  return operands[0] === d || (isRegister && operands[1] === d);
+}
+
+function isSame(a: MachineNode, b: MachineNode): boolean {
+  return a.form === b.form && a.operands[0] === b.operands[0] && a.operands[1] === b.operands[1];
+}
+
+/** Whether `test` asks whether `computed` is zero or negative, and `branch` looks at nothing else. */
+function isZeroTest(test: MachineNode, branch: MachineNode | undefined, computed: MachineNode): boolean {
+  const isWide = test.form === I.test_rm_r64;
+  if ((!isWide && test.form !== I.test_rm_r32) || branch === undefined) return false;
+  const [a, b] = test.operands;
+  if (a !== b || computed.operands[0] !== a) return false;
+  const width = SETS_ZERO_AND_SIGN.get(computed.form) === 1;
+  if (width === isWide) return ZERO_OR_SIGN.has(branch.form);
+  // a 32-bit result is zero-extended, so it is zero in both widths; its sign is another matter
+  return isWide && ZERO_ONLY.has(branch.form);
 }

@@ -96,7 +96,7 @@ export function hasShorterRow({ form, operands }: EncoderCase): boolean {
   const { name } = form;
   const imm = operands.at(-1)!;
   const isByte = imm >= -128 && imm <= 127;
-  if (/^(add|or|and|sub|xor|cmp)_(rm\d+|eax|rax)_imm32$/.test(name) && isByte) return true;
+  if (/^(add|or|and|sub|xor|cmp)_(rm\d+|m\d+|eax|rax)_imm32$/.test(name) && isByte) return true;
   if (/^imul_.*_imm32$/.test(name) && isByte) return true;
   if (/^(add|or|and|sub|xor|cmp|test)_rm(64|32)_imm32$|^test_rm8_imm8$/.test(name) && operands[0] === 0) return true;
   if (/^(shl|shr|sar|rol|ror)_rm\d+_imm8$/.test(name) && imm === 1) return true;

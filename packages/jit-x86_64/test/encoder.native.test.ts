@@ -29,6 +29,8 @@ function assembleCases(cases: readonly EncoderCase[]): { lines: string[]; bytes:
 function asText({ form }: EncoderCase, text: string): string {
   // what a relocation fills is 0
   if (form.name === 'call_symbol') return 'call .+5';
+  // as has the other direction for moves between registers
+  if (form.name === 'mov_r_rm32') return `{load} ${text}`;
   if (!form.syntax.endsWith('{label:rel}')) return text;
   // a near label would get the short form
   const wide = form.name.endsWith('rel32') && form.name !== 'call_rel32' ? '{disp32} ' : '';
@@ -93,7 +95,7 @@ function isRexNop(name: string, operands: readonly number[]): boolean {
 
 /** Equal but for spelling: case, spaces, and numbers by their value in the width of the operand. */
 function sameText(ours: string, theirs: string): boolean {
-  const [a, b] = [tokens(ours.replace('{disp32} ', '')), tokens(theirs)];
+  const [a, b] = [tokens(ours.replace(/^\{\w+\} /, '')), tokens(theirs)];
   if (a.length !== b.length) return false;
   return a.every((token, i) => {
     const other = b[i]!;

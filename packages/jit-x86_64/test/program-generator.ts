@@ -187,7 +187,7 @@ function block(state: GeneratorState, start: number, length: number): Insn[] {
   const out: Insn[] = [];
   const any = (): number => random.pick(registers);
   while (out.length < length) {
-    const choice = random.int(20);
+    const choice = random.int(24);
     if (choice < 9) {
       const alu = random.pick(ALU_ROWS);
       out.push(ofRow(alu, any(), alu.src === 'read' ? any() : 0, 0, alu.immUse === 'imm' ? random.imm() : 0));
@@ -202,7 +202,8 @@ function block(state: GeneratorState, start: number, length: number): Insn[] {
       const jump = random.pick(JMP_ROWS);
       out.push(ofRow(jump, any(), jump.src === 'read' ? any() : 0, inner.length, jump.immUse === 'imm' ? random.imm() : 0), ...inner);
     } else if (choice === 17 && state.depth === 0) out.push(...loop(state, start + out.length));
-    else if (choice >= 18 && state.withCalls) out.push(...call(state, start + out.length));
+    else if (choice >= 18 && choice < 20 && state.withCalls) out.push(...call(state, start + out.length));
+    else out.push(...idiom(state, any));
   }
   return out;
 }
@@ -232,6 +233,62 @@ function memoryAccess({ random, stack }: GeneratorState, any: () => number): Ins
     through,
     ...(isLoad && operand === pointer ? [] : [insn('mov64_imm', pointer, 0, 0, random.imm())]),
   ];
+}
+
+/** What compilers write and code generators fuse: array elements, rotates, minima, operands and comparisons in memory. */
+function idiom({ random, registers, stack }: GeneratorState, any: () => number): Insn[] {
+  const [x, t] = [any(), any()];
+  if (x === t) return [];
+  const words = (stack + WORK_SLOT) / 8;
+  const slot = -stack + 8 * random.int(words);
+  const width = random.pick(['64', '32']);
+  switch (random.int(5)) {
+    case 0: {
+      // x = frame[x & mask], or frame[x & mask] = y
+      const size = random.pick(['b', 'h', 'w', 'dw'] as const);
+      const shift = { b: 0, h: 1, w: 2, dw: 3 }[size];
+      const index = [insn('and64_imm', x, 0, 0, (1 << random.int(Math.floor(Math.log2(words)) + 1)) - 1)];
+      if (shift > 0) index.push(insn('lsh64_imm', x, 0, 0, shift));
+      const base = [insn('mov64_reg', t, 10), insn('add64_imm', t, 0, 0, -stack), insn('add64_reg', t, x)];
+      const value = random.pick(registers);
+      const isLoad = random.int(2) === 0 || value === t;
+      const access = isLoad ? insn(`ldx${size}`, random.pick([t, x]), t) : insn(`stx${size}`, t, value);
+      return [...index, ...base, access, ...(isLoad && access.dst_reg === t ? [] : [insn('mov64_imm', t, 0, 0, random.imm())])];
+    }
+    case 1: {
+      const bits = Number(width);
+      const left = 1 + random.int(bits - 1);
+      const shifts = [insn(`lsh${width}_imm`, x, 0, 0, left), insn(`rsh${width}_imm`, t, 0, 0, bits - left)];
+      if (random.int(2) === 0) shifts.reverse();
+      if (random.int(4) === 0) shifts[0] = { ...shifts[0]!, dst_reg: shifts[1]!.dst_reg };
+      const combine = random.pick(['or', 'xor', 'add', 'and']);
+      return [insn(`mov${width}_reg`, t, x), ...shifts, insn(`${combine}${width}_reg`, x, t), ...maybeKill(random, t)];
+    }
+    case 2: {
+      const compare = random.pick(JMP_ROWS);
+      const other = any();
+      return [
+        ofRow(compare, x, compare.src === 'read' ? t : 0, 1, compare.immUse === 'imm' ? random.imm() : 0),
+        insn(`mov${random.pick(['64', '32'])}_reg`, random.pick([x, t, other]), random.pick([x, t, other])),
+        ...(random.int(2) === 0 ? [ofRow(compare, x, compare.src === 'read' ? t : 0, 1, compare.immUse === 'imm' ? random.imm() : 0), insn('mov32_reg', other, t)] : []),
+      ];
+    }
+    case 3: {
+      const load = insn(`ldx${random.pick(['b', 'h', 'w', 'dw', 'sb', 'sw'])}`, t, 10, slot);
+      const operation = random.pick(['add', 'sub', 'and', 'or', 'xor', 'mul', 'mov']);
+      return [load, insn(`${operation}${width}_reg`, x, t), ...maybeKill(random, t)];
+    }
+    default: {
+      const load = insn(`ldx${random.pick(['b', 'h', 'w', 'dw'])}`, t, 10, slot);
+      const compare = random.pick(JMP_ROWS.filter(({ immUse }) => immUse === 'imm'));
+      return [load, ofRow(compare, t, 0, 1, random.imm()), insn('xor64_imm', x, 0, 0, 0x55), ...maybeKill(random, t)];
+    }
+  }
+}
+
+/** Often gives a register a new value, so that the old one is dead. */
+function maybeKill(random: Random, register: number): Insn[] {
+  return random.int(3) > 0 ? [insn('mov64_imm', register, 0, 0, random.imm())] : [];
 }
 
 /** A counted loop; the counter is in the frame. */
