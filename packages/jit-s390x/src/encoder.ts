@@ -52,6 +52,7 @@ const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
   u: String,
   len: (value) => String(value + 1),
   c: (value) => MASK_SUFFIXES[value]!,
+  k: (value) => MASK_SUFFIXES[value]!,
   f: (value) => FUSED_SUFFIXES[value] ?? `<${value}>`,
   l: (value) => `0x${value.toString(16)}`,
 };

@@ -4,6 +4,7 @@ import { BRANCHES } from './branches.ts';
 import { encode, pad, print, sizeOf } from './encoder.ts';
 import { FORMS } from './instructions.ts';
 import { FITS, LOWER } from './lower.ts';
+import { peephole } from './peephole.ts';
 import { REGISTERS } from './registers.ts';
 import { EM_S390, RELOCATIONS } from './relocations.ts';
 
@@ -29,7 +30,7 @@ export const s390x: Target = /* @__PURE__ */ defineTarget({
   prologue: emitPrologue,
   epilogue: emitEpilogue,
   inlineEpilogue,
-  peephole: (nodes) => nodes,
+  peephole,
   sizeOf,
   encode,
   print,

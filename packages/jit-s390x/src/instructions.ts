@@ -2,8 +2,8 @@
  * The instruction table: one row for each z/Architecture instruction that the code generator or the runner of `machine`
  * uses; branches to labels are in `branches.ts`. From a row come the encoder, the printer and the encoder tests.
  *
- * Level: z196 (general-instructions-extension, distinct-operands, interlocked-access, long-displacement, extended
- * immediate). Nothing newer, so that every machine that Linux distributions support can run the code.
+ * Level: z196 (general-instructions-extension, distinct-operands, load/store-on-condition, interlocked-access,
+ * long-displacement, extended immediate). Nothing newer, so that every machine that Linux distributions support can run the code.
  *
  * A row is format, operation code, syntax, and name in PoP SA22-7832 chapter 7. Formats are bit layouts (PoP chapter 5,
  * "Instruction formats"): `op:N` takes the next N bits of the row's operation code, everything else is a field as in
@@ -15,8 +15,9 @@
  *   w   register, written as a whole           r   register, read
  *   rw  register, read and written             p   even/odd register pair, read and written
  *   x   index, b base of an address: 0 = none  d   displacement
- *   i   signed immediate, u unsigned           f   comparison of a fused branch, c mask of a branch: in the mnemonic
- *   len length of a storage operand, less one  l   label
+ *   i   signed immediate, u unsigned           f   comparison of a fused branch, c mask of a branch,
+ *   len length of a storage operand, less one      k mask of a load on condition: in the mnemonic
+ *   l   label
  * ```
  *
  * An instruction on 32 bits leaves bits 0-31 of its result register unchanged; such a result is `rw`, because what was
@@ -31,6 +32,7 @@ const LAYOUTS = {
   'RR-15': 'op:8 1111 R2:4',
   RRE: 'op:16 00000000 R1:4 R2:4',
   'RRF-a': 'op:16 R3:4 0000 R1:4 R2:4',
+  'RRF-c': 'op:16 M3:4 0000 R1:4 R2:4',
   'RI-a': 'op:8 R1:4 op:4 I2:s16',
   'RI-a u': 'op:8 R1:4 op:4 I2:16',
   'RI-b': 'op:8 R1:4 op:4 label:s16*2',
@@ -129,6 +131,9 @@ const ROWS = {
   lrvr: ['RRE', 'B91F', 'lrvr {R1:rw},{R2:r}', 'LOAD REVERSED'],
   lrvgr: ['RRE', 'B90F', 'lrvgr {R1:w},{R2:r}', 'LOAD REVERSED'],
 
+  locr: ['RRF-c', 'B9F2', 'locr{M3:k} {R1:rw},{R2:r}', 'LOAD ON CONDITION'],
+  locgr: ['RRF-c', 'B9E2', 'locgr{M3:k} {R1:rw},{R2:r}', 'LOAD ON CONDITION'],
+
   // Constants
   lhi: ['RI-a', 'A78', 'lhi {R1:rw},{I2:i}', 'LOAD HALFWORD IMMEDIATE'],
   lghi: ['RI-a', 'A79', 'lghi {R1:w},{I2:i}', 'LOAD HALFWORD IMMEDIATE'],
@@ -207,6 +212,8 @@ const ROWS = {
   sllg: ['RSY-a', 'EB0D', 'sllg {R1:w},{R3:r},{D2:d}({B2:b})', 'SHIFT LEFT SINGLE LOGICAL'],
   srlg: ['RSY-a', 'EB0C', 'srlg {R1:w},{R3:r},{D2:d}({B2:b})', 'SHIFT RIGHT SINGLE LOGICAL'],
   srag: ['RSY-a', 'EB0A', 'srag {R1:w},{R3:r},{D2:d}({B2:b})', 'SHIFT RIGHT SINGLE'],
+  rll: ['RSY-a', 'EB1D', 'rll {R1:rw},{R3:r},{D2:d}({B2:b})', 'ROTATE LEFT SINGLE LOGICAL'],
+  rllg: ['RSY-a', 'EB1C', 'rllg {R1:w},{R3:r},{D2:d}({B2:b})', 'ROTATE LEFT SINGLE LOGICAL'],
   risbg: ['RIE-f', 'EC55', 'risbg {R1:rw},{R2:r},{I3:u},{I4:u},{I5:u}', 'ROTATE THEN INSERT SELECTED BITS'],
 
   // Comparisons and tests

@@ -6,9 +6,18 @@
  * be zero-extended: after the instruction, or before it when the first operand is copied anyway, since the upper half
  * then stays zero.
  */
-import { emit, hw, hwBase, type LowerContext, NO_REG, type Op, R10 } from '@polybpf/jit';
+import { emit, hw, hwBase, type LowerContext, type MachineNode, NO_REG, type Op, R10 } from '@polybpf/jit';
 import { FORMS as F, type S390xForm } from './instructions.ts';
-import { isLongDisplacement, isSigned16, loadAddress, loadImm64, lowerMov, zext32 } from './lower-move.ts';
+import { fuseExtract, fuseIndex, fuseRotation, isSpent, lastNode, leftShift, rightShift } from './lower-fuse.ts';
+import {
+  isLongDisplacement,
+  isShortDisplacement,
+  isSigned16,
+  loadAddress,
+  loadImm64,
+  lowerMov,
+  zext32,
+} from './lower-move.ts';
 import { NO_BASE, R0, R1 } from './registers.ts';
 
 /** Register forms of an operation: two operands, and three where they exist. */
@@ -32,6 +41,7 @@ function lowerRegisters(cx: LowerContext, op: Op, forms: RegisterForms): void {
   const d = hw(cx, op.d);
   let a = hw(cx, op.a);
   let b = hw(cx, op.b);
+  if (forms === ADD ? fuseIndexedSum(cx, op, d, a, b) : forms === OR && lowerRotation(cx, op, d, a, b)) return;
   if (forms.commutative && b === d) [a, b] = [b, a];
   if (!op.zext || op.width === 64) {
     const form2 = op.zext ? forms.wide : forms.narrow;
@@ -54,6 +64,36 @@ function lowerRegisters(cx: LowerContext, op: Op, forms: RegisterForms): void {
     emit(cx, forms.narrow3!, [d, a, b]);
     zext32(cx, d);
   }
+}
+
+/** An addition of a register to register + constant is one address. */
+function fuseIndexedSum(cx: LowerContext, op: Op, d: number, a: number, b: number): boolean {
+  const node = lastNode(cx);
+  if (node === undefined || (op.zext && op.width === 32) || a === b || a === NO_BASE || b === NO_BASE) return false;
+  const sum = node.operands[0]!;
+  if ((sum !== a && sum !== b) || !isSpent(cx, sum, d)) return false;
+  const index = sum === a ? b : a;
+  const address = offsetOf(node);
+  if (address === undefined) return false;
+  cx.nodes.pop();
+  emit(cx, isShortDisplacement(address.offset) ? F.la : F.lay, [d, address.offset, index, address.base]);
+  return true;
+}
+
+/** The base and the constant that a node adds up on 64 bits. */
+function offsetOf({ form, operands }: MachineNode): { base: number; offset: number } | undefined {
+  const [d, a, b, c] = operands as [number, number, number, number];
+  if (form === F.aghi) return { base: d, offset: a };
+  return (form === F.la || form === F.lay) && b === NO_BASE ? { base: c, offset: a } : undefined;
+}
+
+/** `d = x << n | x >> width - n`. */
+function lowerRotation(cx: LowerContext, op: Op, d: number, a: number, b: number): boolean {
+  const rotation = fuseRotation(cx, d, a, b, !op.zext || op.width === 32);
+  if (rotation === undefined) return false;
+  emit(cx, rotation.form, [d, rotation.source, rotation.count, NO_BASE]);
+  if (op.zext && op.width === 32) zext32(cx, d);
+  return true;
 }
 
 /** Copies the first operand of a two-operand instruction with an immediate into place; true: the upper half is zero. */
@@ -99,6 +139,11 @@ function addImmediate(cx: LowerContext, op: Op, imm: number): void {
   const a = hw(cx, op.a);
   if (imm === 0x8000_0000) return emitImmediate(cx, op, F.algfi, imm);
   const zeroExtends = op.zext && op.width === 32;
+  const sum = zeroExtends || !isLongDisplacement(imm + 0xfff) ? undefined : fuseIndex(cx, a, imm, d);
+  if (sum !== undefined) {
+    emit(cx, isShortDisplacement(sum.offset) ? F.la : F.lay, [d, sum.offset, sum.index, sum.base]);
+    return;
+  }
   if (a !== d && a !== NO_BASE && !zeroExtends && isLongDisplacement(imm)) return loadAddress(cx, d, a, imm);
   const wide = op.zext && op.width === 64;
   if (isSigned16(imm)) emitImmediate(cx, op, wide ? F.aghi : F.ahi, imm);
@@ -122,6 +167,8 @@ export function lowerAnd(cx: LowerContext, op: Op): void {
   if (imm === -1) {
     lowerMov(cx, { ...op, kind: 'mov' });
   } else if (imm === 0xff || imm === 0xffff) {
+    const first = imm === 0xff ? 56 : 48;
+    if (fuseExtract(cx, d, { source: a, first, last: 63, rotate: 0, low: false })) return;
     emit(cx, imm === 0xff ? F.llgcr : F.llghr, [d, a]);
   } else if (wide) {
     if (imm < 0 && d === a) andLowWord(cx, op, imm);
@@ -145,11 +192,12 @@ function andLowWord(cx: LowerContext, op: Op, imm: number): void {
 
 /** `d = a & high:low`, where high is 0 or -1: 4 to 10 bytes. */
 function andInto(cx: LowerContext, d: number, a: number, low: number, high: number): void {
+  const range = bitRange(low, high);
+  if (range !== undefined && range.first <= range.last && fuseExtract(cx, d, { source: a, ...range, rotate: 0, low: false })) return; // prettier-ignore
   if (high === 0 && low === 0x7fff_ffff) {
     emit(cx, F.llgtr, [d, a]);
     return;
   }
-  const range = bitRange(low, high);
   if (range !== undefined) {
     emit(cx, F.risbg, [d, a, range.first, range.last + 128, 0]);
     return;
@@ -215,6 +263,7 @@ export function lowerLsh(cx: LowerContext, op: Op): void {
   const a = hw(cx, op.a);
   const count = op.imm & (op.width - 1);
   if (op.b !== NO_REG) return shiftByRegister(cx, op, LSH);
+  if (fuseExtract(cx, d, leftShift(a, count, op.width === 32))) return;
   // Doubling is an addition.
   if (count === 1) return lowerRegisters(cx, { ...op, b: op.a }, ADD);
   if (op.zext && op.width === 32) emit(cx, F.risbg, [d, a, 32, 63 - count + 128, count]);
@@ -227,6 +276,7 @@ export function lowerRsh(cx: LowerContext, op: Op): void {
   const a = hw(cx, op.a);
   const count = op.imm & (op.width - 1);
   if (op.b !== NO_REG) return shiftByRegister(cx, op, RSH);
+  if (fuseExtract(cx, d, rightShift(a, count, op.width === 32))) return;
   if (op.width === 64) emit(cx, F.srlg, [d, a, count, NO_BASE]);
   else if (op.zext) emit(cx, F.risbg, [d, a, 32 + count, 63 + 128, (64 - count) & 63]);
   else shiftNarrow(cx, RSH, d, a, count, NO_BASE);

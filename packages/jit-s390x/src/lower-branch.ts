@@ -5,9 +5,10 @@
  * comparison of 4 or 6 bytes and a branch of 4. Layout widens branches that do not reach, see `branches.ts`.
  */
 import { type Cond, emit, emitTo, hw, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
-import { ALWAYS, branchMask, BRANCHES as B, maskOf, NEGATIVE } from './branches.ts';
+import { ALWAYS, branchMask, BRANCHES as B, maskOf, NEGATIVE, NOT_ZERO, ZERO } from './branches.ts';
 import { FORMS as F, type S390xForm } from './instructions.ts';
 import { bitRange } from './lower-alu.ts';
+import { fuseBitTest, isZeroTested } from './lower-fuse.ts';
 import { isSigned16, loadImm64 } from './lower-move.ts';
 import { R0 } from './registers.ts';
 
@@ -40,6 +41,7 @@ function branchOnConstant(cx: LowerContext, op: Op): void {
   const mask = maskOf(cond);
   const unsigned = isUnsigned(cond);
   const isEquality = cond === 'eq' || cond === 'ne';
+  if (isEquality && imm === 0 && branchOnZero(cx, a, op)) return;
   if ((unsigned || isEquality) && imm >= 0 && imm <= 255) {
     emitTo(cx, wide ? B.clgij : B.clij, [mask, a, imm], label);
   } else if (unsigned && wide && imm < 0) {
@@ -56,6 +58,15 @@ function branchOnConstant(cx: LowerContext, op: Op): void {
     else emit(cx, wide ? F.cgfi : F.cfi, [a, imm]);
     emitTo(cx, B.brc, [branchMask(mask)], label);
   }
+}
+
+/** Branches on `a` being zero where the instructions before it tell; false when they do not. */
+function branchOnZero(cx: LowerContext, a: number, { cond, width, label }: Op): boolean {
+  const tested = fuseBitTest(cx, a, width);
+  if (tested !== undefined) emit(cx, tested.form, [tested.source, tested.mask]);
+  else if (!isZeroTested(cx, a, width)) return false;
+  emitTo(cx, B.brc, [cond === 'eq' ? ZERO : NOT_ZERO], label);
+  return true;
 }
 
 /** Sets condition code 0 when a & b has no bit set, and another one otherwise. */

@@ -5,11 +5,19 @@
  * with a signed 20-bit displacement, more than any BPF offset. The architecture orders loads with loads and later
  * stores, and stores with stores (PoP chapter 5, "Storage-operand references"), so that acquire and release are free.
  */
-import { bind, displacement, emit, emitTo, hw, hwBase, type LowerContext, type Op } from '@polybpf/jit';
+import { bind, displacement, emit, emitTo, hw, hwBase, type LowerContext, type Op, R10 } from '@polybpf/jit';
 import { BRANCHES as B } from './branches.ts';
 import { FORMS as F, type S390xForm } from './instructions.ts';
+import { fuseIndex, type IndexedAddress } from './lower-fuse.ts';
 import { isShortDisplacement, isSigned16, loadImm32, loadImm64, zext32 } from './lower-move.ts';
 import { NO_BASE, R0, R1 } from './registers.ts';
+
+/** The address `[register + offset]`, for an op that writes hardware register `d`, or none: -1. */
+function addressOf(cx: LowerContext, register: number, offset: number, d: number): IndexedAddress {
+  const base = hwBase(cx, register);
+  const sum = register === R10 ? undefined : fuseIndex(cx, base, offset, d);
+  return sum ?? { index: NO_BASE, base, offset: displacement(cx, register, offset) };
+}
 
 /** Appends an access of `register`: in the short form when there is one and the displacement fits. */
 function emitAccess(
@@ -17,55 +25,54 @@ function emitAccess(
   short: S390xForm | undefined,
   long: S390xForm,
   register: number,
-  base: number,
-  offset: number,
+  address: IndexedAddress,
 ): void {
-  emit(cx, short !== undefined && isShortDisplacement(offset) ? short : long, [register, offset, NO_BASE, base]);
+  const { index, base, offset } = address;
+  emit(cx, short !== undefined && isShortDisplacement(offset) ? short : long, [register, offset, index, base]);
 }
 
 /** `load` and `load_acquire`. */
 export function lowerLoad(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
-  const base = hwBase(cx, op.a);
-  const offset = displacement(cx, op.a, op.offset);
-  if (op.width === 64) emitAccess(cx, undefined, F.lg, d, base, offset);
-  else if (op.width === 16) emitAccess(cx, undefined, F.llgh, d, base, offset);
-  else if (op.width === 8) emitAccess(cx, undefined, F.llgc, d, base, offset);
-  else if (op.zext) emitAccess(cx, undefined, F.llgf, d, base, offset);
-  else emitAccess(cx, F.l, F.ly, d, base, offset);
+  const address = addressOf(cx, op.a, op.offset, d);
+  if (op.width === 64) emitAccess(cx, undefined, F.lg, d, address);
+  else if (op.width === 16) emitAccess(cx, undefined, F.llgh, d, address);
+  else if (op.width === 8) emitAccess(cx, undefined, F.llgc, d, address);
+  else if (op.zext) emitAccess(cx, undefined, F.llgf, d, address);
+  else emitAccess(cx, F.l, F.ly, d, address);
 }
 
 export function lowerLoadSext(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
-  const base = hwBase(cx, op.a);
-  const offset = displacement(cx, op.a, op.offset);
-  if (op.width === 8) emitAccess(cx, undefined, F.lgb, d, base, offset);
-  else if (op.width === 16) emitAccess(cx, op.zext ? undefined : F.lh, op.zext ? F.lgh : F.lhy, d, base, offset);
-  else emitAccess(cx, op.zext ? undefined : F.l, op.zext ? F.lgf : F.ly, d, base, offset);
+  const address = addressOf(cx, op.a, op.offset, d);
+  if (op.width === 8) emitAccess(cx, undefined, F.lgb, d, address);
+  else if (op.width === 16) emitAccess(cx, op.zext ? undefined : F.lh, op.zext ? F.lgh : F.lhy, d, address);
+  else emitAccess(cx, op.zext ? undefined : F.l, op.zext ? F.lgf : F.ly, d, address);
 }
 
 /** A load with the bytes reversed: 16- and 32-bit ones leave the rest of the register alone. */
 export function lowerLoadBswap(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
-  const base = hwBase(cx, op.a);
-  const offset = displacement(cx, op.a, op.offset);
-  emitAccess(cx, undefined, op.width === 64 ? F.lrvg : op.width === 32 ? F.lrv : F.lrvh, d, base, offset);
+  const address = addressOf(cx, op.a, op.offset, d);
+  emitAccess(cx, undefined, op.width === 64 ? F.lrvg : op.width === 32 ? F.lrv : F.lrvh, d, address);
   if (op.width === 16) emit(cx, F.llghr, [d, d]);
   else if (op.width === 32 && op.zext) zext32(cx, d);
 }
 
 /** `store` and `store_release`. */
 export function lowerStore(cx: LowerContext, op: Op): void {
-  storeRegister(cx, op, hw(cx, op.b));
+  const value = hw(cx, op.b);
+  // A stored base is not spent: what is stored is the sum.
+  const isStored = op.d !== R10 && hwBase(cx, op.d) === value;
+  const offset = displacement(cx, op.d, op.offset);
+  storeRegister(cx, op, value, isStored ? { index: NO_BASE, base: value, offset } : addressOf(cx, op.d, op.offset, -1));
 }
 
-function storeRegister(cx: LowerContext, op: Op, register: number): void {
-  const base = hwBase(cx, op.d);
-  const offset = displacement(cx, op.d, op.offset);
-  if (op.width === 64) emitAccess(cx, undefined, F.stg, register, base, offset);
-  else if (op.width === 32) emitAccess(cx, F.st, F.sty, register, base, offset);
-  else if (op.width === 16) emitAccess(cx, F.sth, F.sthy, register, base, offset);
-  else emitAccess(cx, F.stc, F.stcy, register, base, offset);
+function storeRegister(cx: LowerContext, op: Op, register: number, address: IndexedAddress): void {
+  if (op.width === 64) emitAccess(cx, undefined, F.stg, register, address);
+  else if (op.width === 32) emitAccess(cx, F.st, F.sty, register, address);
+  else if (op.width === 16) emitAccess(cx, F.sth, F.sthy, register, address);
+  else emitAccess(cx, F.stc, F.stcy, register, address);
 }
 
 /** Stores of constants go without a register when constant and displacement are small. */
@@ -84,7 +91,7 @@ export function lowerStoreImm(cx: LowerContext, op: Op): void {
   }
   if (width === 64) loadImm64(cx, R0, imm, imm < 0 ? -1 : 0);
   else loadImm32(cx, R0, imm);
-  storeRegister(cx, op, R0);
+  storeRegister(cx, op, R0, { index: NO_BASE, base, offset });
 }
 
 /** One of LOAD AND ADD, AND, OR, EXCLUSIVE OR: 32 and 64 bits. */
@@ -145,8 +152,8 @@ export function lowerXchg(cx: LowerContext, op: Op): void {
   const again = cx.newLabel();
   const base = hwBase(cx, op.d);
   const offset = displacement(cx, op.d, op.offset);
-  if (op.width === 64) emitAccess(cx, undefined, F.lg, old, base, offset);
-  else emitAccess(cx, F.l, F.ly, old, base, offset);
+  if (op.width === 64) emitAccess(cx, undefined, F.lg, old, { index: NO_BASE, base, offset });
+  else emitAccess(cx, F.l, F.ly, old, { index: NO_BASE, base, offset });
   bind(cx, again);
   compareAndSwap(cx, op, old, b);
   emitTo(cx, B.brc, [NOT_SWAPPED], again);

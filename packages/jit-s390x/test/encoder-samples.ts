@@ -30,6 +30,8 @@ function isRegister(type: string): boolean {
 export function boundaryValues(form: S390xForm, field: Field, registers: 'all' | 'few' = 'all'): number[] {
   const type = typeOf(form, field);
   if (type === 'f') return [2, 4, 6, 8, 10, 12];
+  // Masks 0 and 15 of a load on condition have no mnemonic.
+  if (type === 'k') return Array.from({ length: 14 }, (_, i) => i + 1);
   if (isRegister(type)) {
     const numbers = registers === 'few' ? FEW_REGISTERS : Array.from({ length: 16 }, (_, i) => i);
     return type === 'p' ? numbers.filter((number) => number % 2 === 0) : numbers;
@@ -44,7 +46,7 @@ export function boundaryValues(form: S390xForm, field: Field, registers: 'all' |
 function restingValue(form: S390xForm, field: Field, position: number): number {
   const type = typeOf(form, field);
   if (type === 'f') return 8;
-  if (type === 'c') return 4;
+  if (type === 'c' || type === 'k') return 4;
   if (type === 'p') return 4;
   return isRegister(type) ? 3 + position : 0;
 }

@@ -1,0 +1,156 @@
+/**
+ * Rewrites the nodes of one function before layout:
+ *
+ * - a branch over one copy becomes LOAD ON CONDITION, which is shorter and cannot be mispredicted;
+ * - a comparison that repeats the last one, with only loads on condition between, is left out;
+ * - a scratch register that holds a constant, a literal or a masked shift count is not given the same value again.
+ *
+ * Labels that no branch goes to any more do not count as places where control comes from elsewhere.
+ */
+import { LABEL, type MachineForm, makeNode, type MachineNode } from '@polybpf/jit';
+import { branchMask, BRANCHES as B } from './branches.ts';
+import { FORMS as F, type S390xForm } from './instructions.ts';
+import { R0, R1 } from './registers.ts';
+
+/** Comparison that each fused branch begins with. */
+const COMPARISONS: ReadonlyMap<MachineForm, S390xForm> = /* @__PURE__ */ new Map<MachineForm, S390xForm>([
+  [B.crj, F.cr],
+  [B.cgrj, F.cgr],
+  [B.clrj, F.clr],
+  [B.clgrj, F.clgr],
+  [B.cij, F.chi],
+  [B.cgij, F.cghi],
+  [B.clij, F.clfi],
+  [B.clgij, F.clgfi],
+]);
+
+/** Instructions that give a scratch register a value that depends on nothing but their operands. */
+const PURE: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([
+  F.lghi, F.lgfi, F.llill, F.llilh, F.llihl, F.llihh, F.llilf, F.llihf, F.risbg, B.lgrl,
+]); // prettier-ignore
+
+interface PeepholeState {
+  readonly out: MachineNode[];
+  /** Branches to each label. */
+  readonly uses: Map<number, number>;
+  /** The pure instruction whose value %r0, and %r1, holds. */
+  readonly held: [MachineNode | undefined, MachineNode | undefined];
+  /** The comparison whose condition code is still there, and whose operands are unchanged. */
+  compared: MachineNode | undefined;
+}
+
+/** The target's peephole pass. */
+export function peephole(nodes: readonly MachineNode[]): MachineNode[] {
+  const state: PeepholeState = { out: [], uses: countUses(nodes), held: [undefined, undefined], compared: undefined };
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    if (node.form === LABEL) {
+      if ((state.uses.get(node.label) ?? 0) > 0) forget(state);
+      state.out.push(node);
+      continue;
+    }
+    if (isBranchOverCopy(nodes, i)) {
+      loadOnCondition(state, node, nodes[i + 1]!);
+      i++;
+      continue;
+    }
+    if (isHeld(state, node) && !readsConditionCode(nodes[i + 1])) continue;
+    state.out.push(node);
+    follow(state, node);
+  }
+  return state.out;
+}
+
+function countUses(nodes: readonly MachineNode[]): Map<number, number> {
+  const uses = new Map<number, number>();
+  for (const { form, label } of nodes) if (form !== LABEL && label >= 0) uses.set(label, (uses.get(label) ?? 0) + 1);
+  return uses;
+}
+
+function forget(state: PeepholeState): void {
+  state.held[0] = undefined;
+  state.held[1] = undefined;
+  state.compared = undefined;
+}
+
+/** Whether node i branches to right behind the next node, and that one copies a register. */
+function isBranchOverCopy(nodes: readonly MachineNode[], i: number): boolean {
+  const { form, label, operands } = nodes[i]!;
+  const isConditional = COMPARISONS.has(form) || (form === B.brc && operands[0]! > 0 && operands[0]! < 15);
+  if (!isConditional) return false;
+  const copy = nodes[i + 1];
+  if (copy === undefined || (copy.form !== F.lr && copy.form !== F.lgr)) return false;
+  for (let k = i + 2; nodes[k]?.form === LABEL; k++) if (nodes[k]!.label === label) return true;
+  return false;
+}
+
+/** The comparison of a branch, then the copy on the opposite condition. */
+function loadOnCondition(state: PeepholeState, branch: MachineNode, copy: MachineNode): void {
+  const { operands, label, insn } = branch;
+  state.uses.set(label, state.uses.get(label)! - 1);
+  const comparison = COMPARISONS.get(branch.form);
+  if (comparison !== undefined) {
+    const node = makeNode(comparison, [operands[1]!, operands[2]!], -1, insn);
+    if (state.compared === undefined || !isSame(state.compared, node)) state.out.push(node);
+    state.compared = node;
+  }
+  const mask = comparison === undefined ? 15 - operands[0]! : branchMask(14 - operands[0]!);
+  const load = makeNode(copy.form === F.lr ? F.locr : F.locgr, [mask, ...copy.operands], -1, copy.insn);
+  state.out.push(load);
+  forgetRegister(state, copy.operands[0]!);
+}
+
+function isSame(a: MachineNode, b: MachineNode): boolean {
+  if (a.form !== b.form || a.label !== b.label || a.operands.length !== b.operands.length) return false;
+  for (let i = 0; i < a.operands.length; i++) if (a.operands[i] !== b.operands[i]) return false;
+  return true;
+}
+
+/** Whether a scratch register holds what the node would put there. */
+function isHeld(state: PeepholeState, node: MachineNode): boolean {
+  const register = node.operands[0];
+  if ((register !== R0 && register !== R1) || !PURE.has(node.form)) return false;
+  const held = state.held[register];
+  return held !== undefined && isSame(held, node);
+}
+
+/** ROTATE THEN INSERT SELECTED BITS sets the condition code, and the branch after it may be there for that. */
+function readsConditionCode(next: MachineNode | undefined): boolean {
+  return next !== undefined && (next.form === B.brc || next.form === F.locr || next.form === F.locgr);
+}
+
+/** Keeps the state true across a node. */
+function follow(state: PeepholeState, node: MachineNode): void {
+  const form = node.form as S390xForm;
+  const { operands } = node;
+  state.compared = undefined;
+  if (form === B.brasl || form === F.basr || form === F.lmg || form === F.svc) return forget(state);
+  const { uses } = form;
+  for (let i = 0; i < uses.length; i++) {
+    const use = uses[i];
+    if (use === 'write' || use === 'readwrite') forgetRegister(state, operands[i]!);
+    else if (use === 'pair') {
+      forgetRegister(state, operands[i]!);
+      forgetRegister(state, operands[i]! + 1);
+    }
+  }
+  const register = operands[0];
+  if ((register !== R0 && register !== R1) || !PURE.has(form)) return;
+  // The rotated register must not be the result, nor keep bits of what was in it.
+  const isWhole = form !== F.risbg || (operands[1] !== register && operands[3]! >= 128);
+  if (isWhole) state.held[register] = node;
+}
+
+/** A register has a new value. */
+function forgetRegister(state: PeepholeState, register: number): void {
+  for (const scratch of [R0, R1] as const) {
+    const held = state.held[scratch];
+    if (held === undefined) continue;
+    if (scratch === register || (held.form === F.risbg && held.operands[1] === register))
+      state.held[scratch] = undefined;
+  }
+  const { compared } = state;
+  if (compared === undefined) return;
+  const isRegisterComparison = compared.form !== F.chi && compared.form !== F.cghi && compared.form !== F.clfi && compared.form !== F.clgfi; // prettier-ignore
+  if (compared.operands[0] === register || (isRegisterComparison && compared.operands[1] === register)) state.compared = undefined; // prettier-ignore
+}
