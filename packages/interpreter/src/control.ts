@@ -164,6 +164,8 @@ export type Drive = (cx: Machine) => void;
  */
 export function callBack(cx: Machine, drive: Drive, address: bigint, args: readonly (bigint | number)[]): bigint {
   const { code, image, pc, depth, hostDepth, fuel } = cx;
+  // A callback has ended the program; the helper only has not returned yet.
+  if (cx.terminated !== undefined) return cx.terminated;
   const registers = code.slice(0, CODE_START);
   const target = slotWord(functionAt(cx, address));
   enterFunction(cx, pc, target);

@@ -1,5 +1,5 @@
 /** Driving the loop: to the end, instruction by instruction, from breakpoint to breakpoint. */
-import { BpfError } from '@polybpf/errors';
+import { type BpfError } from '@polybpf/errors';
 import { execute } from './execute.ts';
 import { type RunFault, faultOf } from './fault.ts';
 import { type Image, insnIndex, REGISTER_WORDS, slotWord, undecodeSlot } from './image.ts';

@@ -1,5 +1,7 @@
-export { createInterpreter, DEFAULT_BUDGET, runProgram } from './interpreter.ts';
-export type { Execution, Interpreter, InterpreterOptions, PacketInput, RunInput } from './interpreter.ts';
+export { createInterpreter, runProgram } from './interpreter.ts';
+export type { Execution, Interpreter } from './interpreter.ts';
+export { DEFAULT_BUDGET } from './options.ts';
+export type { InterpreterOptions, PacketInput, RunInput } from './options.ts';
 export type { ExecutionStatus, FrameState, MachineState, RunResult, TraceHook, TraceView } from './execution.ts';
 export { faultOf, formatAddress } from './fault.ts';
 export type { Access, FaultKind, RunFault } from './fault.ts';

@@ -39,7 +39,10 @@ export interface RegionInit {
   readonly readable?: boolean;
   /** Default true. */
   readonly writable?: boolean;
-  /** Wanted number, 1 to 65535; a region of this number is replaced. Default: the lowest free one from 16 on. */
+  /**
+   * Wanted number, 1 to 65535; a region of this number is replaced, and interpreters use 1 to 15 themselves. Default: the
+   * lowest free one from 16 on.
+   */
   readonly number?: number;
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { BpfError } from '@polybpf/errors';
 import { type MapDef, type Program } from '@polybpf/isa';
-import { createHelperRegistry, createInterpreter, faultOf, type Helper, type HelperContext, runProgram, unwindHelper } from '../src/index.ts'; // prettier-ignore
+import { createHelperRegistry, createInterpreter, type faultOf, type Helper, type HelperContext, type Interpreter, runProgram, unwindHelper } from '../src/index.ts'; // prettier-ignore
 import { exit, imm64, program, row } from './rows.ts';
 
 const r0 = (imm: number): ReturnType<typeof row> => row('mov64_imm', { imm });
@@ -210,6 +210,12 @@ describe('helpers', () => {
     expect(runProgram(source, { helpers: [{ id: 5, call: (cx) => cx.terminate(-7) }] }).r0).toBe(2n ** 64n - 7n);
   });
 
+  test('cannot run the interpreter that runs them', () => {
+    const engine: Interpreter = createInterpreter(program([helperCall(1), exit]), { helpers: [{ id: 1, call: () => engine.run().r0 }] }); // prettier-ignore
+    expect(engine.tryRun().fault).toMatchObject({ kind: 'helper', insn: 0 });
+    expect(engine.tryRun().error!.message).toContain('is running');
+  });
+
   test('may add memory that the program uses at once', () => {
     const allocate: Helper = {
       id: 1,
@@ -286,7 +292,7 @@ describe('callbacks', () => {
 
   test('may end the program from inside', () => {
     const ending = program([row('ld_imm64_func', { dst: 2, imm: 4 }), helperCall(181), r0(1), exit, row('mov64_imm', { dst: 1 }), helperCall(5), exit]); // prettier-ignore
-    expect(runProgram(ending, { helpers: [loop, unwindHelper(5)], args: [4] }).r0).toBe(0n);
+    expect(runProgram(ending, { helpers: [loop, unwindHelper(5)], args: [4] })).toEqual({ r0: 0n, insnsExecuted: 4 });
   });
 
   test('nest no deeper than calls do', () => {
