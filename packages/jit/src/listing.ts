@@ -1,4 +1,5 @@
 /** Listing: source line, BPF instruction, then its machine code with offset, bytes and text. */
+import { rowOf } from '@polybpf/isa';
 import type { CompiledProgram } from './compile.ts';
 import { ALIGN, DATA64, LABEL } from './node.ts';
 import { describeSymbol } from './link.ts';
@@ -62,20 +63,21 @@ export function formatListing(compiled: CompiledProgram, options: ListingOptions
   const out: string[] = [];
   const functionAt = new Map(compiled.functions.map((fn) => [fn.offset, fn.name]));
   const lineAt = new Map(compiled.program.lines.map((line) => [line.insn, line]));
-  let insn = -1;
+  const { insns } = compiled.program;
+  let next = 0;
   for (const line of listCode(compiled)) {
     const name = functionAt.get(line.offset);
     if (name !== undefined) {
       out.push(`${out.length === 0 ? '' : '\n'}${name}:`);
       functionAt.delete(line.offset);
-      insn = -1;
     }
-    if (line.insn !== insn && line.insn >= 0) {
-      const source = lineAt.get(line.insn);
+    // Instructions that were fused into a later one, or have no code, stand before the code that follows them.
+    for (; next <= line.insn; next++) {
+      const source = lineAt.get(next);
       if (source !== undefined) out.push(`; ${source.file}:${source.line}: ${source.text.trim()}`);
-      out.push(`${String(line.insn).padStart(5)}: ${options.insnText?.(line.insn) ?? ''}`.trimEnd());
+      out.push(`${String(next).padStart(5)}: ${options.insnText?.(next) ?? ''}`.trimEnd());
+      if (rowOf(insns[next]!)?.slots === 2) next++;
     }
-    insn = line.insn;
     const bytes = [...line.bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
     out.push(`   ${line.offset.toString(16).padStart(4, '0')}  ${bytes.padEnd(22)} ${line.text}`);
   }

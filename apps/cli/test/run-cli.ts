@@ -1,0 +1,55 @@
+/** Runs the command as users do: a bundle of today's sources in a process of its own. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+export interface CliResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Cli {
+  /** A folder for files of the test. */
+  readonly folder: string;
+  run(args: readonly string[], input?: string | Uint8Array): CliResult;
+  close(): void;
+}
+
+/** Bundles the command into a temporary folder. */
+export async function buildCli(): Promise<Cli> {
+  const folder = mkdtempSync(join(tmpdir(), 'polybpf-cli-'));
+  const outfile = join(folder, 'polybpf.mjs');
+  await build({
+    entryPoints: [fileURLToPath(new URL('../src/main.ts', import.meta.url))],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    conditions: ['@polybpf/source'],
+    logLevel: 'warning',
+    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+  });
+  return {
+    folder,
+    run(args, input = '') {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [outfile, ...args], {
+        input,
+        encoding: 'utf8',
+        timeout: 60_000,
+        maxBuffer: 1 << 28,
+      });
+      return { status, stdout, stderr };
+    },
+    close: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Path of a file of the repository. */
+export function repositoryFile(path: string): string {
+  return fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+}
