@@ -1,8 +1,8 @@
 /** Runs jobs: rings the doorbell, answers helper calls, and goes on with the rest when a job takes the runner down. */
-import { BpfError, isBpfError } from '@polybpf/errors';
+import { BpfError, type ErrorPlace, isBpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
 import type { CodeStore } from './code-store.ts';
-import type { ExitStatus } from './exit-status.ts';
+import { type ExitStatus, signalName } from './exit-status.ts';
 import {
   COMMAND,
   HEADER,
@@ -12,6 +12,7 @@ import {
   REPORT,
   SHARED_BASE,
   type SharedLayout,
+  SIGNAL_STACK,
 } from './layout.ts';
 import type { FlushableMemory } from './machine-memory.ts';
 import {
@@ -36,6 +37,8 @@ export interface JobRunnerParts {
   readonly code: CodeStore;
   /** Addresses of helper stubs by slot. */
   readonly stubs: readonly number[];
+  /** Address of the runner's signal handler. */
+  readonly signalHandler: number;
 }
 
 /** Runs any number of jobs, in order. */
@@ -48,6 +51,21 @@ const TIMER_SIGNALS: readonly (string | undefined)[] = ['SIGPROF', 'SIGALRM'];
  * call, which only a wild jump can bring about, is ended by this limit of wall time.
  */
 const wallLimitMs = (timeoutMs: number): number => 60_000 + 10 * timeoutMs;
+
+/** Flags of `struct sigaction`: SA_SIGINFO, SA_ONSTACK, and SA_RESTORER, without which x86-64 delivers no signal. */
+const SIGNAL_FLAGS = 0x4 | 0x08000000 | 0x04000000;
+/** si_code of a fault whose address the CPU does not tell. */
+const SI_KERNEL = 0x80;
+/** Signals whose si_addr is the address of the instruction. */
+const INSTRUCTION_SIGNALS: readonly string[] = ['SIGILL', 'SIGFPE', 'SIGTRAP'];
+
+/** What the runner's signal handler has reported. */
+interface Fault {
+  readonly signal: string;
+  /** Address that was accessed, or of the instruction; undefined when unknown. */
+  readonly address: bigint | undefined;
+  readonly pc: bigint;
+}
 
 /** What ends a job from inside a helper. */
 interface Ending {
@@ -72,6 +90,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
   const output = new Uint8Array(MESSAGE_BYTES);
   const outputView = new DataView(output.buffer);
   let wallLimit = 0;
+  let fault: Fault | undefined;
   let busy = false;
 
   const word = (index: number): bigint => inputView.getBigUint64(8 * index, little);
@@ -79,17 +98,32 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
     words.forEach((value, i) => outputView.setBigUint64(8 * i, BigInt.asUintN(64, BigInt(value)), little));
     return process.send(output);
   };
+  /** Waits for a message that is not the runner's last one. Returns false when the runner is gone. */
+  const receive = (): boolean => {
+    if (!process.receive(input)) return false;
+    if (word(0) !== BigInt(REPORT.fault)) return true;
+    const signal = signalName(Number(word(1)));
+    const code = Number(BigInt.asIntN(32, little ? word(2) : word(2) >> 32n));
+    fault = { signal, address: code === SI_KERNEL ? undefined : word(3), pc: word(4) };
+    return false;
+  };
   const sendOrGone = (...words: readonly (number | bigint)[]): void => {
     memory.flush();
     if (!send(...words)) throw new RunnerGone();
   };
 
   const start = (): void => {
-    const header = new Uint8Array(HEADER.zeros + 32);
+    const header = new Uint8Array(HEADER.length);
+    const headerView = new DataView(header.buffer);
+    const field = (offset: number, ...words: readonly (number | bigint)[]): void =>
+      words.forEach((value, i) => headerView.setBigUint64(offset + 8 * i, BigInt.asUintN(64, BigInt(value)), little));
     const table = new Uint8Array(stubs.length * 8);
     const view = new DataView(table.buffer);
     stubs.forEach((address, slot) => view.setBigUint64(8 * slot, BigInt(address), little));
-    new DataView(header.buffer).setBigUint64(HEADER.jobIndex, BigInt(IDLE), little);
+    field(HEADER.jobIndex, IDLE);
+    // All signals are blocked in the handler, whether the CPU's structure has a restorer before the mask or not.
+    field(HEADER.signalAction, parts.signalHandler, SIGNAL_FLAGS, -1, -1);
+    field(HEADER.signalStack, SHARED_BASE + layout.header + SIGNAL_STACK.offset, 0, SIGNAL_STACK.length);
     file.write(layout.header, header);
     file.write(layout.table, table);
     wallLimit = 0;
@@ -145,7 +179,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
         callBack: (address, callArgs) => {
           sendOrGone(COMMAND.call, address, ...callArgs, ...new Array<number>(5 - callArgs.length).fill(0));
           for (;;) {
-            if (!process.receive(input)) return end(new RunnerGone());
+            if (!receive()) return end(new RunnerGone());
             const kind = word(0);
             if (kind === BigInt(REPORT.returned)) return word(1);
             if (kind !== BigInt(REPORT.helper)) return end(brokenProtocol(`message ${kind}`));
@@ -165,7 +199,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
   /** Serves the runner until its batch is done or it is dead. */
   const serve = (state: Serving, failures: Map<number, BpfError>): 'done' | 'dead' => {
     for (;;) {
-      if (!process.receive(input)) return 'dead';
+      if (!receive()) return 'dead';
       const kind = word(0);
       if (kind === BigInt(REPORT.done)) return 'done';
       if (kind !== BigInt(REPORT.helper)) throw brokenProtocol(`message ${kind}`);
@@ -174,6 +208,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
         answerHelper(state);
       } catch (reason) {
         if (reason instanceof RunnerGone) return 'dead';
+        if (isBpfError(reason) && reason.code === 'E_MACHINE_PROTOCOL') throw reason;
         memory.flush();
         const remaining = state.remaining;
         if (reason instanceof Termination) {
@@ -205,6 +240,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
       if (!process.running) start();
       setWallLimit(jobs);
       transfer(batch, from, to, jobs.length, layout, file.write);
+      fault = undefined;
       ring(from, to);
       const failures = new Map<number, BpfError>();
       const state: Serving = { jobs: jobs.slice(from, to), index: -1, remaining: 0n, run: {}, ending: undefined };
@@ -240,7 +276,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
       }
       if (died && outcomes.length < to) {
         const job = jobs[outcomes.length]!;
-        outcomes.push({ status: 'failed', error: broken ?? deathOf(job, status!) });
+        outcomes.push({ status: 'failed', error: broken ?? deathOf(job, status!, fault) });
       }
     }
     return outcomes;
@@ -322,13 +358,18 @@ function helperError(reason: unknown, job: NativeJob | undefined): BpfError {
   });
 }
 
-function deathOf(job: NativeJob, { code, signal }: ExitStatus): BpfError {
-  if (TIMER_SIGNALS.includes(signal)) {
-    return new BpfError('E_MACHINE_TIMEOUT', `${job.name} did not end in time`, {
+function deathOf(job: NativeJob, { code, signal }: ExitStatus, fault: Fault | undefined): BpfError {
+  const name = fault?.signal ?? signal;
+  const isInstruction = fault?.address !== undefined && INSTRUCTION_SIGNALS.includes(fault.signal);
+  const insn = fault === undefined ? undefined : job.insnAt(isInstruction ? fault.address : fault.pc);
+  const at: ErrorPlace = { symbol: job.name, ...(insn === undefined ? {} : { insn }) };
+  if (name !== undefined && TIMER_SIGNALS.includes(name)) {
+    return new BpfError('E_MACHINE_TIMEOUT', 'did not end in time', {
+      at,
       expected: `at most ${job.timeoutMs} ms of CPU time`,
     });
   }
-  return new BpfError('E_MACHINE_CRASH', `${job.name} crashed`, {
-    got: signal ?? (code === undefined ? 'unknown status' : `exit code ${code}`),
-  });
+  const where = fault?.address === undefined || isInstruction ? '' : ` at address 0x${fault.address.toString(16)}`;
+  const got = name === undefined ? (code === undefined ? 'unknown status' : `exit code ${code}`) : `${name}${where}`;
+  return new BpfError('E_MACHINE_CRASH', 'crashed', { at, got });
 }

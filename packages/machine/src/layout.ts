@@ -50,7 +50,14 @@ export const HEADER = {
   wallLimit: 320,
   /** `struct itimerval` of zeros: disarms a timer; its first half is an `rlimit` of zeros as well. */
   zeros: 352,
+  /** `struct sigaction` of the kernel: handler, flags, restorer, mask. */
+  signalAction: 384,
+  /** `stack_t` of the signal handler. */
+  signalStack: 416,
+  length: 448,
 } as const;
+/** Stack of the signal handler, in the header's page: an overflow of the stack proper is reported as well. */
+export const SIGNAL_STACK = { offset: 0x8000, length: 0x8000 } as const;
 const HEADER_BYTES = PAGE;
 
 /** Job index while the runner waits for a batch. */
@@ -79,6 +86,8 @@ export const REPORT = {
   helper: 3,
   /** words: result */
   returned: 4,
+  /** words: signal number, si_code in the word at offset 8 of siginfo_t, si_addr, pc, job index; the runner exits */
+  fault: 5,
 } as const;
 
 /** Offsets in a job record. */
@@ -96,8 +105,8 @@ export const RECORD = {
 } as const;
 export const RECORD_BYTES = 128;
 
-/** Exit codes of the runner when it cannot start. */
-export const RUNNER_EXIT = { sharedMap: 70, codeMap: 71 } as const;
+/** Exit codes of the runner when it cannot start, and after a fault that it has reported. */
+export const RUNNER_EXIT = { sharedMap: 70, codeMap: 71, fault: 72 } as const;
 
 /** Where each part of the shared file lies: offsets into the file, lengths in bytes. */
 export interface SharedLayout {

@@ -105,6 +105,9 @@ export interface Machine {
   [Symbol.dispose](): void;
 }
 
+/** The part of a job that its code decides. */
+type JobCode = Pick<NativeJob, 'name' | 'code' | 'insnAt' | 'callTarget'>;
+
 const MIB = 2 ** 20;
 const DEFAULT_TIMEOUT_MS = 10_000;
 /** What `setitimer` takes without overflow on any CPU: 24 days. */
@@ -129,7 +132,16 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
   const memory = createMachineMemory(file, layout, target.endian);
   const code = createCodeStore(file, layout);
   const data = createRegionAllocator(SHARED_BASE + layout.data, layout.dataBytes, 'dataBytes');
-  const runJobs = createJobRunner({ process, file, layout, endian: target.endian, memory, code, stubs: image.stubs });
+  const runJobs = createJobRunner({
+    process,
+    file,
+    layout,
+    endian: target.endian,
+    memory,
+    code,
+    stubs: image.stubs,
+    signalHandler: image.signalHandler,
+  });
   const symbols = createSymbolSlots(helperCount, symbolCount, image.stubs);
   let open = true;
 
@@ -143,17 +155,15 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
     memory.writeBytes(BigInt(address), contents);
     return address;
   };
-  const toJob = (name: string, address: number, callTarget: NativeJob['callTarget'], run: RunOptions): NativeJob => {
+  const toJob = (code: JobCode, run: RunOptions): NativeJob => {
     const { mem, args } = run;
     const length = BigInt(mem?.length ?? 0);
     return {
-      name,
-      code: BigInt(address),
+      ...code,
       mem,
       args: typeof args === 'function' ? args : (memAddress) => args ?? [memAddress, length],
       repeat: checkRepeat(run.repeat ?? 1),
       timeoutMs: run.timeoutMs === undefined ? defaultTimeout : checkTimeout(run.timeoutMs),
-      callTarget,
     };
   };
   const runOne = (job: NativeJob): RunResult => {
@@ -163,7 +173,7 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
     return { r0: outcome.r0, mem: outcome.mem, elapsedNs: outcome.elapsedNs };
   };
   const jobOf = (program: PreparedProgram, run: RunOptions): NativeJob =>
-    toJob(program.name, Number(program.address), program.callTarget, run);
+    toJob({ name: program.name, code: program.address, insnAt: program.insnAt, callTarget: program.callTarget }, run);
   const close = (): void => {
     if (!open) return;
     open = false;
@@ -211,7 +221,9 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
       const address = code.allocate(bytes.length);
       try {
         code.write(address, bytes);
-        return runOne(toJob('code', address, refuseCalls, run));
+        return runOne(
+          toJob({ name: 'code', code: BigInt(address), insnAt: () => undefined, callTarget: refuseCalls }, run),
+        );
       } finally {
         code.release(address);
       }

@@ -34,6 +34,8 @@ export interface NativeJob {
   readonly repeat: number;
   /** Limit of CPU time for all repetitions. */
   readonly timeoutMs: number;
+  /** Insn index of the code at an address, when that is known. */
+  readonly insnAt: (address: bigint) => number | undefined;
   /** Answers helper calls. */
   readonly callTarget: CallTarget;
 }

@@ -48,6 +48,8 @@ export interface PreparedProgram {
   readonly address: bigint;
   /** In the order of `Program.maps`. */
   readonly maps: readonly MachineMap[];
+  /** Insn index of the code at an address, or undefined outside of this program and in prologues. */
+  readonly insnAt: (address: bigint) => number | undefined;
   /** Answers its helper calls. */
   readonly callTarget: CallTarget;
   /**
@@ -150,6 +152,7 @@ export function preparePrograms(
         compiled: one,
         address: BigInt(places[i]!),
         maps: mapsOf[i]!,
+        insnAt: (address) => insnAt(one, Number(address) - places[i]!),
         callTarget: createCallTarget(one.program, handles, options, parts, (map, index) => tailCallTarget(map, index)),
         run: (run = {}) => parts.run(program, run),
         dispose,
@@ -338,6 +341,16 @@ function dataSymbolAddress(
   })();
   // Unresolved stays 0 here only because global data may name what is never used; using it faults at address 0.
   return known ?? options.symbols?.(symbol) ?? 0n;
+}
+
+/** The insn whose code starts nearest before a code offset. */
+function insnAt({ code, insnOffsets }: CompiledProgram, offset: number): number | undefined {
+  if (offset < 0 || offset >= code.length) return undefined;
+  let found: number | undefined;
+  insnOffsets.forEach((start, insn) => {
+    if (start >= 0 && start <= offset && (found === undefined || start >= insnOffsets[found]!)) found = insn;
+  });
+  return found;
 }
 
 /** Answers calls of one program. */

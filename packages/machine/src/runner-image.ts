@@ -9,6 +9,8 @@ export interface RunnerImage {
   readonly elf: Uint8Array;
   /** Addresses of helper stubs by slot. */
   readonly stubs: readonly number[];
+  /** Address of the signal handler. */
+  readonly signalHandler: number;
 }
 
 const EI_OSABI_NONE = 0;
@@ -34,7 +36,7 @@ export function executableOf(
 
 /** The runner for a memory layout. */
 export function buildRunner(target: Target, cpu: RunnerCpu, layout: SharedLayout): RunnerImage {
-  const { nodes, stubs } = runnerProgram(cpu, layout);
+  const { nodes, stubs, signalHandler } = runnerProgram(cpu, layout);
   const { elf, address } = executableOf(target, nodes);
-  return { elf, stubs: stubs.map(address) };
+  return { elf, stubs: stubs.map(address), signalHandler: address(signalHandler) };
 }

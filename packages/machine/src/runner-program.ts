@@ -29,6 +29,8 @@ export interface SyscallNumbers {
   readonly setitimer: number;
   readonly clock_gettime: number;
   readonly prlimit64: number;
+  readonly rt_sigaction: number;
+  readonly sigaltstack: number;
 }
 
 /** An argument of a system call: a constant, or a register plus a small constant. */
@@ -48,6 +50,8 @@ export interface RunnerCpu {
   readonly args: readonly number[];
   /** Result of a C function. */
   readonly result: number;
+  /** Offset of the program counter in the `ucontext_t` that a signal handler gets. */
+  readonly signalPc: number;
   /** Result of a system call. */
   readonly syscallResult: number;
   /**
@@ -83,6 +87,8 @@ export interface RunnerProgram {
   readonly nodes: MachineNode[];
   readonly labelCount: number;
   readonly stubs: readonly number[];
+  /** Label of the signal handler. */
+  readonly signalHandler: number;
 }
 
 const PROT_READ_WRITE = 3;
@@ -93,6 +99,11 @@ const CLOCK_MONOTONIC = 1;
 const ITIMER_REAL = 0;
 const ITIMER_PROF = 2;
 const RLIMIT_CORE = 4;
+/** Signals of faults and of the two timers: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGALRM, SIGPROF. */
+const SIGNALS = [4, 5, 7, 8, 11, 14, 27] as const;
+const SIGSET_BYTES = 8;
+/** Offsets of si_code and si_addr in `siginfo_t` on 64-bit CPUs. */
+const SIGINFO = { code: 8, address: 16 } as const;
 /** File descriptors that Node gives to the runner. */
 const FD = { input: 0, output: 1, shared: 3 } as const;
 
@@ -155,6 +166,10 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
     exitUnless(CODE_BASE, RUNNER_EXIT.codeMap);
     // QEMU would leave a core file in the working directory when a job crashes.
     cpu.syscall(out, syscalls.prlimit64, [0, RLIMIT_CORE, header + HEADER.zeros, 0]);
+    cpu.syscall(out, syscalls.sigaltstack, [header + HEADER.signalStack, 0]);
+    for (const signal of SIGNALS) {
+      cpu.syscall(out, syscalls.rt_sigaction, [signal, header + HEADER.signalAction, 0, SIGSET_BYTES]);
+    }
     cpu.setStack(out, header);
     send(REPORT.ready);
   };
@@ -280,6 +295,24 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
     cpu.jump(out, callDone);
   };
 
+  /** A C function of signal number, `siginfo_t` and `ucontext_t` that does not return: reports and exits. */
+  const signalHandler = (entry: number): void => {
+    const [signal, info, context] = cpu.args;
+    bind(entry);
+    loadHeader();
+    cpu.store64(out, signal!, base, HEADER.output + 8);
+    cpu.load64(out, value, info!, SIGINFO.code);
+    cpu.store64(out, value, base, HEADER.output + 16);
+    cpu.load64(out, value, info!, SIGINFO.address);
+    cpu.store64(out, value, base, HEADER.output + 24);
+    cpu.load64(out, value, context!, cpu.signalPc);
+    cpu.store64(out, value, base, HEADER.output + 32);
+    cpu.load64(out, value, base, HEADER.jobIndex);
+    cpu.store64(out, value, base, HEADER.output + 40);
+    send(REPORT.fault);
+    cpu.syscall(out, syscalls.exit, [RUNNER_EXIT.fault]);
+  };
+
   const doorbell = newLabel();
   const batchDone = newLabel();
   start();
@@ -306,5 +339,7 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
     cpu.constant(out, value, slot);
     cpu.jump(out, stubEntry);
   }
-  return { nodes: out, labelCount: labels, stubs };
+  const handler = newLabel();
+  signalHandler(handler);
+  return { nodes: out, labelCount: labels, stubs, signalHandler: handler };
 }

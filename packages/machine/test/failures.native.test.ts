@@ -4,6 +4,8 @@ import { describeEachMachine } from './each-machine.ts';
 
 const GOOD = 'r0 = *(u8 *)(r1 + 0)\nexit';
 const NULL_LOAD = 'r1 = 0\nr0 = *(u64 *)(r1 + 0)\nexit';
+const SMALL_LOAD = 'r1 = 0x1000\nr0 = 1\nr0 = *(u64 *)(r1 + 8)\nexit';
+const BAD_STORE = 'r1 = 0x8000000000000000 ll\n*(u64 *)(r1 + 8) = 1\nexit';
 const WILD_STORE = 'r1 = 0x7f0000000000 ll\n*(u64 *)(r1 + 0) = 1\nexit';
 const ENDLESS = 'r0 = 0\nagain:\nr0 += 1\ngoto again';
 const RECURSION =
@@ -11,13 +13,15 @@ const RECURSION =
 
 describeEachMachine('failures', (fixture) => {
   it.each([
-    ['a null load', NULL_LOAD],
-    ['a wild store', WILD_STORE],
-    ['endless recursion', RECURSION],
-  ])('%s is E_MACHINE_CRASH with the signal, and the machine goes on', (_, text) => {
+    ['a null load', NULL_LOAD, /^faulty: insn 1: crashed, got SIGSEGV at address 0x0$/],
+    ['a load from a small address', SMALL_LOAD, /^faulty: insn 2: crashed, got SIGSEGV at address 0x1[0-9a-f]{3}$/],
+    ['a wild store', WILD_STORE, /^faulty: insn 2: crashed, got SIGSEGV at address 0x7f00000000/],
+    ['a store to an address that no CPU has', BAD_STORE, /^faulty: insn 2: crashed, got SIG(SEGV|BUS)/],
+    ['endless recursion', RECURSION, /^faulty: (insn \d+: )?crashed, got SIG(SEGV|BUS) at address 0xfff/],
+  ])('%s is E_MACHINE_CRASH with insn, signal and address, and the machine goes on', (_, text, message) => {
     const good = fixture.machine.prepare(fixture.program(GOOD));
     const bad = fixture.machine.prepare(fixture.program(text, 'faulty'));
-    expect(() => bad.run()).toThrow(/^faulty crashed.*SIG(SEGV|BUS)/);
+    expect(() => bad.run()).toThrow(message);
     expect(() => bad.run()).toThrow(expect.objectContaining({ code: 'E_MACHINE_CRASH' }));
     expect(good.run({ mem: Uint8Array.of(3) }).r0).toBe(3n);
   });
@@ -25,7 +29,9 @@ describeEachMachine('failures', (fixture) => {
   it('an endless loop is E_MACHINE_TIMEOUT', () => {
     const bad = fixture.machine.prepare(fixture.program(ENDLESS, 'endless'));
     const start = performance.now();
-    expect(() => bad.run({ timeoutMs: 100 })).toThrow(expect.objectContaining({ code: 'E_MACHINE_TIMEOUT' }));
+    expect(() => bad.run({ timeoutMs: 100 })).toThrow(
+      expect.objectContaining({ code: 'E_MACHINE_TIMEOUT', at: { symbol: 'endless', insn: expect.toBeOneOf([1, 2]) } }),
+    );
     expect(performance.now() - start).toBeLessThan(20_000);
     expect(fixture.machine.prepare(fixture.program(GOOD)).run({ mem: Uint8Array.of(3) }).r0).toBe(3n);
   });
@@ -106,7 +112,7 @@ describeEachMachine('failures', (fixture) => {
     const suicide = machine.prepare(fixture.program('call 1\nexit', 'victim'), {
       helpers: { helper: (id) => ({ id, call: () => void process.kill(machine.pid!, 'SIGKILL') }) },
     });
-    expect(() => suicide.run()).toThrow(/^victim crashed, got SIGKILL/);
+    expect(() => suicide.run()).toThrow(/^victim: crashed, got SIGKILL/);
     const good = machine.prepare(fixture.program(GOOD));
     expect(good.run({ mem: Uint8Array.of(5) }).r0).toBe(5n);
     machine.close();

@@ -137,6 +137,25 @@ describeEachMachine('life of a machine', (fixture) => {
   });
 });
 
+describe('QEMU for the CPU of this host', () => {
+  const target = RUNNABLE.find((one) => probeMachine(one, 'qemu').available && probeMachine(one, 'host').available);
+  it.skipIf(target === undefined)('runs when it is asked for', () => {
+    const machine = openMachine(target!, { via: 'qemu' });
+    expect(machine.execution.kind).toBe('qemu');
+    expect(machine.prepare(programFor(target!, 'r0 = 5\nexit')).run().r0).toBe(5n);
+    const bad = machine.prepare(programFor(target!, 'r1 = 0\nr0 = *(u8 *)(r1 + 4)\nexit'));
+    expect(() => bad.run()).toThrow('main: insn 1: crashed, got SIGSEGV at address 0x4');
+    machine.close();
+  });
+
+  it('a CPU that is not this host cannot run directly', () => {
+    const foreign = RUNNABLE.find((one) => !probeMachine(one, 'host').available);
+    expect(() => openMachine(foreign!, { via: 'host' })).toThrow(
+      expect.objectContaining({ code: 'E_MACHINE_MISSING' }),
+    );
+  });
+});
+
 describe('a process that opens a machine', () => {
   const target = RUNNABLE.find((one) => probeMachine(one).available);
   it.skipIf(target === undefined)('leaves no runner when it ends, however it ends', async () => {

@@ -54,9 +54,11 @@ export function arm64Runner(target: Target): RunnerCpu {
     hostArch: 'arm64',
     qemu: 'qemu-aarch64',
     qemuArguments: ['-cpu', 'max'],
-    syscalls: { read: 63, write: 64, exit: 93, mmap: 222, setitimer: 103, clock_gettime: 113, prlimit64: 261 },
+    syscalls: { read: 63, write: 64, exit: 93, mmap: 222, setitimer: 103, clock_gettime: 113, prlimit64: 261, rt_sigaction: 134, sigaltstack: 132 }, // prettier-ignore
     args: [0, 1, 2, 3, 4],
     result: 0,
+    // uc_mcontext.pc (arch/arm64/include/uapi/asm/sigcontext.h)
+    signalPc: 440,
     syscallResult: 0,
     temps,
     constant,

@@ -46,9 +46,11 @@ export function s390xRunner(target: Target): RunnerCpu {
     hostArch: 's390x',
     qemu: 'qemu-s390x',
     qemuArguments: ['-cpu', 'max'],
-    syscalls: { read: 3, write: 4, exit: 1, mmap: 90, setitimer: 104, clock_gettime: 260, prlimit64: 334 },
+    syscalls: { read: 3, write: 4, exit: 1, mmap: 90, setitimer: 104, clock_gettime: 260, prlimit64: 334, rt_sigaction: 174, sigaltstack: 186 }, // prettier-ignore
     args: [R2, 3, R4, R5, R6],
     result: R2,
+    // uc_mcontext.psw.addr (arch/s390/include/uapi/asm/ucontext.h)
+    signalPc: 48,
     syscallResult: R2,
     temps: [R0, R1, R4, R5],
     constant,

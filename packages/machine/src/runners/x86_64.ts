@@ -41,9 +41,11 @@ export function x64Runner(target: Target): RunnerCpu {
     hostArch: 'x64',
     qemu: 'qemu-x86_64',
     qemuArguments: ['-cpu', 'max'],
-    syscalls: { read: 0, write: 1, exit: 60, mmap: 9, setitimer: 38, clock_gettime: 228, prlimit64: 302 },
+    syscalls: { read: 0, write: 1, exit: 60, mmap: 9, setitimer: 38, clock_gettime: 228, prlimit64: 302, rt_sigaction: 13, sigaltstack: 131 }, // prettier-ignore
     args: [RDI, RSI, RDX, RCX, R8],
     result: RAX,
+    // uc_mcontext.gregs[REG_RIP] (arch/x86/include/uapi/asm/sigcontext.h)
+    signalPc: 168,
     syscallResult: RAX,
     temps: [R11, R10, R9, RAX],
     constant,
