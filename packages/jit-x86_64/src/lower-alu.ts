@@ -69,12 +69,14 @@ export function lowerAdd(cx: LowerContext, op: Op): void {
   else leaSum(cx, d, a, b, wide);
 }
 
-/** Makes a rotate of two shifts of x, one of them in t, that are about to be combined. */
-function rotate(cx: LowerContext, x: number, t: number, wide: boolean): boolean {
-  const count = takeRotate(cx, x, t, wide);
-  if (count === undefined) return false;
-  if (count === 1) emit(cx, wide ? I.rol_rm64_1 : I.rol_rm32_1, [x]);
-  else emit(cx, wide ? I.rol_rm64_imm8 : I.rol_rm32_imm8, [x, count]);
+/** Makes a rotate of two shifts that are about to be combined in d. */
+function rotate(cx: LowerContext, d: number, t: number, wide: boolean): boolean {
+  const rotation = takeRotate(cx, d, t, wide);
+  if (rotation === undefined) return false;
+  const { x, count } = rotation;
+  move(cx, d, x, wide);
+  if (count === 1) emit(cx, wide ? I.rol_rm64_1 : I.rol_rm32_1, [d]);
+  else emit(cx, wide ? I.rol_rm64_imm8 : I.rol_rm32_imm8, [d, count]);
   return true;
 }
 

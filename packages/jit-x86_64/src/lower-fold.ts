@@ -85,34 +85,76 @@ export function takeScale(cx: LowerContext, register: number): { index: number; 
   return { index: register, scale };
 }
 
-/**
- * Takes back `t = x; t >>= k; x <<= width - k` in front of `x |= t` (or `+=`, `^=`: the halves do not overlap), in any
- * of its orders, when t is dead after the op.
- *
- * @returns the count by which x is to be rotated left
- */
-export function takeRotate(cx: LowerContext, x: number, t: number, wide: boolean): number | undefined {
-  const second = lastNode(cx);
-  const first = lastNode(cx, 2);
-  const copy = lastNode(cx, 3);
-  if (second === undefined || first === undefined || copy === undefined || x === t || isHwLiveAfter(cx, t)) return undefined;
-  if (copy.form !== (wide ? I.mov_rm_r64 : I.mov_r_rm32) && (wide || copy.form !== I.mov_rm_r32)) return undefined;
-  if (copy.operands[0] !== t || copy.operands[1] !== x) return undefined;
-  const left = leftShift(first, wide) === undefined ? second : first;
-  const right = left === first ? second : first;
-  const count = leftShift(left, wide);
-  if (count === undefined || right.form !== (wide ? I.shr_rm64_imm8 : I.shr_rm32_imm8) && right.form !== (wide ? I.shr_rm64_1 : I.shr_rm32_1)) return undefined;
-  const rightCount = right.operands.length === 1 ? 1 : right.operands[1]!;
-  if (count + rightCount !== (wide ? 64 : 32)) return undefined;
-  const [l, r] = [left.operands[0], right.operands[0]];
-  if (!((l === x && r === t) || (l === t && r === x))) return undefined;
-  cx.nodes.length -= 3;
-  return count;
+/** `r = source << left` or `r = source >> right`, by constants. */
+interface ConstantShift {
+  readonly register: number;
+  readonly source: number;
+  readonly left: boolean;
+  readonly count: number;
+  /** How many nodes it takes, copy included. */
+  readonly nodes: number;
 }
 
-/** Count of a left shift by a constant. */
-function leftShift({ form, operands }: MachineNode, wide: boolean): number | undefined {
-  if (form === (wide ? I.shl_rm64_imm8 : I.shl_rm32_imm8)) return operands[1];
-  if (form === (wide ? I.add_rm_r64 : I.add_rm_r32) && operands[0] === operands[1]) return 1;
-  return undefined;
+/**
+ * Takes back two opposite shifts of x by counts that add up to the width, in front of `d |= t` (or `+=`, `^=`: the parts
+ * do not overlap), when t is dead after the op:
+ *
+ * ```text
+ *   t = x; t >>= 32 - k; d <<= k              x is d
+ *   t = x; t >>= 32 - k; d = x; d <<= k       and both in the other order
+ *   d = x; d <<= k; t >>= 32 - k              x is t
+ * ```
+ *
+ * @returns x, and the count by which d is x rotated to the left
+ */
+export function takeRotate(cx: LowerContext, d: number, t: number, wide: boolean): { x: number; count: number } | undefined {
+  if (d === t || isHwLiveAfter(cx, t)) return undefined;
+  const second = shiftAt(cx, 0, wide);
+  if (second === undefined || (second.register !== d && second.register !== t)) return undefined;
+  const first = shiftAt(cx, second.nodes, wide);
+  if (first === undefined || first.left === second.left || first.count + second.count !== (wide ? 64 : 32)) return undefined;
+  if (first.register + second.register !== d + t || first.register === second.register) return undefined;
+  let taken = first.nodes + second.nodes;
+  const x = first.source;
+  if (first.nodes === 1 && first.source === first.register) {
+    // the copy is in front of both: it made one of the registers from the other
+    const copy = copyAt(cx, taken, wide);
+    if (second.source !== second.register || copy?.operands[0] !== second.register || copy.operands[1] !== first.register) return undefined;
+    taken++;
+  } else if (second.source !== x) return undefined;
+  cx.nodes.length -= taken;
+  return { x, count: first.left ? first.count : second.count };
+}
+
+/** The shift whose last node is `back` nodes before the op. */
+function shiftAt(cx: LowerContext, back: number, wide: boolean): ConstantShift | undefined {
+  const node = lastNode(cx, back + 1);
+  if (node === undefined) return undefined;
+  const { form, operands } = node;
+  const register = operands[0]!;
+  if (form === (wide ? I.lea_r64_index : I.lea_r32_index)) {
+    const isDouble = operands[1] === operands[2] && operands[3] === 1 && operands[4] === 0;
+    return isDouble ? { register, source: operands[1]!, left: true, count: 1, nodes: 1 } : undefined;
+  }
+  const count = shiftCount(node, wide);
+  if (count === 0) return undefined;
+  const copy = copyAt(cx, back + 1, wide);
+  const copied = copy !== undefined && copy.operands[0] === register;
+  return { register, source: copied ? copy.operands[1]! : register, left: count > 0, count: Math.abs(count), nodes: copied ? 2 : 1 };
+}
+
+/** The move between registers that stands `back` nodes before the op. */
+function copyAt(cx: LowerContext, back: number, wide: boolean): MachineNode | undefined {
+  const node = lastNode(cx, back + 1);
+  if (node === undefined) return undefined;
+  const { form } = node;
+  return form === I.mov_rm_r64 || (!wide && (form === I.mov_r_rm32 || form === I.mov_rm_r32)) ? node : undefined;
+}
+
+/** Count of a shift in place by a constant, negative to the right; 0 for other nodes. */
+function shiftCount({ form, operands }: MachineNode, wide: boolean): number {
+  if (form === (wide ? I.shl_rm64_imm8 : I.shl_rm32_imm8)) return operands[1]!;
+  if (form === (wide ? I.shr_rm64_imm8 : I.shr_rm32_imm8)) return -operands[1]!;
+  if (form === (wide ? I.shr_rm64_1 : I.shr_rm32_1)) return -1;
+  return form === (wide ? I.add_rm_r64 : I.add_rm_r32) && operands[0] === operands[1] ? 1 : 0;
 }

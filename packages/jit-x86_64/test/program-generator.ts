@@ -262,6 +262,12 @@ function idiom({ random, registers, stack }: GeneratorState, any: () => number):
       if (random.int(2) === 0) shifts.reverse();
       if (random.int(4) === 0) shifts[0] = { ...shifts[0]!, dst_reg: shifts[1]!.dst_reg };
       const combine = random.pick(['or', 'xor', 'add', 'and']);
+      if (random.int(2) === 0) {
+        // both from a third register
+        const from = any();
+        const [one, two] = shifts.map((shift) => [insn(`mov${width}_reg`, shift.dst_reg, from), shift]);
+        return [...one!, ...two!, insn(`${combine}${width}_reg`, x, t), ...maybeKill(random, t)];
+      }
       return [insn(`mov${width}_reg`, t, x), ...shifts, insn(`${combine}${width}_reg`, x, t), ...maybeKill(random, t)];
     }
     case 2: {
