@@ -41,7 +41,9 @@ const RED_ZONE = 128;
 /** Room that a leaf leaves right below rsp, so that a division may push rax and rdx. */
 const PUSH_ROOM = 16;
 /** Accesses through r10 from which a base without SIB byte is shorter: `mov base, rsp` is 3 bytes, with push and pop 5. */
-const COPY_PAYS = 4;
+const COPY_PAYS = 2;
+const LEAF_SAVED_PAYS = 6;
+/** With a frame, `leave` undoes both rbp and rsp. */
 const SAVED_PAYS = 2;
 
 /** Chooses the frame of one function. */
@@ -52,7 +54,9 @@ export function planFrame(fn: FunctionInfo): X64Frame {
   const saved = fn.usedCalleeSaved;
   if (!fn.hasCalls && below + PUSH_ROOM <= RED_ZONE) {
     const copy = accesses >= COPY_PAYS ? freeVolatile(fn) : undefined;
-    return frameOf(fn, saved, 0, -PUSH_ROOM, copy ?? RSP, copy === undefined ? 'rsp' : 'copy');
+    if (copy !== undefined) return frameOf(fn, saved, 0, -PUSH_ROOM, copy, 'copy');
+    const savesBase = accesses >= LEAF_SAVED_PAYS && !saved.includes(RBP);
+    return frameOf(fn, saved, 0, -PUSH_ROOM, savesBase ? RBP : RSP, savesBase ? 'saved' : 'rsp');
   }
   const saveBase = below > 0 && accesses >= SAVED_PAYS && !saved.includes(RBP);
   // return address, saved registers and locals make a multiple of 16 at every call

@@ -37,7 +37,7 @@ export const NAMES8: readonly string[] = [
 /**
  * r1..r5 and r0 live where the C ABI has arguments and result. Of the others, those below r8 come first because their
  * 32-bit forms need no REX prefix; r12 comes last because it needs a SIB byte as a base, r13 because it always needs a
- * displacement. rbp is left out: it is the frame base where that is shorter than rsp (see abi.ts).
+ * displacement. rbp is the frame base where that is shorter than rsp (see abi.ts).
  */
 export const ROLES: RegisterRoles = {
   names: NAMES64,
@@ -45,6 +45,7 @@ export const ROLES: RegisterRoles = {
   result: RAX,
   callerSaved: [R9],
   calleeSaved: [RBX, RBP, R14, R15, R13, R12],
+  frameBase: RBP,
   scratch: [SCRATCH1, SCRATCH2],
   stackPointer: RSP,
 };

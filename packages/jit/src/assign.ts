@@ -37,7 +37,9 @@ export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles): Ass
   if (sharesR0R1 || resultIsArgument < 0) registers[0] = roles.result;
   else registers[0] = volatile.shift() ?? roles.calleeSaved[0]!;
   const isPreserved = (register: number): boolean => roles.calleeSaved.includes(register);
-  const preserved = roles.calleeSaved.filter((register) => register !== registers[0]);
+  const accessesFrame = fn.frameAccesses + (fn.frameAddressTaken ? 1 : 0) > 1;
+  const frameBase = fn.hasCalls && accessesFrame ? roles.frameBase : undefined;
+  const preserved = roles.calleeSaved.filter((register) => register !== registers[0] && register !== frameBase);
   const usedCalleeSaved = preservedArguments.filter((register) => {
     const argument = roles.args.indexOf(register) + 1;
     return (fn.writtenRegisters & (1 << argument)) !== 0;

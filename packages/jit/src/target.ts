@@ -26,6 +26,11 @@ export interface RegisterRoles {
   readonly calleeSaved: readonly number[];
   /** Members of `args` that the ABI wants preserved all the same (s390x %r6); saved when the function writes them. */
   readonly calleeSavedArgs?: readonly number[];
+  /**
+   * Member of `calleeSaved` that `planFrame` may want as base: left free in functions with calls that access their
+   * frame more than once. Others hold BPF registers there, and have volatile registers to spare more often.
+   */
+  readonly frameBase?: number;
   /** Never hold BPF registers: SCRATCH_A and SCRATCH_B, destroyed by any op. */
   readonly scratch: readonly [number, number];
   readonly stackPointer: number;
