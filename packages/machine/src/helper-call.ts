@@ -1,6 +1,6 @@
 /** What a helper sees while a native program waits for it. The members mean what they mean in `@polybpf/interpreter`. */
 import type { MapDef, Program } from '@polybpf/isa';
-import type { MachineMemory } from './machine-memory.ts';
+import type { HelperMemory } from './machine-memory.ts';
 
 /** A map of a native program. */
 export interface MachineMap {
@@ -8,7 +8,7 @@ export interface MachineMap {
   /** What ld_imm64 of the map gives: identifies it; nothing of use lies there. */
   readonly handle: bigint;
   /** Address of the values, when the map has memory: every data section, and maps that were given `values`. */
-  readonly valuesAddress: bigint | undefined;
+  readonly valuesAddress?: bigint | undefined;
   /** From {@link MachineMapInit.object}. */
   readonly object: unknown;
 }
@@ -25,7 +25,7 @@ export interface MachineMapInit {
 export interface HelperCallContext {
   /** r0 to r10 as pairs of 32-bit halves, low first; r1 to r5 are the arguments, the others are 0. */
   readonly regs: Int32Array;
-  readonly memory: MachineMemory;
+  readonly memory: HelperMemory;
   /** The program that the job started with. */
   readonly program: Program;
   /** -1: native code does not know its insn index. */

@@ -9,7 +9,7 @@ export type {
 } from './helper-call.ts';
 export { openMachine } from './machine.ts';
 export type { Machine, MachineJob, MachineOptions, RunOptions, RunResult } from './machine.ts';
-export type { MachineMemory } from './machine-memory.ts';
+export type { HelperMemory, MachineMemory } from './machine-memory.ts';
 export type { JobFailure, JobOutcome, JobResult } from './native-job.ts';
 export type { PreparedProgram, PreparedPrograms, PrepareOptions } from './prepare.ts';
 export { probeMachine } from './probe.ts';

@@ -5,10 +5,10 @@ import { CODE_BASE, SHARED_BASE, type SharedLayout } from './layout.ts';
 import type { SharedFile } from './shared-file.ts';
 
 /**
- * Memory of the native program: stack, maps, `mem`, allocations, and code (read only). The members that the reference
- * interpreter's memory has as well behave as there, so that a helper can serve both.
+ * Memory as helpers see it: stack, maps, `mem`, allocations, and code (read only). Everything here is part of the
+ * reference interpreter's `Memory` as well, so that one helper can serve both.
  */
-export interface MachineMemory {
+export interface HelperMemory {
   readonly endian: Endian;
   /**
    * The bytes at an address. A view that was asked for with `helper_write` or `write` is written back when control
@@ -35,6 +35,10 @@ export interface MachineMemory {
    * @throws BpfError `E_RUN_MEMORY`
    */
   readCString(address: bigint, limit?: number): Uint8Array;
+}
+
+/** Memory of the native program as the caller sees it. */
+export interface MachineMemory extends HelperMemory {
   /**
    * Copies bytes in.
    *
