@@ -58,6 +58,7 @@ export function disassemble(input: Program | readonly Insn[], options: Disassemb
   const printers = options.syntax === 'ubpf' ? UBPF_PRINTERS : KERNEL_PRINTERS;
   const bytes = options.bytes === true ? encodeProgram(program.insns, program.endian) : undefined;
   const source = options.source === true ? sourceAt(program) : undefined;
+  const comments = symbolComments(program, options.directives !== false);
   const { insns } = program;
   const indent = labels.size > 0 && options.addresses !== true ? '\t' : '';
   for (let i = 0; i < insns.length;) {
@@ -69,8 +70,11 @@ export function disassemble(input: Program | readonly Insn[], options: Disassemb
     const slots = row?.slots ?? 1;
     cx.index = i;
     const statement = row === undefined ? rawText(insns[i]!) : printers[row.id]!(cx, insns[i]!, insns[i + 1]?.imm ?? 0);
+    const comment = comments.get(i);
+    const ending = comment === undefined ? '' : ` # ${comment}`;
     const address = options.addresses === true ? `${String(i).padStart(8)}:\t` : indent;
-    lines.push(bytes === undefined ? address + statement : `${address}${hexColumn(bytes, i, slots)}\t${statement}`);
+    const column = bytes === undefined ? '' : `${hexColumn(bytes, i, slots)}\t`;
+    lines.push(address + column + statement + ending);
     i += slots;
   }
   const end = labels.get(insns.length);
@@ -241,6 +245,18 @@ function symbolsOf({ relocations, insns }: Program): ReadonlyMap<number, string>
 /** `subprogram` is not among them: its text would need a declaration, so the number is printed. */
 function hasSymbolForm(row: InsnRow, kind: string): boolean {
   return (kind === 'extern' && row.op === 'imm64') || (kind === 'kfunc' && row.kind === 'call_kfunc');
+}
+
+/** Symbols of maps and data that the text itself does not name: variables, and maps without a declaration. */
+function symbolComments(program: Program, isDeclared: boolean): ReadonlyMap<number, string> {
+  const comments = new Map<number, string>();
+  const maps = isDeclared ? printableMaps(program) : [];
+  for (const { insn, kind, symbol } of program.relocations) {
+    if (kind !== 'map' && kind !== 'data') continue;
+    const map = maps[program.insns[insn]?.imm ?? -1];
+    if (map?.name !== symbol) comments.set(insn, quoteSymbol(symbol));
+  }
+  return comments;
 }
 
 function sourceAt(program: Program): ReadonlyMap<number, string> {

@@ -1,5 +1,5 @@
 import { assemble, disassemble, formatMapDirective } from '@polybpf/asm';
-import { makeInsn } from '@polybpf/isa';
+import { makeInsn, makeProgram } from '@polybpf/isa';
 import { describe, expect, test } from 'vitest';
 
 describe('.map', () => {
@@ -37,6 +37,31 @@ describe('.map', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  test('variables and undeclared maps are named in a comment', () => {
+    const program = makeProgram(
+      [makeInsn(0x18, 1, 6, 0, 0), makeInsn(0, 0, 0, 0, 4), makeInsn(0x18, 1, 5, 0, 1), makeInsn(0, 0, 0, 0, 0)],
+      {
+        maps: [
+          { name: '.data', kind: 'data', type: 2, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 },
+          { name: 'm', kind: 'map', type: 1, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 },
+        ],
+        relocations: [
+          { insn: 0, kind: 'data', symbol: 'config', addend: 4 },
+          { insn: 2, kind: 'map', symbol: 'm', addend: 0 },
+        ],
+      },
+    );
+    expect(disassemble(program).split('\n').slice(2)).toEqual([
+      'r1 = map_value .data[0x4] ll # config',
+      'r1 = map m ll',
+      '',
+    ]);
+    const text = disassemble(program, { directives: false });
+    expect(text).toBe('r1 = map_idx_value[0x0][0x4] ll # config\nr1 = map_idx[0x1] ll # m\n');
+    expect(assemble(text).insns).toEqual(program.insns);
+    expect(assemble(disassemble(program, { syntax: 'ubpf' }), { syntax: 'ubpf' }).insns).toEqual(program.insns);
   });
 
   test('may be declared after its use', () => {
