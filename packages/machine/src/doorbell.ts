@@ -48,7 +48,7 @@ export function createDoorbell(): Doorbell {
     receive(message) {
       let done = 0;
       while (done < MESSAGE_BYTES) {
-        const count = readSync(fromRunner, message, done, MESSAGE_BYTES - done, null);
+        const count = readUninterrupted(fromRunner, message, done);
         if (count === 0) return false;
         done += count;
       }
@@ -61,6 +61,17 @@ export function createDoorbell(): Doorbell {
       closeSync(fromRunner);
     },
   };
+}
+
+/** Reads on; libuv does not repeat a read that a signal handler of this process has interrupted. */
+function readUninterrupted(fd: number, message: Uint8Array, done: number): number {
+  for (;;) {
+    try {
+      return readSync(fd, message, done, MESSAGE_BYTES - done, null);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EINTR') throw error;
+    }
+  }
 }
 
 function openFifos(): { toRunner: number; fromRunner: number } {
