@@ -2,6 +2,7 @@
  * Calls. r1..r5 are where the C ABI wants arguments and r0 where it leaves the result (see registers.ts), so a call is
  * the call instruction. rax is free before any call: r0 is about to be overwritten.
  */
+import { BpfError } from '@polybpf/errors';
 import { bind, emit, emitSymbol, emitTo, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit';
 import { frame, leaveFrame } from './abi.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
@@ -9,7 +10,11 @@ import { emitImm, CMP } from './lower-alu.ts';
 import { loadImm64, move } from './lower-move.ts';
 import { RAX, RDI, SCRATCH1 } from './registers.ts';
 
-/** `call_helper`. */
+/**
+ * `call_helper`.
+ *
+ * @throws BpfError `E_JIT_PROGRAM` for an id that the helper table does not have
+ */
 export function lowerCallHelper(cx: LowerContext, op: Op): void {
   callHelper(cx, op);
   resultToR0(cx);
@@ -20,6 +25,9 @@ function callHelper(cx: LowerContext, op: Op): void {
   if (helperCalls.kind === 'relocation') {
     emitSymbol(cx, I.call_symbol, [], op.symbol!);
     return;
+  }
+  if (op.imm < 0 || op.imm >= helperCalls.count) {
+    throw new BpfError('E_JIT_PROGRAM', 'helper id', { at: { insn: op.insn }, expected: `0 to ${helperCalls.count - 1}, what the helper table holds`, got: String(op.imm) }); // prettier-ignore
   }
   const slot = helperCalls.address + BigInt(op.imm * 8);
   if (slot < 0x80000000n) {

@@ -24,44 +24,46 @@ const CMOV_UNLESS: ReadonlyMap<MachineForm, readonly [MachineForm, MachineForm]>
   ]),
 );
 
-const forms = (...names: readonly InstructionName[]): ReadonlySet<MachineForm> => new Set(names.map((name) => I[name]));
+const enumerated = (role: Role, ...names: readonly InstructionName[]): [MachineForm, Role][] => names.map((name) => [I[name], role]);
 
-/** Comparisons of registers and immediates: their operands are all that the flags depend on. */
-const COMPARISONS: ReadonlySet<MachineForm> = /* @__PURE__ */ forms(
-  'cmp_rm_r64', 'cmp_rm_r32', 'cmp_rm64_imm8', 'cmp_rm32_imm8', 'cmp_rm64_imm32', 'cmp_rm32_imm32',
-  'cmp_rax_imm32', 'cmp_eax_imm32', 'test_rm_r64', 'test_rm_r32',
-); // prettier-ignore
+/** What an instruction is to this pass. */
+type Role =
+  | 'branch'
+  /** Comparison of registers and immediates: its operands are all that the flags depend on. */
+  | 'comparison'
+  /** Leaves the flags alone and writes only its first operand, a register. */
+  | 'move'
+  /** Changes neither flags nor registers. */
+  | 'store'
+  /** Zero and sign flag are those of its first operand, of 64 or 32 bits. */
+  | 'result64'
+  | 'result32';
 
-/** Instructions that leave the flags alone and write only their first operand, a register. */
-const MOVES: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([
-  ...forms(
+const ROLES: ReadonlyMap<MachineForm, Role> = /* @__PURE__ */ new Map<MachineForm, Role>([
+  ...[...CMOV_UNLESS.keys()].map((form): [MachineForm, Role] => [form, 'branch']),
+  ...[...CMOV_UNLESS.values()].flat().map((form): [MachineForm, Role] => [form, 'move']),
+  ...enumerated('comparison',
+    'cmp_rm_r64', 'cmp_rm_r32', 'cmp_rm64_imm8', 'cmp_rm32_imm8', 'cmp_rm64_imm32', 'cmp_rm32_imm32',
+    'cmp_rax_imm32', 'cmp_eax_imm32', 'test_rm_r64', 'test_rm_r32'),
+  ...enumerated('move',
     'mov_rm_r64', 'mov_rm_r32', 'mov_r_rm32', 'movzx_r32_rm8', 'movzx_r32_rm16', 'movsx_r64_rm8', 'movsx_r64_rm16',
     'movsx_r32_rm8', 'movsx_r32_rm16', 'movsxd_r64_rm32', 'mov_r32_imm32', 'mov_rm64_imm32', 'movabs_r64_imm64',
     'lea_r64', 'lea_r32', 'lea_r64_index', 'lea_r32_index', 'mov_r64_m', 'mov_r32_m', 'movzx_r32_m8', 'movzx_r32_m16',
-    'movsx_r64_m8', 'movsx_r64_m16', 'movsxd_r64_m32', 'mov_r64_index', 'mov_r32_index', 'movzx_r32_index8', 'movzx_r32_index16',
-  ),
-  ...[...CMOV_UNLESS.values()].flat(),
+    'movsx_r64_m8', 'movsx_r64_m16', 'movsxd_r64_m32', 'mov_r64_index', 'mov_r32_index', 'movzx_r32_index8', 'movzx_r32_index16'),
+  ...enumerated('store',
+    'mov_m_r64', 'mov_m_r32', 'mov_m_r16', 'mov_m_r8', 'mov_m64_imm32', 'mov_m32_imm32', 'mov_m16_imm16', 'mov_m8_imm8',
+    'mov_index_r64', 'mov_index_r32', 'mov_index_r16', 'mov_index_r8'),
+  ...(['add', 'sub', 'and', 'or', 'xor'] as const).flatMap((name) => [
+    ...enumerated('result64', `${name}_rm_r64`, `${name}_rm64_imm8`, `${name}_rm64_imm32`, `${name}_r_m64`),
+    ...enumerated('result32', `${name}_rm_r32`, `${name}_rm32_imm8`, `${name}_rm32_imm32`, `${name}_r_m32`),
+  ]),
+  ...enumerated('result64', 'inc_rm64', 'dec_rm64', 'neg_rm64'),
+  ...enumerated('result32', 'inc_rm32', 'dec_rm32', 'neg_rm32'),
 ]); // prettier-ignore
 
-/** Stores: neither flags nor registers change. */
-const STORES: ReadonlySet<MachineForm> = /* @__PURE__ */ forms(
-  'mov_m_r64', 'mov_m_r32', 'mov_m_r16', 'mov_m_r8', 'mov_m64_imm32', 'mov_m32_imm32', 'mov_m16_imm16', 'mov_m8_imm8',
-  'mov_index_r64', 'mov_index_r32', 'mov_index_r16', 'mov_index_r8',
-); // prettier-ignore
-
-/** Instructions whose zero and sign flags are those of their first operand; 1 for 64 bits, 0 for 32. */
-const SETS_ZERO_AND_SIGN: ReadonlyMap<MachineForm, 0 | 1> = /* @__PURE__ */ new Map<MachineForm, 0 | 1>(
-  (['add', 'sub', 'and', 'or', 'xor'] as const).flatMap((name): [MachineForm, 0 | 1][] => [
-    [I[`${name}_rm_r64`], 1], [I[`${name}_rm64_imm8`], 1], [I[`${name}_rm64_imm32`], 1], [I[`${name}_r_m64`], 1],
-    [I[`${name}_rm_r32`], 0], [I[`${name}_rm32_imm8`], 0], [I[`${name}_rm32_imm32`], 0], [I[`${name}_r_m32`], 0],
-  ]).concat([
-    [I.inc_rm64, 1], [I.dec_rm64, 1], [I.neg_rm64, 1], [I.inc_rm32, 0], [I.dec_rm32, 0], [I.neg_rm32, 0],
-  ]),
-); // prettier-ignore
-
 /** Branches that look at the zero and sign flags only. */
-const ZERO_OR_SIGN: ReadonlySet<MachineForm> = /* @__PURE__ */ forms('je_rel8', 'jne_rel8', 'js_rel8', 'jns_rel8');
-const ZERO_ONLY: ReadonlySet<MachineForm> = /* @__PURE__ */ forms('je_rel8', 'jne_rel8');
+const ZERO_OR_SIGN: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set([I.je_rel8, I.jne_rel8, I.js_rel8, I.jns_rel8]);
+const ZERO_ONLY: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set([I.je_rel8, I.jne_rel8]);
 
 /** Runs all rewrites. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
@@ -77,7 +79,10 @@ export function peephole(nodes: MachineNode[]): MachineNode[] {
     if (form === LABEL) {
       if ((uses.get(node.label) ?? 0) > 0) compared = computed = undefined;
       out.push(node);
-    } else if (CMOV_UNLESS.has(form)) {
+      continue;
+    }
+    const role = ROLES.get(form);
+    if (role === 'branch') {
       const move = conditionalMove(nodes, i);
       if (move === undefined) {
         out.push(node);
@@ -88,19 +93,19 @@ export function peephole(nodes: MachineNode[]): MachineNode[] {
       if (computed !== undefined && computed.operands[0] === move.operands[0]) computed = undefined;
       out.push(move);
       i++;
-    } else if (COMPARISONS.has(form)) {
+    } else if (role === 'comparison') {
       if (compared !== undefined && isSame(node, compared)) continue;
       if (computed !== undefined && isZeroTest(node, nodes[i + 1], computed)) continue;
       compared = node;
       computed = undefined;
       out.push(node);
     } else {
-      if (MOVES.has(form)) {
+      if (role === 'move') {
         if (writesOperand(node, compared)) compared = undefined;
         if (computed !== undefined && computed.operands[0] === node.operands[0]) computed = undefined;
-      } else if (!STORES.has(form)) {
+      } else if (role !== 'store') {
         compared = undefined;
-        computed = SETS_ZERO_AND_SIGN.has(form) ? node : undefined;
+        computed = role === undefined ? undefined : node;
       }
       if (form === I.jmp_rel8 && isNext(nodes, i + 1, node.label)) uses.set(node.label, uses.get(node.label)! - 1);
       else out.push(node);
@@ -154,8 +159,8 @@ function isZeroTest(test: MachineNode, branch: MachineNode | undefined, computed
   if ((!isWide && test.form !== I.test_rm_r32) || branch === undefined) return false;
   const [a, b] = test.operands;
   if (a !== b || computed.operands[0] !== a) return false;
-  const width = SETS_ZERO_AND_SIGN.get(computed.form) === 1;
-  if (width === isWide) return ZERO_OR_SIGN.has(branch.form);
+  const computesWide = ROLES.get(computed.form) === 'result64';
+  if (computesWide === isWide) return ZERO_OR_SIGN.has(branch.form);
   // a 32-bit result is zero-extended, so it is zero in both widths; its sign is another matter
   return isWide && ZERO_ONLY.has(branch.form);
 }

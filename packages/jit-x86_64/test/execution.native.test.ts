@@ -1,7 +1,7 @@
 import { createHelperRegistry, runProgram } from '@polybpf/interpreter';
 import { type Insn, makeProgram } from '@polybpf/isa';
 import { type Machine, openMachine } from '@polybpf/machine';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { formatListing } from '@polybpf/jit';
 import { x86_64 } from '../src/index.ts';
 import { makeRandom, mix, MIX_HELPER, randomProgram, type Trial, trialMemory, trialProgram, triableRows } from './program-generator.ts';
@@ -40,7 +40,8 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('native 
   });
   afterAll(() => machine.close());
 
-  test.each(triableRows().map((row) => [row.name, row] as const))('%s', (name, row) => {
+  test.each(triableRows())('$name', (row) => {
+    const { name } = row;
     const random = makeRandom(row.id + 1);
     const trials: Trial[] = [];
     const hasSrc = row.src === 'read' || row.src === 'readwrite';

@@ -135,13 +135,13 @@ export function mix(args: readonly bigint[]): bigint {
  * A random program: arithmetic, memory, atomics, branches, counted loops, helper calls, local calls. It ends by leaving
  * all registers in memory.
  */
-export function randomProgram(seed: number): { insns: Insn[]; memory: number } {
+export function randomProgram(seed: number, options: ProgramOptions = {}): { insns: Insn[]; memory: number } {
   const random = makeRandom(seed);
-  const withCalls = random.int(2) === 0;
+  const withCalls = random.int(2) === 0 || options.withCalls === true;
   const stack = random.pick([104, 104, 128, 256, 512]);
   const count = random.pick([3, 5, 8, 10]);
   const registers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].sort(() => random.int(3) - 1).slice(0, count);
-  const state: GeneratorState = { random, registers, stack, withCalls, depth: 0, calls: [] };
+  const state: GeneratorState = { random, registers, stack, withCalls, callx: options.callx ?? true, depth: 0, calls: [] };
   const body: Insn[] = [insn('stxdw', 10, 1, CTX_SLOT)];
   for (let at = WORK_SLOT - 8; at >= -stack; at -= 8) body.push(insn('stdw', 10, 0, at, random.imm()));
   for (const register of registers.filter((other) => other !== 1)) body.push(insn('ldxdw', register, 1, 8 * register));
@@ -167,7 +167,16 @@ export function randomProgram(seed: number): { insns: Insn[]; memory: number } {
   return { insns: [...body, ...callees], memory: at };
 }
 
+/** What kinds of programs are wanted. */
+export interface ProgramOptions {
+  /** Whether it must be allowed to call. */
+  readonly withCalls?: boolean;
+  /** Whether helpers may be called by id in a register; default true. */
+  readonly callx?: boolean;
+}
+
 interface GeneratorState {
+  readonly callx: boolean;
   readonly random: Random;
   readonly registers: readonly number[];
   readonly stack: number;
@@ -321,7 +330,7 @@ function call(state: GeneratorState, start: number): Insn[] {
   if (kind === 0) {
     state.calls.push(start + out.length);
     out.push(insn('call_local', 0, 0, 0, 0));
-  } else if (kind === 1 && registers.some((register) => register > 5)) {
+  } else if (kind === 1 && state.callx && registers.some((register) => register > 5)) {
     const callee = random.pick(registers.filter((register) => register > 5));
     out.push(insn('mov64_imm', callee, 0, 0, MIX_HELPER), insn('callx', callee));
   } else out.push(insn('call_helper', 0, 0, 0, MIX_HELPER));
