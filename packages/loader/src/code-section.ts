@@ -139,7 +139,7 @@ function placeAddress(draft: Draft, slot: number, target: SymbolTarget, at: Erro
     case 'undefined': {
       const kind = target.isFunction ? 'subprogram' : 'extern';
       if (kind === 'subprogram') place(BPF_PSEUDO_FUNC, -1, 0);
-      else place(0, -1, -1);
+      else place(0, -1, 0);
       const { symbol, addend, weak } = target;
       relocations.set(slot, { insn: slot, kind, symbol, addend, ...(weak ? { weak } : {}) });
     }

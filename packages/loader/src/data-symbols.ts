@@ -146,7 +146,14 @@ function dataSymbol(
     case 'map':
       return { offset, size, kind: 'map', symbol: target.symbol, map: target.map, addend: 0 };
     case 'data':
-      return { offset, size, kind: 'data', symbol: target.symbol, map: target.map, addend: target.offset };
+      return {
+        offset,
+        size,
+        kind: 'data',
+        symbol: link.maps[target.map]?.name ?? target.symbol,
+        map: target.map,
+        addend: target.offset,
+      };
     case 'undefined':
       return { offset, size, kind: 'extern', symbol: target.symbol, addend: target.addend };
     case 'code': {

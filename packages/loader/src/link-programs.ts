@@ -1,11 +1,14 @@
 /**
  * Puts programs together: an entry function, and behind it every function that it calls or takes the address of,
- * directly or through others, in the order in which they are first needed (as libbpf does, bpf_object__reloc_code).
+ * directly or through others. A function comes before those that it needs itself, and all of these before what its
+ * caller needs next, which is libbpf's order (bpf_object__reloc_code).
  */
-import { BpfError } from '@polybpf/errors';
+import { BpfError, type ErrorPlace } from '@polybpf/errors';
 import {
   checkInsns,
+  jumpTarget,
   makeInsn,
+  rowOf,
   type Insn,
   type ProgramRelocation,
   type SourceLine,
@@ -26,6 +29,8 @@ export interface CodeContext {
   readonly mapsIn: ReadonlyMap<number, readonly number[]>;
   readonly records: SourceRecords;
   readonly illegal: NonNullable<LoadOptions['illegal']>;
+  /** Functions whose instructions were found legal, which does not depend on where a program has them. */
+  readonly checked: Set<FunctionRange>;
   /** Slots that may still be made; the programs of a hostile object could each take all of its code. */
   budget: number;
 }
@@ -75,6 +80,9 @@ function usedFunctions({
   return used;
 }
 
+/** Work that a function makes beside its slots, in slots. */
+const COST_OF_FUNCTION = 16;
+
 /**
  * Links the program that starts with `entry`.
  *
@@ -83,13 +91,16 @@ function usedFunctions({
 export function linkProgram(cx: CodeContext, entry: FunctionRange): LinkedProgram {
   const starts = new Map<FunctionRange, number>();
   const order: FunctionRange[] = [];
+  /** Functions being looked through, the innermost last, each with its next slot. */
+  const open: { readonly part: FunctionRange; slot: number }[] = [];
   let length = 0;
   const place = (candidate: FunctionRange): void => {
     if (starts.has(candidate)) return;
     starts.set(candidate, length);
     order.push(candidate);
+    open.push({ part: candidate, slot: candidate.start });
     length += candidate.end - candidate.start;
-    if (length > cx.budget) {
+    if (length + COST_OF_FUNCTION * order.length > cx.budget) {
       throw new BpfError('E_LOAD_PROGRAM', 'the programs of the object have too many instructions together', {
         at: { section: entry.section.name, symbol: entry.name },
       });
@@ -97,14 +108,16 @@ export function linkProgram(cx: CodeContext, entry: FunctionRange): LinkedProgra
   };
   place(entry);
   const seenMaps = new Set<number>();
-  // `order` grows while it is walked.
-  for (const current of order) placeNeeded(cx, current, place, seenMaps);
-  cx.budget -= length;
+  for (let current = open.at(-1); current !== undefined; current = open.at(-1)) {
+    if (current.slot < current.part.end) placeNeeded(cx, current.part, current.slot++, place, seenMaps);
+    else open.pop();
+  }
+  cx.budget -= length + COST_OF_FUNCTION * order.length;
 
   const insns: Insn[] = [];
   const relocations: ProgramRelocation[] = [];
   for (const current of order) copyFunction(cx, current, starts, insns, relocations);
-  if (cx.illegal === 'check') checkLegal(entry, insns);
+  if (cx.illegal === 'check') checkLegal(cx, order, starts, insns);
   return {
     insns,
     subprograms: order.map((part) => {
@@ -118,27 +131,26 @@ export function linkProgram(cx: CodeContext, entry: FunctionRange): LinkedProgra
   };
 }
 
+/** Places what one slot refers to: a function, or data that holds addresses of functions. */
 function placeNeeded(
   cx: CodeContext,
-  { section, start, end }: FunctionRange,
+  { section }: FunctionRange,
+  slot: number,
   place: (candidate: FunctionRange) => void,
   seenMaps: Set<number>,
 ): void {
   const code = cx.code.get(section.index);
-  if (code === undefined) return;
-  for (let slot = start; slot < end; slot++) {
-    const reference = code.codeReferences.get(slot);
-    if (reference !== undefined) place(requireFunction(cx, reference, section.name, slot));
-    const map = code.mapOf.get(slot);
-    if (map === undefined || seenMaps.has(map)) continue;
-    const pending = [map];
-    seenMaps.add(map);
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      for (const pointer of cx.codeIn.get(next) ?? []) place(requireFunction(cx, pointer, section.name, slot));
-      for (const other of cx.mapsIn.get(next) ?? []) {
-        if (!seenMaps.has(other)) pending.push(other);
-        seenMaps.add(other);
-      }
+  const reference = code?.codeReferences.get(slot);
+  if (reference !== undefined) place(requireFunction(cx, reference, section.name, slot));
+  const map = code?.mapOf.get(slot);
+  if (map === undefined || seenMaps.has(map)) return;
+  const pending = [map];
+  seenMaps.add(map);
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const pointer of cx.codeIn.get(next) ?? []) place(requireFunction(cx, pointer, section.name, slot));
+    for (const other of cx.mapsIn.get(next) ?? []) {
+      if (!seenMaps.has(other)) pending.push(other);
+      seenMaps.add(other);
     }
   }
 }
@@ -177,17 +189,51 @@ function copyFunction(
   }
 }
 
-function checkLegal(entry: FunctionRange, insns: readonly Insn[]): void {
+function checkLegal(
+  cx: CodeContext,
+  order: readonly FunctionRange[],
+  starts: ReadonlyMap<FunctionRange, number>,
+  insns: readonly Insn[],
+): void {
+  const fresh = order.filter((part) => !cx.checked.has(part));
+  if (fresh.length === 0) return;
+  const entry = order[0]!;
+  const place = { section: entry.section.name, symbol: entry.name };
   const problem = checkInsns(insns)[0];
-  if (problem === undefined) return;
-  const { code, at, expected, got } = problem;
-  const suffix = `${expected === undefined ? '' : `, expected ${expected}`}${got === undefined ? '' : `, got ${got}`}`;
-  const text = problem.message.replace(/^insn \d+: /, '').slice(0, suffix === '' ? undefined : -suffix.length);
-  throw new BpfError(code, text, {
-    at: { ...at, section: entry.section.name, symbol: entry.name },
-    ...(expected === undefined ? {} : { expected }),
-    ...(got === undefined ? {} : { got }),
-  });
+  if (problem !== undefined) {
+    const { code, at, expected, got } = problem;
+    const suffix = `${expected === undefined ? '' : `, expected ${expected}`}${got === undefined ? '' : `, got ${got}`}`;
+    const text = problem.message.replace(/^insn \d+: /, '').slice(0, suffix === '' ? undefined : -suffix.length);
+    throw new BpfError(code, text, {
+      at: { ...at, ...place },
+      ...(expected === undefined ? {} : { expected }),
+      ...(got === undefined ? {} : { got }),
+    });
+  }
+  for (const part of fresh) {
+    const start = starts.get(part) ?? 0;
+    checkJumpsStay(insns, start, start + part.end - part.start, place);
+    cx.checked.add(part);
+  }
+}
+
+/** A jump from one function into another is no call; what it does would depend on the order of the functions. */
+function checkJumpsStay(insns: readonly Insn[], start: number, end: number, place: ErrorPlace): void {
+  for (let slot = start; slot < end; slot++) {
+    const insn = insns[slot]!;
+    const row = rowOf(insn);
+    if (row === undefined) continue;
+    const isJump = row.offsetUse === 'jump' || row.immUse === 'jump';
+    const target = isJump ? jumpTarget(row, insn, slot) : undefined;
+    if (target !== undefined && (target < start || target >= end)) {
+      throw new BpfError('E_DECODE_JUMP', 'jump out of its function', {
+        at: { ...place, insn: slot },
+        expected: `insn ${start} to ${end - 1}`,
+        got: `insn ${target}`,
+      });
+    }
+    if (row.slots === 2) slot++;
+  }
 }
 
 /** Lists what the relocations of a program leave open. */

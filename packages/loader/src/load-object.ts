@@ -10,8 +10,8 @@ import { programTypeOfSection } from './program-type.ts';
 import { createSourceRecords } from './source-records.ts';
 import { createLinkContext } from './symbol-targets.ts';
 
-/** Slots that all programs of an object may have together; the largest known object has 522,656 in 213 files. */
-const MAX_TOTAL_SLOTS = 1 << 23;
+/** Slots that all programs of an object may have together: four of the largest that the kernel takes. */
+const MAX_TOTAL_SLOTS = 1 << 22;
 
 /**
  * Loads an eBPF object file: ELF of either byte order, made by clang, gcc or by hand, with or without BTF.
@@ -38,6 +38,7 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): Loaded
     mapsIn: pointersBetweenMaps(maps),
     records: createSourceRecords(cx.btfExt),
     illegal: options.illegal ?? 'check',
+    checked: new Set(),
     budget: MAX_TOTAL_SLOTS,
   };
   const license = textSection(cx, 'license');
