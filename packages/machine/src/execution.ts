@@ -24,7 +24,7 @@ const found = new Map<string, Execution>();
 
 /**
  * Finds a way to run code of `cpu`, and proves it by running an executable that exits with 42. What was found is
- * remembered for the life of the process, per CPU and PATH.
+ * remembered for the life of the process, per CPU, PATH and temporary folder.
  *
  * @param via - `host` or `qemu` to insist on one
  * @throws BpfError `E_MACHINE_MISSING` naming what to install; `E_UNSUPPORTED` on systems other than Linux
@@ -33,7 +33,7 @@ export function findExecution(target: Target, cpu: RunnerCpu, via?: Execution['k
   if (process.platform !== 'linux') {
     throw new BpfError('E_UNSUPPORTED', `running native code on ${process.platform}`, { expected: 'Linux' });
   }
-  const key = [cpu.name, via, process.env['PATH']].join('\n');
+  const key = [cpu.name, via, process.env['PATH'], tmpdir()].join('\n');
   const known = found.get(key);
   if (known !== undefined) return known;
   const direct = cpu.hostArch === process.arch;

@@ -22,9 +22,30 @@ async function untilGone(pid: number): Promise<void> {
   for (let i = 0; i < 500 && exists(pid); i++) await sleep(10);
 }
 
-/** Files of ours in folders that runners use. */
-function leftovers(): string[] {
-  return [tmpdir(), '/dev/shm'].flatMap((folder) => readdirSync(folder).filter((name) => name.startsWith('polybpf-')));
+/** Files behind our descriptors that are called as machines call theirs. */
+function ownLinks(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const link = readlinkSync(`/proc/self/fd/${fd}`);
+      return link.includes('/polybpf-') ? [link] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Runs `body` with a temporary folder of its own. */
+async function withTemporaryFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const before = process.env['TMPDIR'];
+  const folder = mkdtempSync(join(tmpdir(), 'machine-test-'));
+  process.env['TMPDIR'] = folder;
+  try {
+    await body(folder);
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    rmSync(folder, { recursive: true });
+  }
 }
 
 function openFiles(): number {
@@ -32,23 +53,27 @@ function openFiles(): number {
 }
 
 describeEachMachine('life of a machine', (fixture) => {
-  it('close leaves no process, file or descriptor behind', async () => {
-    const [files, descriptors] = [leftovers(), openFiles()];
-    const machine = openMachine(fixture.target);
-    const prepared = machine.prepare(fixture.program('r0 = 1\nexit'));
-    prepared.run();
-    const pid = machine.pid!;
-    expect(exists(pid)).toBe(true);
-    expect(leftovers()).toEqual(files);
-    machine.close();
-    machine.close();
-    await untilGone(pid);
-    expect(exists(pid)).toBe(false);
-    expect(leftovers()).toEqual(files);
-    expect(openFiles()).toBe(descriptors);
-    expect(() => prepared.run()).toThrow(expect.objectContaining({ code: 'E_INPUT' }));
-    expect(() => machine.allocate(8)).toThrow(expect.objectContaining({ code: 'E_INPUT' }));
-  });
+  it('close leaves no process, file or descriptor behind', () =>
+    withTemporaryFolder(async (folder) => {
+      const descriptors = openFiles();
+      const machine = openMachine(fixture.target);
+      const prepared = machine.prepare(fixture.program('r0 = 1\nexit'));
+      prepared.run();
+      const pid = machine.pid!;
+      expect(exists(pid)).toBe(true);
+      expect(readdirSync(folder)).toEqual([]);
+      const links = ownLinks();
+      expect(links.length).toBeGreaterThanOrEqual(3);
+      for (const link of links) expect(link).toMatch(/ \(deleted\)$/);
+      machine.close();
+      machine.close();
+      await untilGone(pid);
+      expect(exists(pid)).toBe(false);
+      expect(readdirSync(folder)).toEqual([]);
+      expect(openFiles()).toBe(descriptors);
+      expect(() => prepared.run()).toThrow(expect.objectContaining({ code: 'E_INPUT' }));
+      expect(() => machine.allocate(8)).toThrow(expect.objectContaining({ code: 'E_INPUT' }));
+    }));
 
   it('is disposable', () => {
     const machine = openMachine(fixture.target);
@@ -232,14 +257,7 @@ it('descriptors of FIFOs and shared files are not inherited by other children', 
   if (target === undefined) return;
   const machine = openMachine(target);
   machine.prepare(programFor(target, 'r0 = 1\nexit')).run();
-  const mine = readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)];
-    } catch {
-      return [];
-    }
-  });
-  const shared = mine.filter((link) => link.includes('polybpf-'));
+  const shared = ownLinks();
   expect(shared.length).toBeGreaterThanOrEqual(3);
   const child = spawnSync('ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' });
   for (const link of shared) expect(child.stdout).not.toContain(link);
