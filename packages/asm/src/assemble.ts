@@ -269,6 +269,7 @@ export function detectSyntax(text: string): Syntax {
     const [word, next] = [words?.[1], words?.[2]];
     start = end + 1;
     if (word === undefined || next === ':') continue;
+    if (word === 'lock') return next === '*' ? 'kernel' : 'ubpf';
     const isUbpf = isUbpfStatement(word) && !isKernelStatement(word);
     if (isUbpf && next !== '=') return 'ubpf';
     if (/^[rw]\d+$/.test(word) || (isKernelStatement(word) && !isUbpfStatement(word))) return 'kernel';

@@ -173,6 +173,11 @@ function pushDirectives(lines: string[], program: Program, functions: ReadonlyMa
   if (program.license !== undefined) lines.push(`.license ${quoteString(program.license)}`);
   for (const map of printableMaps(program)) lines.push(formatMapDirective(map));
   for (const name of functions.values()) lines.push(`.type ${quoteSymbol(name)},@function`);
+  // Functions that are missing need a declaration, others only to be weak.
+  const declarations = program.relocations.flatMap(({ kind, symbol, weak }) =>
+    weak === true ? [`.weak ${quoteSymbol(symbol)}`] : kind === 'subprogram' ? [`.extern ${quoteSymbol(symbol)}`] : [],
+  );
+  lines.push(...new Set(declarations));
 }
 
 /** The maps, when each can be declared under its own name; else none, and instructions tell their numbers. */
@@ -234,27 +239,33 @@ function symbolsOf({ relocations, insns }: Program): ReadonlyMap<number, string>
   const symbols = new Map<number, string>();
   for (const { insn, kind, symbol, addend } of relocations) {
     const row = insns[insn] === undefined ? undefined : rowOf(insns[insn]);
-    if (row === undefined || addend !== 0 || insns[insn]!.imm !== -1) continue;
-    if (hasSymbolForm(row, kind) && insns[insn]!.offset === 0 && (insns[insn + 1]?.imm === 0 || row.slots === 1)) {
-      symbols.set(insn, quoteSymbol(symbol));
-    }
+    if (row === undefined || insns[insn]!.imm !== -1 || insns[insn]!.offset !== 0) continue;
+    if (!hasSymbolForm(row, kind) || (row.slots === 2 && insns[insn + 1]?.imm !== 0)) continue;
+    if (addend === 0) symbols.set(insn, quoteSymbol(symbol));
+    else if (kind === 'extern' && (addend | 0) === addend) symbols.set(insn, `${quoteSymbol(symbol)}[${addend}]`);
   }
   return symbols;
 }
 
-/** `subprogram` is not among them: its text would need a declaration, so the number is printed. */
 function hasSymbolForm(row: InsnRow, kind: string): boolean {
-  return (kind === 'extern' && row.op === 'imm64') || (kind === 'kfunc' && row.kind === 'call_kfunc');
+  switch (kind) {
+    case 'extern':
+      return row.op === 'imm64';
+    case 'kfunc':
+      return row.kind === 'call_kfunc';
+    default:
+      return kind === 'subprogram' && row.immUse === 'subprogram';
+  }
 }
 
-/** Symbols of maps and data that the text itself does not name: variables, and maps without a declaration. */
+/** Symbols that the text itself does not name: variables, and maps without a declaration. */
 function symbolComments(program: Program, isDeclared: boolean): ReadonlyMap<number, string> {
   const comments = new Map<number, string>();
   const maps = isDeclared ? printableMaps(program) : [];
+  const named = symbolsOf(program);
   for (const { insn, kind, symbol } of program.relocations) {
-    if (kind !== 'map' && kind !== 'data') continue;
-    const map = maps[program.insns[insn]?.imm ?? -1];
-    if (map?.name !== symbol) comments.set(insn, quoteSymbol(symbol));
+    const map = kind === 'map' || kind === 'data' ? maps[program.insns[insn]?.imm ?? -1] : undefined;
+    if (map?.name !== symbol && !named.has(insn)) comments.set(insn, quoteSymbol(symbol));
   }
   return comments;
 }

@@ -60,7 +60,8 @@ function readHeader(a: Assembly): Prefix {
     fail(s, 'E_ASM_SYNTAX', 'header of a listing', at, { expected: '<name>:' });
   s.pos++;
   defineLabel(a, name, at);
-  a.functions.add(name);
+  // Block labels of older compilers are in the symbol table as functions are.
+  if (!/^\.?L(BB)?\d/.test(name.slice(0, 5))) a.functions.add(name);
   return 'line-done';
 }
 

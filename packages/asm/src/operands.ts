@@ -218,7 +218,7 @@ export function readImm64Number(a: Assembly, dst: number): void {
  *   map_fd[3]  map_value[3][8]  map_idx[0]  map_idx_value[0][8]  btf_id[77]  btf_id[77][4]   by number
  *   func +5  func NAME                                    address of a function of this program
  *   map NAME  map_value NAME[8]                           a map declared with .map
- *   extern NAME                                           a symbol that stays unresolved
+ *   extern NAME  extern NAME[8]                           a symbol that stays unresolved, and an addend
  *   NAME                                                  a map, a function, or a name declared .extern
  *   map[id:3]  map[id:3][0]+8  map[idx:0]  map[idx:0][0]+8  subprog[+5]     as bpftool prints
  * ```
@@ -256,7 +256,8 @@ export function readImm64Source(a: Assembly, dst: number): void {
   }
   if (word === 'extern' && isName) {
     const symbol = readSymbol(s, 'symbol');
-    a.relocations.push({ insn: a.insns.length, kind: 'extern', symbol, addend: 0, ...weakness(a, symbol) });
+    const addend = skipBlank(s) === 0x5b ? bracketed(a, 'addend') : 0;
+    a.relocations.push({ insn: a.insns.length, kind: 'extern', symbol, addend, ...weakness(a, symbol) });
     return emitWide(a, IMM64, dst, -1, 0);
   }
   addressOf(a, word, at, dst);

@@ -88,7 +88,9 @@ export function parseKernelStatement(a: Assembly): void {
 function unknownStatement(a: Assembly, word: string, at: number): void {
   if (readPrototype(a, at)) return;
   const near = nearest(word, STATEMENTS.keys());
-  const expected = near === undefined ? 'an instruction' : `${near}?`;
+  const isAfterSemicolon = /;[ \t]*$/.test(a.s.text.slice(Math.max(0, at - 8), at));
+  const instruction = isAfterSemicolon ? 'an instruction after ";", or "#" before a comment' : 'an instruction';
+  const expected = near === undefined ? instruction : `${near}?`;
   fail(a.s, 'E_ASM_SYNTAX', 'unknown instruction', at, { expected });
 }
 

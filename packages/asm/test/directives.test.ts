@@ -160,7 +160,24 @@ dead:
     const text = disassemble(program);
     expect(text).toContain('call kfunc bpf_kfunc_acquire\n');
     expect(text).toContain('r1 = extern ksym ll\n');
-    expect(assemble(text).insns).toEqual(program.insns);
+    expect(text).toContain('call local lost\n');
+    for (const syntax of ['kernel', 'ubpf'] as const) {
+      const back = assemble(disassemble(program, { syntax, targets: 'labels' }), { syntax });
+      expect(back.insns).toEqual(program.insns);
+      expect(back.relocations).toEqual(program.relocations);
+      expect(back.subprograms).toEqual(program.subprograms);
+    }
+    const { relocations } = assemble('.weak v\nr1 = extern v[-8] ll\nr1 = func f ll\n.extern f');
+    expect(relocations).toEqual([
+      { insn: 0, kind: 'extern', symbol: 'v', addend: -8, weak: true },
+      { insn: 2, kind: 'subprogram', symbol: 'f', addend: 0 },
+    ]);
+    const again = assemble(
+      disassemble(
+        makeProgram([makeInsn(0x18, 1, 0, 0, -1), makeInsn(0, 0, 0, 0, 0)], { relocations: [relocations[0]!] }),
+      ),
+    );
+    expect(again.relocations).toEqual([relocations[0]]);
   });
 });
 

@@ -66,6 +66,7 @@ describe('an error says where, what was expected and what was found', () => {
     ['if 5 == r1 goto +1', 'E_ASM_SYNTAX', 1, 4, 'condition, expected a register, got "5"'],
     ['retrun', 'E_ASM_SYNTAX', 1, 1, 'unknown instruction, expected an instruction, got "retrun"'],
     ['exti', 'E_ASM_SYNTAX', 1, 1, 'expected exit?'],
+    ['exit ; done', 'E_ASM_SYNTAX', 1, 8, 'expected an instruction after ";", or "#" before a comment, got "done"'],
     ['mov %r0, 1', 'E_ASM_SYNTAX', 1, 1, 'unknown instruction, expected an instruction, got "mov"'],
     ['exit exit', 'E_ASM_SYNTAX', 1, 6, 'expected the end of the statement, got "exit"'],
     ['r1 = 12z', 'E_ASM_SYNTAX', 1, 6, 'number, expected a number, got "12z"'],

@@ -1,4 +1,4 @@
-import { assemble, disassemble, formatInsn, parseInsns } from '@polybpf/asm';
+import { assemble, detectSyntax, disassemble, formatInsn, parseInsns } from '@polybpf/asm';
 import { INSN_TABLE } from '@polybpf/isa';
 import { describe, expect, test } from 'vitest';
 
@@ -81,6 +81,23 @@ describe('the ubpf syntax', () => {
     const text = disassemble(program, { syntax: 'ubpf', targets: 'labels' });
     expect(text).toContain('\tcall local f\n\tjne %r0, 0, L6\n');
     expect(text).toContain('lddw %r2, map m\n');
+  });
+
+  test.each([
+    ['mov %r0, 1', 'ubpf'],
+    ['# c\n\nstart:\n  exit\n  lddw %r1, 5', 'ubpf'],
+    ['lock add [%r1], %r2', 'ubpf'],
+    ['exit', 'kernel'],
+    ['r0 = 1', 'kernel'],
+    ['0: (b7) r0 = 0', 'kernel'],
+    ['if r1 > 2 goto +1', 'kernel'],
+    ['lock *(u64 *)(r1 + 0) += r2', 'kernel'],
+    ['', 'kernel'],
+    ['*(u8 *)(r1 + 0) = 1\nexit', 'kernel'],
+    ['call 1\nexit', 'kernel'],
+    ['call 1\nja +0\nexit', 'ubpf'],
+  ])('%j is recognised as %s', (text, syntax) => {
+    expect(detectSyntax(text)).toBe(syntax);
   });
 
   test('has one mnemonic for each row', () => {
