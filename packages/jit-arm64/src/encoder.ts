@@ -6,7 +6,14 @@
  * objdump prints: the manual's preferred aliases (`mov`, `lsl`, `uxtb`, ...) instead of the rows' own names.
  */
 import { BpfError } from '@polybpf/errors';
-import { type CodeBuffer, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit';
+import {
+  type CodeBuffer,
+  describeSymbol,
+  encodeLayout,
+  type MachineNode,
+  type OperandPrinter,
+  printLayout,
+} from '@polybpf/jit';
 import { ADR_FAR, NOP } from './branches.ts';
 import { A64, type Arm64Form, type FormName } from './instructions.ts';
 import { W_NAMES, X_NAMES, ZR } from './registers.ts';
@@ -193,7 +200,8 @@ export function print(node: MachineNode, target: number): string {
     const [rt, bit] = node.operands as [number, number];
     return `${row} ${(bit < 32 ? W_NAMES : X_NAMES)[rt]}, #${bit}, ${hex(target)}`;
   }
-  return ALIASES[row]?.(node.operands, names) ?? printLayout(node.form, node, target, PRINTERS);
+  const text = ALIASES[row]?.(node.operands, names) ?? printLayout(node.form, node, target, PRINTERS);
+  return node.symbol === undefined ? text : text.replace(/\bsymbol$/, describeSymbol(node.symbol));
 }
 
 /** Text of an instruction when an alias is preferred for its operands. `names` are the registers of the row's width. */

@@ -8,6 +8,7 @@ import { type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { formatListing } from '@polybpf/jit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arm64 } from '../src/index.ts';
+import { fusionProgram } from './fusion-programs.ts';
 import {
   makeRandom,
   mix,
@@ -104,6 +105,18 @@ describe.skipIf(missing !== undefined)(`arm64 code (${missing ?? 'runs'})`, () =
         name,
         insns,
         Array.from({ length: 6 }, () => trialMemory(random, length)),
+      );
+    }
+  });
+
+  it('sequences that are fused', () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = makeRandom(seed);
+      const { insns, memory } = fusionProgram(random, 30);
+      compare(
+        `fusion seed ${seed}`,
+        insns,
+        Array.from({ length: 6 }, () => trialMemory(random, memory)),
       );
     }
   });

@@ -1,9 +1,10 @@
 /** Programs whose branches, literals and addresses are farther than the short forms reach, executed. */
 import { isBpfError } from '@polybpf/errors';
-import { BPF_MAX_LOOPS, type Insn, makeInsn, makeProgram, rowByName } from '@polybpf/isa';
+import { BPF_MAX_LOOPS, type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { type Machine, openMachine } from '@polybpf/machine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arm64 } from '../src/index.ts';
+import { imm64, insn } from './insn.ts';
 
 function missingMachine(): string | undefined {
   try {
@@ -16,16 +17,9 @@ function missingMachine(): string | undefined {
 }
 const missing = missingMachine();
 
-function insn(name: string, dst = 0, src = 0, offset = 0, imm = 0): Insn {
-  const { opcode, fixed } = rowByName(name)!;
-  return makeInsn(opcode, fixed.dst_reg ?? dst, fixed.src_reg ?? src, fixed.offset ?? offset, fixed.imm ?? imm);
-}
 /** Tail calls are the longest instruction there is: 48 bytes here, so that 32767 of them are more than a megabyte. */
 const tailCalls = (count: number): Insn[] => new Array<Insn>(count).fill(insn('call_helper', 0, 0, 0, 12));
-const literal = (dst: number): Insn[] => [
-  insn('ld_imm64', dst, 0, 0, 0x9abcdef1 | 0),
-  makeInsn(0, 0, 0, 0, 0x12345678),
-];
+const literal = (dst: number): Insn[] => imm64(dst, 0x12345678, 0x9abcdef1 | 0);
 
 describe.skipIf(missing !== undefined)(`far code (${missing ?? 'runs'})`, () => {
   let machine: Machine;

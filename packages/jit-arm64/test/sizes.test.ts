@@ -4,10 +4,11 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodeProgram, type Insn, makeInsn, makeProgram, rowByName } from '@polybpf/isa';
+import { decodeProgram, type Insn, makeProgram } from '@polybpf/isa';
 import { compile } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../src/index.ts';
+import { imm64, insn } from './insn.ts';
 
 interface Facts {
   readonly programs: Readonly<Record<string, { readonly little: string }>>;
@@ -22,14 +23,6 @@ const facts: Facts = isPresent
   ? JSON.parse(readFileSync(path, 'utf8'))
   : { programs: {}, wholePrograms: {}, classes: {} };
 
-function insn(name: string, dst = 0, src = 0, offset = 0, imm = 0): Insn {
-  const { opcode, fixed } = rowByName(name)!;
-  return makeInsn(opcode, fixed.dst_reg ?? dst, fixed.src_reg ?? src, fixed.offset ?? offset, fixed.imm ?? imm);
-}
-const imm64 = (dst: number, high: number, low: number): Insn[] => [
-  insn('ld_imm64', dst, 0, 0, low),
-  makeInsn(0, 0, 0, 0, high),
-];
 /** A jump over one instruction that must be executed or not. */
 const jump = (name: string, d: number, s: number, imm = 0): Insn[] => [
   insn(name, d, s, 1, imm),
