@@ -28,7 +28,12 @@ const vector = z
       .describe('instead of asm, where the point is what no assembler writes'),
     mem: hexBytes.optional().describe('bytes at r1; r2 is their count'),
     endian: z.enum(['both', 'little', 'big']).describe('byte orders it is meant for'),
-    expect: z.union([expectation, z.strictObject({ little: expectation.optional(), big: expectation.optional() })]),
+    expect: z.union([
+      expectation,
+      z
+        .strictObject({ little: expectation.optional(), big: expectation.optional() })
+        .refine((value) => value.little !== undefined || value.big !== undefined, 'little or big'),
+    ]),
     source: z.string().min(1).describe('where the truth comes from; `self` does not count as conformance'),
     acceptedBy: z
       .strictObject({ linux: z.boolean(), reason: z.string().optional() })

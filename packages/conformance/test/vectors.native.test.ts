@@ -1,0 +1,49 @@
+/** Every vector on every native target. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { probeMachine } from '@polybpf/machine';
+import { ALL_TARGETS } from '@polybpf/targets';
+import { describe, expect, it } from 'vitest';
+import { loadSuite } from '../src/node/load-suite.ts';
+import { nativeEngine } from '../src/node/native-engine.ts';
+import { runSuite, summarise } from '../src/run-suite.ts';
+import { ROOT, sharedFolder } from './toolchain.ts';
+
+const shared = sharedFolder();
+const publicSuite = shared === undefined ? undefined : join(shared, 'conformance/bpf_conformance');
+
+describe.each(ALL_TARGETS.map((target) => [target.name, target] as const))('%s', (_, target) => {
+  const probe = probeMachine(target);
+  if (!probe.available) {
+    if (process.env['CI']) throw probe.error;
+    it.skip(`vectors: ${probe.error.message}`, () => undefined);
+    return;
+  }
+
+  it('runs all of test-vectors', () => {
+    const vectors = loadSuite(join(ROOT, 'test-vectors'));
+    using engine = nativeEngine(target);
+    const results = runSuite(vectors, engine);
+    expect(results.filter(({ status }) => status === 'failed')).toEqual([]);
+    const reasons = new Set(results.filter(({ status }) => status === 'skipped').map(({ reason }) => reason));
+    // Nothing but these may be left out.
+    for (const reason of reasons)
+      expect(reason).toMatch(/^(only for (little|big)-endian memory|native code does not check accesses)$/);
+    const meant = vectors.filter(({ orders }) => orders.includes(target.endian)).length;
+    expect(summarise(results).passed).toBeGreaterThanOrEqual(meant - 10);
+  });
+
+  if (publicSuite === undefined || !existsSync(publicSuite)) {
+    it.skip('bpf_conformance: the shared folder is not here', () => undefined);
+    return;
+  }
+  it('runs all 313 public vectors', () => {
+    using engine = nativeEngine(target);
+    const results = runSuite(loadSuite(publicSuite), engine);
+    expect(results.filter(({ status }) => status !== 'passed')).toEqual([]);
+    const { passed, byteOrderDependent } = summarise(results);
+    expect(passed).toBe(313);
+    // The files are about little-endian memory; on a big-endian CPU some results differ as the interpreter says.
+    expect(byteOrderDependent).toBe(target.endian === 'little' ? 0 : 32);
+  });
+});
