@@ -81,7 +81,9 @@ function frameOf(
 
 /** A volatile register that holds no BPF register and that no lowering uses: not rcx, rax or rdx. */
 function freeVolatile(fn: FunctionInfo): number | undefined {
-  return [RSI, RDI, R8, R9].find((register) => !fn.registers.some((home, i) => home === register && (fn.usedRegisters >>> i) & 1));
+  return [RSI, RDI, R8, R9].find(
+    (register) => !fn.registers.some((home, i) => home === register && (fn.usedRegisters >>> i) & 1),
+  );
 }
 
 /** The frame of the function being lowered. */

@@ -98,7 +98,11 @@ const OPERAND_TYPES: Readonly<Record<string, Omit<Operand, 'name'>>> = {
   r16: register(NAMES16),
   r8: register(NAMES8),
   scale: integer(1, 8),
-  disp: { min: -(2 ** 31), max: 2 ** 31 - 1, print: (value) => (value === 0 ? '' : value < 0 ? String(value) : `+${value}`) },
+  disp: {
+    min: -(2 ** 31),
+    max: 2 ** 31 - 1,
+    print: (value) => (value === 0 ? '' : value < 0 ? String(value) : `+${value}`),
+  },
   i8: integer(-128, 127),
   u8: integer(0, 255),
   i16: integer(-32768, 32767),
@@ -169,7 +173,13 @@ export function compileForm(name: string, syntax: string, encoding: string): Enc
   for (const operand of operands) if (!known.includes(operand.name)) throw fault(`operand name ${operand.name}`);
 
   const fixedSize =
-    prefixes.length + (rex === 0 ? 0 : 1) + opcode.length + (modrm === NO_MODRM ? 0 : 1) + immSize + relSize + (addressAt >= 0 ? 5 : 0);
+    prefixes.length +
+    (rex === 0 ? 0 : 1) +
+    opcode.length +
+    (modrm === NO_MODRM ? 0 : 1) +
+    immSize +
+    relSize +
+    (addressAt >= 0 ? 5 : 0);
   return {
     prefixes, rex, opcode, modrm,
     regAt: at('reg'), rmAt: at('rm'), rdAt: at('rd'),
@@ -261,7 +271,8 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer)
 
 function checkOperands(form: X64Form, values: readonly number[]): void {
   const { operands, indexAt, scaleAt } = form.code;
-  if (values.length !== operands.length) throw misfit(form, 'operand list', `${operands.length} operands`, String(values.length));
+  if (values.length !== operands.length)
+    throw misfit(form, 'operand list', `${operands.length} operands`, String(values.length));
   for (let i = 0; i < operands.length; i++) {
     const value = values[i]!;
     const { min, max } = operands[i]!;
@@ -308,7 +319,10 @@ function encodeRelative(node: MachineNode, displacement: number, start: number, 
   const relative = displacement - (out.length - start + code.relSize);
   const limit = code.relSize === 1 ? 127 : 2 ** 31 - 1;
   if (relative > limit || relative < -limit - 1) {
-    throw new BpfError('E_JIT_BRANCH_RANGE', `displacement of ${node.form.name}`, { expected: `${-limit - 1} to ${limit}`, got: String(relative) });
+    throw new BpfError('E_JIT_BRANCH_RANGE', `displacement of ${node.form.name}`, {
+      expected: `${-limit - 1} to ${limit}`,
+      got: String(relative),
+    });
   }
   if (code.relSize === 1) out.u8(relative);
   else out.u32le(relative);

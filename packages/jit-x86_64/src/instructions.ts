@@ -341,7 +341,8 @@ function compileTable(): Record<InstructionName, X64Form> {
   const table = {} as Record<InstructionName, X64Form>;
   for (const [name, { syntax, encoding }] of Object.entries<Row>(ROWS)) {
     const code = compileForm(name, syntax, encoding);
-    const branch = code.relSize === 0 || syntax.includes('{symbol') ? undefined : branchUse(code, () => widened(table, name));
+    const branch =
+      code.relSize === 0 || syntax.includes('{symbol') ? undefined : branchUse(code, () => widened(table, name));
     table[name as InstructionName] = {
       name,
       syntax,
@@ -350,7 +351,9 @@ function compileTable(): Record<InstructionName, X64Form> {
       code,
       ...(branch === undefined ? {} : { branch }),
       // S + A - P counts from the field, the CPU from the end of the instruction four bytes on
-      ...(syntax.includes('{symbol') ? { relocation: { kind: syntax.startsWith('call') ? 'PLT32' : 'PC32', offset: code.fixedSize - 4, addend: -4 } } : {}),
+      ...(syntax.includes('{symbol')
+        ? { relocation: { kind: syntax.startsWith('call') ? 'PLT32' : 'PC32', offset: code.fixedSize - 4, addend: -4 } }
+        : {}),
     };
   }
   return table;
@@ -362,7 +365,11 @@ function widened(table: Record<InstructionName, X64Form>, name: string): X64Form
 
 function manualSection(syntax: string): string {
   const mnemonic = syntax.replace(/^(lock|rep) /, '').split(' ')[0]!;
-  const title = mnemonic.startsWith('cmov') ? 'CMOVcc' : mnemonic.startsWith('j') && mnemonic !== 'jmp' ? 'Jcc' : mnemonic.toUpperCase();
+  const title = mnemonic.startsWith('cmov')
+    ? 'CMOVcc'
+    : mnemonic.startsWith('j') && mnemonic !== 'jmp'
+      ? 'Jcc'
+      : mnemonic.toUpperCase();
   return `Intel SDM vol. 2, ${title === 'MOVABS' ? 'MOV' : title}`;
 }
 

@@ -60,7 +60,8 @@ function compareMemory(cx: LowerContext, a: number, imm: number, wide: boolean, 
   const loaded = loadedWidth(cx, a);
   // narrower loads are zero-extended, so that they compare with immediates of their own width as unsigned
   const isNarrow = loaded < (wide ? 64 : 32);
-  if (loaded === 0 || (isNarrow && (imm < 0 || (loaded === 8 && imm > 255) || (loaded === 16 && imm > 127)))) return false;
+  if (loaded === 0 || (isNarrow && (imm < 0 || (loaded === 8 && imm > 255) || (loaded === 16 && imm > 127))))
+    return false;
   if ((cond === 'ult' || cond === 'uge') && imm === 0) return false;
   const memory = takeLoaded(cx);
   const width = isNarrow ? loaded : wide ? 64 : 32;
@@ -82,7 +83,14 @@ function branchOnSign(cond: Cond): X64Form {
 }
 
 /** a & imm, with imm sign-extended when the comparison is wide. */
-function branchOnBits(cx: LowerContext, a: number, imm: number, wide: boolean, jumpIfSet: boolean, label: number): void {
+function branchOnBits(
+  cx: LowerContext,
+  a: number,
+  imm: number,
+  wide: boolean,
+  jumpIfSet: boolean,
+  label: number,
+): void {
   if (imm === 0) {
     if (!jumpIfSet) emitTo(cx, I.jmp_rel8, [], label);
     return;

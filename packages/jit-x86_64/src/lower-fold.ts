@@ -38,7 +38,16 @@ export function loadedWidth(cx: LowerContext, register: number): number {
   const node = lastNode(cx);
   if (node === undefined || node.operands[0] !== register) return 0;
   const { form } = node;
-  const width = form === I.mov_r64_m ? 64 : form === I.mov_r32_m ? 32 : form === I.movzx_r32_m16 ? 16 : form === I.movzx_r32_m8 ? 8 : 0;
+  const width =
+    form === I.mov_r64_m
+      ? 64
+      : form === I.mov_r32_m
+        ? 32
+        : form === I.movzx_r32_m16
+          ? 16
+          : form === I.movzx_r32_m8
+            ? 8
+            : 0;
   return width === 0 || isHwLiveAfter(cx, register) ? 0 : width;
 }
 
@@ -107,19 +116,30 @@ interface ConstantShift {
  *
  * @returns x, and the count by which d is x rotated to the left
  */
-export function takeRotate(cx: LowerContext, d: number, t: number, wide: boolean): { x: number; count: number } | undefined {
+export function takeRotate(
+  cx: LowerContext,
+  d: number,
+  t: number,
+  wide: boolean,
+): { x: number; count: number } | undefined {
   if (d === t || isHwLiveAfter(cx, t)) return undefined;
   const second = shiftAt(cx, 0, wide);
   if (second === undefined || (second.register !== d && second.register !== t)) return undefined;
   const first = shiftAt(cx, second.nodes, wide);
-  if (first === undefined || first.left === second.left || first.count + second.count !== (wide ? 64 : 32)) return undefined;
+  if (first === undefined || first.left === second.left || first.count + second.count !== (wide ? 64 : 32))
+    return undefined;
   if (first.register + second.register !== d + t || first.register === second.register) return undefined;
   let taken = first.nodes + second.nodes;
   const x = first.source;
   if (first.nodes === 1 && first.source === first.register) {
     // the copy is in front of both: it made one of the registers from the other
     const copy = copyAt(cx, taken, wide);
-    if (second.source !== second.register || copy?.operands[0] !== second.register || copy.operands[1] !== first.register) return undefined;
+    if (
+      second.source !== second.register ||
+      copy?.operands[0] !== second.register ||
+      copy.operands[1] !== first.register
+    )
+      return undefined;
     taken++;
   } else if (second.source !== x) return undefined;
   cx.nodes.length -= taken;
@@ -140,7 +160,13 @@ function shiftAt(cx: LowerContext, back: number, wide: boolean): ConstantShift |
   if (count === 0) return undefined;
   const copy = copyAt(cx, back + 1, wide);
   const copied = copy !== undefined && copy.operands[0] === register;
-  return { register, source: copied ? copy.operands[1]! : register, left: count > 0, count: Math.abs(count), nodes: copied ? 2 : 1 };
+  return {
+    register,
+    source: copied ? copy.operands[1]! : register,
+    left: count > 0,
+    count: Math.abs(count),
+    nodes: copied ? 2 : 1,
+  };
 }
 
 /** The move between registers that stands `back` nodes before the op. */

@@ -17,7 +17,7 @@ const NOPS: readonly (readonly number[])[] = [
 
 /** Appends `count` bytes of NOPs. */
 export function pad(count: number, out: CodeBuffer): void {
-  for (let left = count; left > 0; ) {
+  for (let left = count; left > 0;) {
     const nop = NOPS[Math.min(left, NOPS.length - 1)]!;
     for (const byte of nop) out.u8(byte);
     left -= nop.length;

@@ -24,7 +24,8 @@ const CMOV_UNLESS: ReadonlyMap<MachineForm, readonly [MachineForm, MachineForm]>
   ]),
 );
 
-const enumerated = (role: Role, ...names: readonly InstructionName[]): [MachineForm, Role][] => names.map((name) => [I[name], role]);
+const enumerated = (role: Role, ...names: readonly InstructionName[]): [MachineForm, Role][] =>
+  names.map((name) => [I[name], role]);
 
 /** What an instruction is to this pass. */
 type Role =
@@ -135,7 +136,8 @@ function conditionalMove(nodes: readonly MachineNode[], i: number): MachineNode 
   const move = nodes[i + 1];
   // mov_rm_r32 zero-extends, which a 32-bit cmov would also do to the old value: only mov_r_rm32 says that it is dead
   const isWide = move?.form === I.mov_rm_r64;
-  if (move === undefined || (!isWide && move.form !== I.mov_r_rm32) || !isNext(nodes, i + 2, branch.label)) return undefined;
+  if (move === undefined || (!isWide && move.form !== I.mov_r_rm32) || !isNext(nodes, i + 2, branch.label))
+    return undefined;
   return { ...move, form: CMOV_UNLESS.get(branch.form)![isWide ? 1 : 0] };
 }
 

@@ -19,5 +19,8 @@ export const RELOCATIONS: Readonly<Record<string, RelocationKind>> = {
   /** R_X86_64_PLT32: a linker may go through a PLT entry; an image without one has the symbol itself. */
   PLT32: { elfType: 4, apply: applyPcRelative },
   /** R_X86_64_64: S + A. */
-  '64': { elfType: 1, apply: (code, offset, value) => write(code).setBigUint64(offset, BigInt.asUintN(64, value), true) },
+  '64': {
+    elfType: 1,
+    apply: (code, offset, value) => write(code).setBigUint64(offset, BigInt.asUintN(64, value), true),
+  },
 };

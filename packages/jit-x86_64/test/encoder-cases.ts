@@ -40,11 +40,18 @@ function valuesOf({ name, type }: { name: string; type: string }): readonly numb
 export function casesOf(form: X64Form): EncoderCase[] {
   const operands = operandTypes(form);
   const displacements =
-    form.branch === undefined ? [0] : form.branch.min > -1000 ? [form.branch.min, -1, 0, 2, 100, form.branch.max] : [-0x100000, 0, 127, 0x123456];
+    form.branch === undefined
+      ? [0]
+      : form.branch.min > -1000
+        ? [form.branch.min, -1, 0, 2, 100, form.branch.max]
+        : [-0x100000, 0, 127, 0x123456];
   const lists: number[][] = [];
   const settings = [
     operands.map((operand) => valuesOf(operand)[Math.min(7, valuesOf(operand).length - 1)]!),
-    operands.map((operand) => valuesOf(operand)[operand.name === 'base' ? 13 : operand.name === 'disp' ? 0 : valuesOf(operand).length >> 1]!),
+    operands.map(
+      (operand) =>
+        valuesOf(operand)[operand.name === 'base' ? 13 : operand.name === 'disp' ? 0 : valuesOf(operand).length >> 1]!,
+    ),
   ];
   for (const setting of settings) {
     operands.forEach((operand, at) => {
@@ -80,7 +87,10 @@ export function allCases(): EncoderCase[] {
 }
 
 /** A case encoded behind `offset` bytes of other code: its text and its bytes. */
-export function encodeCase({ form, operands, displacement }: EncoderCase, offset: number): { text: string; bytes: Uint8Array } {
+export function encodeCase(
+  { form, operands, displacement }: EncoderCase,
+  offset: number,
+): { text: string; bytes: Uint8Array } {
   const node = makeNode(form, operands, form.branch === undefined ? -1 : 0);
   const out = new CodeBuffer();
   encode(node, displacement, out);

@@ -71,10 +71,24 @@ describe.skipIf(!hasBinutils)('encoder against GNU binutils (skipped without as 
   });
 
   test('objdump reads every row back as its text', () => {
-    const cases = allCases().filter(({ form, operands }) => form.relocation === undefined && !isRexNop(form.name, operands));
+    const cases = allCases().filter(
+      ({ form, operands }) => form.relocation === undefined && !isRexNop(form.name, operands),
+    );
     const { lines, bytes, starts } = assembleCases(cases);
     writeFileSync(join(folder, 'ours.bin'), bytes);
-    const listing = run('objdump', ['-D', '-b', 'binary', '-m', 'i386:x86-64', '-M', 'intel', '-w', '--no-show-raw-insn', `--adjust-vma=${START}`, 'ours.bin']);
+    const listing = run('objdump', [
+      '-D',
+      '-b',
+      'binary',
+      '-m',
+      'i386:x86-64',
+      '-M',
+      'intel',
+      '-w',
+      '--no-show-raw-insn',
+      `--adjust-vma=${START}`,
+      'ours.bin',
+    ]);
     const disassembled = new Map<number, string>();
     for (const line of listing.split('\n')) {
       const match = /^\s*([0-9a-f]+):\s+(.*?)\s*$/.exec(line);
@@ -102,7 +116,9 @@ function sameText(ours: string, theirs: string): boolean {
     if (token === other) return true;
     if (!/^-?\d/.test(token) || !/^-?\d/.test(other)) return false;
     const difference = BigInt.asUintN(64, number(token) - number(other));
-    return [64n, 32n, 16n, 8n].some((width) => difference % (1n << width) === 0n && (width === 64n || number(other) < 1n << width));
+    return [64n, 32n, 16n, 8n].some(
+      (width) => difference % (1n << width) === 0n && (width === 64n || number(other) < 1n << width),
+    );
   });
 }
 

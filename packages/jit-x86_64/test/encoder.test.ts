@@ -47,7 +47,8 @@ describe('encoder', () => {
       const node = makeNode(one.form, one.operands, one.form.branch === undefined ? -1 : 0);
       const out = new CodeBuffer();
       encode(node, one.displacement, out);
-      if (sizeOf(node) !== out.length) expect(`${one.form.name} ${one.operands}: ${sizeOf(node)}`).toBe(String(out.length));
+      if (sizeOf(node) !== out.length)
+        expect(`${one.form.name} ${one.operands}: ${sizeOf(node)}`).toBe(String(out.length));
     }
   });
 
@@ -80,8 +81,13 @@ describe('encoder', () => {
     for (const form of Object.values(I)) {
       if (form.branch === undefined) continue;
       const { min, max } = form.branch;
-      const node = makeNode(form, form.code.operands.map(() => 1), 0);
-      for (const distance of [min, max]) expect(codeOf(() => encode(node, distance, new CodeBuffer()))).toBe('no error');
+      const node = makeNode(
+        form,
+        form.code.operands.map(() => 1),
+        0,
+      );
+      for (const distance of [min, max])
+        expect(codeOf(() => encode(node, distance, new CodeBuffer()))).toBe('no error');
       for (const distance of [min - 1, max + 1]) {
         expect(codeOf(() => encode(node, distance, new CodeBuffer()))).toBe('E_JIT_BRANCH_RANGE');
       }

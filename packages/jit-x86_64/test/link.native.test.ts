@@ -105,7 +105,9 @@ describe.skipIf(!canRun)('objects in C programs (skipped off x86_64 Linux or wit
   function linkAndRun(programs: readonly Program[], main: string, flags: readonly string[] = []): string {
     writeFileSync(join(folder, 'programs.o'), writeObject(programs.map((program) => compile(program, x86_64))));
     writeFileSync(join(folder, 'main.c'), HELPERS + main);
-    execFileSync('gcc', ['-O2', '-mno-red-zone', ...flags, '-o', 'main', 'main.c', 'call.s', 'programs.o'], { cwd: folder });
+    execFileSync('gcc', ['-O2', '-mno-red-zone', ...flags, '-o', 'main', 'main.c', 'call.s', 'programs.o'], {
+      cwd: folder,
+    });
     const { stdout, status, signal } = spawnSync('./main', { cwd: folder, encoding: 'utf8' });
     return signal === null && status === 0 ? stdout.trim() : `${stdout}status ${status} signal ${signal}`;
   }

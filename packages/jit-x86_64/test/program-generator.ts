@@ -83,7 +83,10 @@ export function trialProgram(trials: readonly Trial[]): { insns: Insn[]; memory:
       insns.push(insn('stdw', 10, 0, WORK_SLOT, 0), ofRow(tried, dst, src, 1, imm), insn('stdw', 10, 0, WORK_SLOT, 1));
     } else insns.push(ofRow(tried, dst, src, offset, imm));
     // a base is an address, unless the instruction has overwritten it
-    const overwritten = (isLoad && dst === base) || (tried.kind === 'atomic' && ((tried.src === 'readwrite' && src === base) || (tried.op === 'cmpxchg' && base === 0)));
+    const overwritten =
+      (isLoad && dst === base) ||
+      (tried.kind === 'atomic' &&
+        ((tried.src === 'readwrite' && src === base) || (tried.op === 'cmpxchg' && base === 0)));
     const keepsAddress = base >= 0 && !overwritten;
     const compared = keepsAddress ? live & ~(1 << base) : live;
     for (let register = 0; register < 10; register++) {
@@ -108,7 +111,8 @@ export function trialProgram(trials: readonly Trial[]): { insns: Insn[]; memory:
 export function trialMemory(random: Random, length: number): Uint8Array {
   const memory = new Uint8Array(length);
   const view = new DataView(memory.buffer);
-  for (let at = 0; at < 88; at += 8) view.setBigUint64(at, random.int(4) === 0 ? randomU64(random) : random.pick(EDGES64), true);
+  for (let at = 0; at < 88; at += 8)
+    view.setBigUint64(at, random.int(4) === 0 ? randomU64(random) : random.pick(EDGES64), true);
   // equal values, so that cmpxchg and comparisons find some
   if (random.int(2) === 0) view.setBigUint64(80, view.getBigUint64(0, true), true);
   if (random.int(2) === 0) view.setBigUint64(8 * random.int(10), view.getBigUint64(8 * random.int(10), true), true);
@@ -128,7 +132,10 @@ export function triableRows(): InsnRow[] {
 /** The helper that random programs call: id and function, the same for every engine. */
 export const MIX_HELPER = 40;
 export function mix(args: readonly bigint[]): bigint {
-  return BigInt.asUintN(64, args.reduce((sum, arg) => (sum ^ arg) * 0x9e3779b97f4a7c15n + 12345n, 7n));
+  return BigInt.asUintN(
+    64,
+    args.reduce((sum, arg) => (sum ^ arg) * 0x9e3779b97f4a7c15n + 12345n, 7n),
+  );
 }
 
 /**
@@ -141,7 +148,15 @@ export function randomProgram(seed: number, options: ProgramOptions = {}): { ins
   const stack = random.pick([104, 104, 128, 256, 512]);
   const count = random.pick([3, 5, 8, 10]);
   const registers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].sort(() => random.int(3) - 1).slice(0, count);
-  const state: GeneratorState = { random, registers, stack, withCalls, callx: options.callx ?? true, depth: 0, calls: [] };
+  const state: GeneratorState = {
+    random,
+    registers,
+    stack,
+    withCalls,
+    callx: options.callx ?? true,
+    depth: 0,
+    calls: [],
+  };
   const body: Insn[] = [insn('stxdw', 10, 1, CTX_SLOT)];
   for (let at = WORK_SLOT - 8; at >= -stack; at -= 8) body.push(insn('stdw', 10, 0, at, random.imm()));
   for (const register of registers.filter((other) => other !== 1)) body.push(insn('ldxdw', register, 1, 8 * register));
@@ -188,7 +203,9 @@ interface GeneratorState {
 
 const ALU_ROWS = INSN_TABLE.filter(({ kind }) => kind === 'alu' || kind === 'end');
 const JMP_ROWS = INSN_TABLE.filter(({ kind }) => kind === 'jmp');
-const MEMORY_ROWS = INSN_TABLE.filter(({ kind }) => ['load', 'store', 'store_imm', 'load_acquire', 'store_release', 'atomic'].includes(kind));
+const MEMORY_ROWS = INSN_TABLE.filter(({ kind }) =>
+  ['load', 'store', 'store_imm', 'load_acquire', 'store_release', 'atomic'].includes(kind),
+);
 
 /** About `length` instructions that start at insn index `start`. */
 function block(state: GeneratorState, start: number, length: number): Insn[] {
@@ -209,7 +226,10 @@ function block(state: GeneratorState, start: number, length: number): Insn[] {
       const inner = block(state, start + out.length + 1, 1 + random.int(8));
       state.depth--;
       const jump = random.pick(JMP_ROWS);
-      out.push(ofRow(jump, any(), jump.src === 'read' ? any() : 0, inner.length, jump.immUse === 'imm' ? random.imm() : 0), ...inner);
+      out.push(
+        ofRow(jump, any(), jump.src === 'read' ? any() : 0, inner.length, jump.immUse === 'imm' ? random.imm() : 0),
+        ...inner,
+      );
     } else if (choice === 17 && state.depth === 0) out.push(...loop(state, start + out.length));
     else if (choice >= 18 && choice < 20 && state.withCalls) out.push(...call(state, start + out.length));
     else out.push(...idiom(state, any));
@@ -233,7 +253,9 @@ function memoryAccess({ random, stack }: GeneratorState, any: () => number): Ins
   const pointer = any();
   if (pointer === operand && !isLoad) return [ofRow(access, dst, src, at, imm)];
   const split = random.int(64);
-  const through = isLoad ? ofRow(access, operand, pointer, at + split, imm) : ofRow(access, pointer, src, at + split, imm);
+  const through = isLoad
+    ? ofRow(access, operand, pointer, at + split, imm)
+    : ofRow(access, pointer, src, at + split, imm);
   const cmpxchgWithBaseR0 = access.op === 'cmpxchg' && pointer === 0;
   if (cmpxchgWithBaseR0) return [ofRow(access, dst, src, at, imm)];
   return [
@@ -262,7 +284,12 @@ function idiom({ random, registers, stack }: GeneratorState, any: () => number):
       const value = random.pick(registers);
       const isLoad = random.int(2) === 0 || value === t;
       const access = isLoad ? insn(`ldx${size}`, random.pick([t, x]), t) : insn(`stx${size}`, t, value);
-      return [...index, ...base, access, ...(isLoad && access.dst_reg === t ? [] : [insn('mov64_imm', t, 0, 0, random.imm())])];
+      return [
+        ...index,
+        ...base,
+        access,
+        ...(isLoad && access.dst_reg === t ? [] : [insn('mov64_imm', t, 0, 0, random.imm())]),
+      ];
     }
     case 1: {
       const bits = Number(width);
@@ -285,7 +312,12 @@ function idiom({ random, registers, stack }: GeneratorState, any: () => number):
       return [
         ofRow(compare, x, compare.src === 'read' ? t : 0, 1, compare.immUse === 'imm' ? random.imm() : 0),
         insn(`mov${random.pick(['64', '32'])}_reg`, random.pick([x, t, other]), random.pick([x, t, other])),
-        ...(random.int(2) === 0 ? [ofRow(compare, x, compare.src === 'read' ? t : 0, 1, compare.immUse === 'imm' ? random.imm() : 0), insn('mov32_reg', other, t)] : []),
+        ...(random.int(2) === 0
+          ? [
+              ofRow(compare, x, compare.src === 'read' ? t : 0, 1, compare.immUse === 'imm' ? random.imm() : 0),
+              insn('mov32_reg', other, t),
+            ]
+          : []),
       ];
     }
     case 3: {
@@ -314,7 +346,11 @@ function loop(state: GeneratorState, start: number): Insn[] {
   const head = [insn('stdw', 10, 0, WORK_SLOT, 1 + random.int(5))];
   const body = block(state, start + 1, 3 + random.int(8));
   state.depth--;
-  const tail = [insn('ldxdw', counter, 10, WORK_SLOT), insn('add64_imm', counter, 0, 0, -1), insn('stxdw', 10, counter, WORK_SLOT)];
+  const tail = [
+    insn('ldxdw', counter, 10, WORK_SLOT),
+    insn('add64_imm', counter, 0, 0, -1),
+    insn('stxdw', 10, counter, WORK_SLOT),
+  ];
   const back = -(body.length + tail.length + 1);
   return [...head, ...body, ...tail, insn('jne64_imm', counter, 0, back, 0)];
 }
@@ -349,7 +385,8 @@ function subprogram(random: Random): Insn[] {
   if (random.int(2) === 0) {
     out.push(insn('call_helper', 0, 0, 0, MIX_HELPER));
   } else {
-    for (let register = 2; register <= 5; register++) out.push(insn('mul64_imm', 0, 0, 0, 31), insn('add64_reg', 0, register));
+    for (let register = 2; register <= 5; register++)
+      out.push(insn('mul64_imm', 0, 0, 0, 31), insn('add64_reg', 0, register));
   }
   for (const register of kept) out.push(insn('xor64_reg', 0, register));
   out.push(insn('exit'));
