@@ -84,8 +84,7 @@ function divideBySubtraction(al: number, ah: number, bl: number, bh: number): vo
  * relative error is below 2**-51. The remainder then lies in (-b, 2b), which its sign and one compare tell apart.
  */
 function divideByEstimate(al: number, ah: number, bl: number, bh: number): void {
-  const estimate = Math.floor(((ah >>> 0) * TWO32 + (al >>> 0)) / ((bh >>> 0) * TWO32 + (bl >>> 0)));
-  let q = Math.min(estimate, TWO32 - 1);
+  let q = Math.floor(((ah >>> 0) * TWO32 + (al >>> 0)) / ((bh >>> 0) * TWO32 + (bl >>> 0)));
   // q * b in 64 bits: q * bl exactly in two halves of q, plus q * bh into the high word.
   const q0 = q % TWO16;
   const q1 = Math.floor(q / TWO16);

@@ -46,6 +46,34 @@ describe('alu', () => {
     );
   });
 
+  test.each(rowsOf('alu', 'reg').filter(({ op }) => /div|mod/.test(op)))(
+    '$name: around multiples of the divisor',
+    (instruction) => {
+      const engine = binary(instruction);
+      fc.assert(
+        fc.property(
+          fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+          fc.integer({ min: 0, max: 63 }),
+          fc.bigInt({ min: 0n, max: 2n ** 32n }),
+          (bits, shift, k) => {
+            const b = bits >> BigInt(shift);
+            const quotient = b === 0n ? k : k % ((2n ** 64n - 1n) / b + 1n);
+            for (const near of [-1n, 0n, 1n]) {
+              const a = BigInt.asUintN(64, quotient * b + near);
+              expect(engine.run({ args: [a, b] }).r0).toBe(aluResult(instruction, a, b));
+            }
+          },
+        ),
+        { numRuns: 2000, seed: instruction.id },
+      );
+      // Doubles of these round the quotient below the right one.
+      for (let k = 1n; k < 1024n; k++) {
+        const b = 2n ** 54n + 3n;
+        expect(engine.run({ args: [k * b, b] }).r0).toBe(aluResult(instruction, k * b, b));
+      }
+    },
+  );
+
   test.each(rowsOf('alu', 'reg'))('$name: dst is src', (instruction) => {
     const engine = createInterpreter(program([row('mov64_reg', { dst: 0, src: 1 }), row(instruction.name), exit]));
     for (const a of EDGES) expect(engine.run({ args: [a] }).r0).toBe(aluResult(instruction, a, a));
