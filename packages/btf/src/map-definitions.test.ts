@@ -127,6 +127,11 @@ describe('mapDefinitions', () => {
       /^E_BTF_TYPE: m: type is not a number, expected PTR to ARRAY, got INT/,
       (v) => ({ type: v.int }),
     ],
+    [
+      'hundreds of members',
+      /^E_BTF_FORMAT: m: map definition has too many members, expected at most 64, got 100/,
+      (v) => Object.fromEntries(Array.from({ length: 100 }, (_, k) => [`m${k}`, v.number(1)])),
+    ],
     ['values that are no pointers', /values are not pointers/, (v) => ({ values: v.array(v.int, 0) })],
     ['key that is no pointer', /key is not a type/, (v) => ({ key: v.int })],
     [

@@ -54,6 +54,9 @@ export function mapDefinitions(btf: Btf): BtfMapDefinition[] {
   });
 }
 
+/** A dozen names are known, and none has a reason to come twice. */
+const MAX_MEMBERS = 64;
+
 type Draft = { -readonly [K in keyof BtfMapDefinition]: BtfMapDefinition[K] };
 
 function readDefinition(btf: Btf, name: string, typeId: number, mayNest: boolean): BtfMapDefinition {
@@ -73,6 +76,13 @@ function readDefinition(btf: Btf, name: string, typeId: number, mayNest: boolean
     valueType: 0,
     values: undefined,
   };
+  if (struct.members.length > MAX_MEMBERS) {
+    throw new BpfError('E_BTF_FORMAT', 'map definition has too many members', {
+      at: { symbol: name },
+      expected: `at most ${MAX_MEMBERS}`,
+      got: String(struct.members.length),
+    });
+  }
   for (const member of struct.members) readMember(btf, draft, member, mayNest);
   return draft;
 }

@@ -163,6 +163,29 @@ describe('readElf refuses', () => {
     expect(performance.now() - start).toBeLessThan(2000);
   });
 
+  test('string tables that share the bytes of one long string, in little time', () => {
+    const name = 'a'.repeat(60000);
+    const count = 3000;
+    const sections = Array.from({ length: 2 * count }, () => ({ name: 'x', data: new Uint8Array(0) }));
+    const bytes = writeElf({ ...BASE, sections, symbols: [{ name, section: 0 }] });
+    const elf = readElf(bytes);
+    const symtab = elf.sections.find((s) => s.name === '.symtab')?.index ?? 0;
+    const header = (index: number): Uint8Array => bytes.slice(headerAt(bytes, index), headerAt(bytes, index + 1));
+    const [table, strings] = [header(symtab), header(symtab + 1)];
+    for (let k = 0; k < count; k++) {
+      // A pair of headers: one symbol, and a string table of its own over the same bytes.
+      bytes.set(table, headerAt(bytes, 2 * k + 1));
+      bytes.set(strings, headerAt(bytes, 2 * k + 2));
+      const view = new DataView(bytes.buffer, headerAt(bytes, 2 * k + 1));
+      view.setBigUint64(24, BigInt((elf.sections[symtab]?.offset ?? 0) + 24), true);
+      view.setBigUint64(32, 24n, true);
+      view.setUint32(40, 2 * k + 2, true);
+    }
+    const start = performance.now();
+    expect(refusal(bytes).message).toMatch(/names overlap too much/);
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
   test('symbols that name every tail of one long string, in little time', () => {
     const name = 'a'.repeat(40000);
     const symbols = Array.from({ length: 20000 }, () => ({ name, section: 0 }));

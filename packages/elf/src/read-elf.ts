@@ -10,7 +10,7 @@ import type { ElfFile, ElfProgramHeader, ElfSection } from './elf-file.ts';
 import { createFieldReader, readAddress, readHalf, readWord, requireRange, type FieldReader } from './field-reader.ts';
 import { readRelocationSections } from './read-relocations.ts';
 import { readSymbolTables } from './read-symbols.ts';
-import { openStringTable } from './string-table.ts';
+import { createNameBudget, openStringTable, type NameBudget } from './string-table.ts';
 
 /** Says whether `bytes` starts like an ELF file (the four magic bytes). */
 export function isElf(bytes: Uint8Array): boolean {
@@ -28,8 +28,9 @@ export function isElf(bytes: Uint8Array): boolean {
 export function readElf(bytes: Uint8Array): ElfFile {
   const reader = openIdent(bytes);
   const header = readHeader(reader);
-  const sections = readSections(reader, header);
-  const symbolTables = readSymbolTables(reader, sections);
+  const budget = createNameBudget(bytes.length);
+  const sections = readSections(reader, header, budget);
+  const symbolTables = readSymbolTables(reader, sections, budget);
   return {
     class: reader.class,
     endian: reader.endian,
@@ -96,7 +97,7 @@ function readHeader(reader: FieldReader): ElfHeader {
 
 type RawSection = Omit<ElfSection, 'name'> & { readonly nameOffset: number };
 
-function readSections(reader: FieldReader, header: ElfHeader): ElfSection[] {
+function readSections(reader: FieldReader, header: ElfHeader, budget: NameBudget): ElfSection[] {
   if (header.shoff === 0) return [];
   const entrySize = reader.class === 64 ? 64 : 40;
   if (header.shentsize !== entrySize) {
@@ -131,7 +132,7 @@ function readSections(reader: FieldReader, header: ElfHeader): ElfSection[] {
       String(names.type),
     );
   }
-  const nameAt = namesIndex === 0 ? () => '' : openStringTable(names?.data ?? new Uint8Array(0), '.shstrtab');
+  const nameAt = namesIndex === 0 ? () => '' : openStringTable(names?.data ?? new Uint8Array(0), '.shstrtab', budget);
   return raw.map(({ nameOffset, ...section }) => ({ ...section, name: nameAt(nameOffset) }));
 }
 

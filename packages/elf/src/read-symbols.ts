@@ -3,7 +3,7 @@ import { SHN, SHT } from './constants.ts';
 import type { ElfSection, ElfSymbol, ElfSymbolTable } from './elf-file.ts';
 import { readAddress, readHalf, readWord, type FieldReader } from './field-reader.ts';
 import { sectionError } from './section-error.ts';
-import { openStringTable, type StringLookup } from './string-table.ts';
+import { openStringTable, type NameBudget, type StringLookup } from './string-table.ts';
 
 /**
  * Decodes every symbol table. All tables together may not be larger than the file: sections of an honest file do not
@@ -11,7 +11,11 @@ import { openStringTable, type StringLookup } from './string-table.ts';
  *
  * @see System V gABI, chapter 4 "Symbol Table"
  */
-export function readSymbolTables(reader: FieldReader, sections: readonly ElfSection[]): ElfSymbolTable[] {
+export function readSymbolTables(
+  reader: FieldReader,
+  sections: readonly ElfSection[],
+  budget: NameBudget,
+): ElfSymbolTable[] {
   const tables: ElfSymbolTable[] = [];
   const strings = new Map<number, StringLookup>();
   const extended = extendedIndices(sections);
@@ -20,7 +24,7 @@ export function readSymbolTables(reader: FieldReader, sections: readonly ElfSect
     if (section.type !== SHT.SHT_SYMTAB && section.type !== SHT.SHT_DYNSYM) continue;
     total += section.size;
     if (total > reader.bytes.length) throw sectionError(section, 'symbol tables overlap');
-    const nameAt = strings.get(section.link) ?? openLinkedStrings(section, sections);
+    const nameAt = strings.get(section.link) ?? openLinkedStrings(section, sections, budget);
     strings.set(section.link, nameAt);
     tables.push({
       section: section.index,
@@ -40,7 +44,7 @@ function extendedIndices(sections: readonly ElfSection[]): Map<number, ElfSectio
   return found;
 }
 
-function openLinkedStrings(table: ElfSection, sections: readonly ElfSection[]): StringLookup {
+function openLinkedStrings(table: ElfSection, sections: readonly ElfSection[], budget: NameBudget): StringLookup {
   const strings = sections[table.link];
   if (strings === undefined || strings.type !== SHT.SHT_STRTAB) {
     throw sectionError(
@@ -50,7 +54,7 @@ function openLinkedStrings(table: ElfSection, sections: readonly ElfSection[]): 
       String(table.link),
     );
   }
-  return openStringTable(strings.data, strings.name);
+  return openStringTable(strings.data, strings.name, budget);
 }
 
 function readSymbols(

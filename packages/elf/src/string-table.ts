@@ -10,14 +10,22 @@ import { BpfError } from '@polybpf/errors';
 /** Looks strings up by their byte offset in the table. */
 export type StringLookup = (offset: number) => string;
 
+/** Characters that may still be read; strings of honest files overlap little. */
+export interface NameBudget {
+  left: number;
+}
+
+/** The budget of a whole file. */
+export function createNameBudget(fileLength: number): NameBudget {
+  return { left: 16 * fileLength + 65536 };
+}
+
 /**
- * Returns a function that reads the zero-terminated string at an offset of `table`. Strings may share tails, so a
- * hostile file can name one long string from every byte of it; the sum of the lengths read is limited to 16 times the
- * table.
+ * Returns a function that reads the zero-terminated string at an offset of `table`. Strings may share tails and tables
+ * may share bytes, so a hostile file can name one long string again and again; `budget` bounds the work for all of it.
  */
-export function openStringTable(table: Uint8Array, section: string): StringLookup {
+export function openStringTable(table: Uint8Array, section: string, budget: NameBudget): StringLookup {
   const known = new Map<number, string>();
-  let budget = 16 * table.length + 65536;
   return (offset) => {
     const before = known.get(offset);
     if (before !== undefined) return before;
@@ -30,8 +38,8 @@ export function openStringTable(table: Uint8Array, section: string): StringLooku
         expected: `an offset below ${table.length}`,
       });
     }
-    budget -= end - offset;
-    if (budget < 0) throw new BpfError('E_ELF_FORMAT', 'names overlap too much', { at: { section, offset } });
+    budget.left -= end - offset;
+    if (budget.left < 0) throw new BpfError('E_ELF_FORMAT', 'names overlap too much', { at: { section, offset } });
     const text = decodeUtf8(table.subarray(offset, end));
     known.set(offset, text);
     return text;

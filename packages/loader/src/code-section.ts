@@ -56,13 +56,22 @@ interface Draft {
  * @throws BpfError E_LOAD_RELOCATION, E_UNSUPPORTED for a relocation type that is not for instructions
  */
 export function readCodeSection(link: LinkContext, section: ElfSection, gnu: boolean): CodeSection {
-  const insns = decodeInsns(section.data, link.cx.elf.endian);
+  const insns = decodeInsns(section.data, link.cx.elf.endian).map(modernCallx);
   const draft: Draft = { section, insns, codeReferences: new Map(), relocations: new Map(), mapOf: new Map() };
   for (const { entry, symbol } of relocationsIn(link.cx, section.index)) {
     if (entry.type !== R_BPF.R_BPF_NONE && symbol !== undefined) applyRelocation(link, draft, entry, symbol, gnu);
   }
   noteLocalReferences(draft);
   return draft;
+}
+
+const CALL_OPCODE = constants.BPF_JMP | constants.BPF_CALL;
+const CALLX_OPCODE = CALL_OPCODE | constants.BPF_X;
+
+/** LLVM before 19 put the register of a callx into `imm`, all others and our instruction table into `dst_reg`. */
+function modernCallx(insn: Insn): Insn {
+  const isOld = insn.opcode === CALLX_OPCODE && insn.dst_reg === 0 && insn.imm > 0 && insn.imm <= constants.BPF_REG_10;
+  return isOld ? makeInsn(CALLX_OPCODE, insn.imm, insn.src_reg, insn.offset, 0) : insn;
 }
 
 function applyRelocation(link: LinkContext, draft: Draft, entry: ElfRelocation, symbol: ElfSymbol, gnu: boolean): void {
@@ -92,8 +101,6 @@ function applyRelocation(link: LinkContext, draft: Draft, entry: ElfRelocation, 
       throw new BpfError('E_UNSUPPORTED', `relocation type ${entry.type} of an instruction`, { at });
   }
 }
-
-const CALL_OPCODE = constants.BPF_JMP | constants.BPF_CALL;
 
 function isImm64(row: InsnRow | undefined): boolean {
   return row?.slots === 2;

@@ -3,7 +3,7 @@
  * refers to, and `.kconfig`, whose variables no section defines. One array map each with one element, as libbpf makes
  * them (tools/lib/bpf/libbpf.c, bpf_object__init_internal_map).
  */
-import { BTF_VAR_LINKAGE, findTypes, sizeOf, typeById, resolveType, type Btf, type BtfDatasec } from '@polybpf/btf';
+import { BTF_VAR_LINKAGE, sizeOf, typeById, resolveType, type Btf, type BtfDatasec } from '@polybpf/btf';
 import { SHF, SHT, STB, type ElfSection } from '@polybpf/elf';
 import { BpfError } from '@polybpf/errors';
 import type { MapDef, MapKind } from '@polybpf/isa';
@@ -60,7 +60,7 @@ function referencedSections(cx: ObjectContext): Set<number> {
   for (const part of cx.elf.relocations) {
     const target = cx.elf.sections[part.target];
     if (target === undefined || (target.flags & SHF.SHF_ALLOC) === 0) continue;
-    const symbols = cx.elf.symbolTables.find((table) => table.section === part.symbolTable)?.symbols ?? [];
+    const symbols = cx.symbolTables.get(part.symbolTable) ?? [];
     for (const { symbol } of part.entries) {
       const section = symbols[symbol]?.section;
       if (section !== undefined) found.add(section);
@@ -78,7 +78,7 @@ function dataMap(cx: ObjectContext, section: ElfSection): MapDef {
     });
   }
   const kind = dataKind(section);
-  const datasec = cx.btf === undefined ? undefined : findTypes(cx.btf, section.name, 'DATASEC')[0];
+  const datasec = cx.findType('DATASEC', section.name);
   return {
     name: section.name,
     kind,
@@ -104,6 +104,7 @@ function dataKind(section: ElfSection): MapKind {
 export interface Kconfig {
   readonly map: MapDef | undefined;
   readonly variables: readonly KconfigVariable[];
+  readonly byName: ReadonlyMap<string, KconfigVariable>;
 }
 
 /**
@@ -114,8 +115,8 @@ export interface Kconfig {
  */
 export function layOutKconfig(cx: ObjectContext): Kconfig {
   const { btf } = cx;
-  const datasec = btf === undefined ? undefined : findTypes(btf, '.kconfig', 'DATASEC')[0];
-  if (btf === undefined || datasec?.kind !== 'DATASEC') return { map: undefined, variables: [] };
+  const datasec = cx.findType('DATASEC', '.kconfig');
+  if (btf === undefined || datasec === undefined) return { map: undefined, variables: [], byName: new Map() };
   const weak = new Set(cx.elf.symbols.filter((symbol) => symbol.bind === STB.STB_WEAK).map((symbol) => symbol.name));
   let end = 0;
   const variables = kconfigExterns(btf, datasec)
@@ -128,7 +129,8 @@ export function layOutKconfig(cx: ObjectContext): Kconfig {
   if (end > 0xffff_ffff) {
     throw new BpfError('E_LOAD_SECTION', 'data section is too large for a map', { at: { section: '.kconfig' } });
   }
-  if (variables.length === 0) return { map: undefined, variables };
+  const byName = new Map(variables.map((variable) => [variable.name, variable]));
+  if (variables.length === 0) return { map: undefined, variables, byName };
   const map: MapDef = {
     name: '.kconfig',
     kind: 'kconfig',
@@ -140,7 +142,7 @@ export function layOutKconfig(cx: ObjectContext): Kconfig {
     section: '.kconfig',
     btfValueTypeId: datasec.id,
   };
-  return { map, variables };
+  return { map, variables, byName };
 }
 
 function kconfigExterns(

@@ -3,16 +3,16 @@ import { R_BPF, type ElfRelocation, type ElfSymbol } from '@polybpf/elf';
 import { BpfError, type ErrorPlace } from '@polybpf/errors';
 import type { DataSymbol, MapDef } from '@polybpf/isa';
 import { addendOf, R_BPF_GNU, relocationsIn } from './addend.ts';
-import type { CodeReference } from './code-section.ts';
-import { functionAt } from './functions.ts';
+import { functionAt, type FunctionRange } from './functions.ts';
 import type { DefinedMap } from './map-sections.ts';
+import { firstNotBelow } from './sorted-search.ts';
 import { resolveSymbol, type LinkContext, type SymbolTarget } from './symbol-targets.ts';
 
-/** Maps with their symbols filled in, and the functions whose addresses each data section holds. */
+/** Maps with their symbols filled in, and the functions whose addresses each data section holds, each once. */
 export interface LinkedMaps {
   readonly maps: readonly MapDef[];
   /** By index of the map. */
-  readonly codeIn: ReadonlyMap<number, readonly CodeReference[]>;
+  readonly codeIn: ReadonlyMap<number, readonly FunctionRange[]>;
 }
 
 const POINTER_SIZE = 8;
@@ -24,24 +24,25 @@ const POINTER_SIZE = 8;
  */
 export function linkData(link: LinkContext): LinkedMaps {
   const symbols = new Map<number, DataSymbol[]>();
-  const codeIn = new Map<number, CodeReference[]>();
+  const codeIn = new Map<number, FunctionRange[]>();
   const add = (map: number, symbol: DataSymbol): void => {
     const list = symbols.get(map);
     if (list === undefined) symbols.set(map, [symbol]);
     else list.push(symbol);
   };
   for (const [section, map] of link.dataMapOf) {
-    const references: CodeReference[] = [];
+    const owners = new Set<FunctionRange>();
     const initial = link.maps[map]?.initial;
     for (const { offset, size, target } of dataReferences(link, section)) {
       if (target.kind === 'constant') {
         writeConstant(link, initial, offset, size, target.value);
         continue;
       }
-      if (target.kind === 'code') references.push({ section: target.section, slot: target.slot });
+      const owner = target.kind === 'code' ? functionAt(link.functions, target.section, target.slot) : undefined;
+      if (owner !== undefined) owners.add(owner);
       add(map, dataSymbol(link, offset, size, target, 'subprogram'));
     }
-    codeIn.set(map, references);
+    codeIn.set(map, [...owners]);
   }
   for (const section of new Set(link.defined.map((map) => map.section.index))) linkMapSection(link, section, add);
   const maps = link.maps.map((map, index) => {
@@ -52,12 +53,13 @@ export function linkData(link: LinkContext): LinkedMaps {
 }
 
 function linkMapSection(link: LinkContext, section: number, add: (map: number, symbol: DataSymbol) => void): void {
+  const starts = link.defined.flatMap((map, index) =>
+    map.section.index === section ? [{ offset: map.offset, index }] : [],
+  );
   for (const { offset, size, target } of dataReferences(link, section)) {
-    const index = link.defined.findIndex(
-      (map) => map.section.index === section && offset >= map.offset && offset < map.offset + map.size,
-    );
+    const index = starts[firstNotBelow(starts, offset + 1, (start) => start.offset) - 1]?.index ?? -1;
     const owner = link.defined[index];
-    if (owner === undefined || target.kind === 'constant') {
+    if (owner === undefined || offset >= owner.offset + owner.size || target.kind === 'constant') {
       const at = { section: link.cx.elf.sections[section]?.name ?? '', offset };
       throw new BpfError('E_LOAD_RELOCATION', 'relocation is in no map definition', { at });
     }

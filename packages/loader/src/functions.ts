@@ -3,6 +3,7 @@ import { STB, STT, type ElfSection, type ElfSymbol } from '@polybpf/elf';
 import { BpfError } from '@polybpf/errors';
 import { INSN_SIZE } from '@polybpf/isa';
 import { isCode, type ObjectContext } from './object-context.ts';
+import { firstNotBelow } from './sorted-search.ts';
 
 /** A function. `start` (inclusive) and `end` (exclusive) count slots of its section. */
 export interface FunctionRange {
@@ -98,9 +99,12 @@ function splitGap(
   end: number,
   names: Map<string, number>,
 ): FunctionRange[] {
-  const labels = symbols.filter(({ value }) => value >= start * INSN_SIZE && value < end * INSN_SIZE);
   const starts = new Map<number, string>([[start, `${section.name}+${start}`]]);
-  for (const { value, name } of labels) if (value % INSN_SIZE === 0) starts.set(value / INSN_SIZE, name);
+  for (let k = firstNotBelow(symbols, start * INSN_SIZE, ({ value }) => value); k < symbols.length; k++) {
+    const { value, name } = symbols[k]!;
+    if (value >= end * INSN_SIZE) break;
+    if (value % INSN_SIZE === 0) starts.set(value / INSN_SIZE, name);
+  }
   const sorted = [...starts].sort(([a], [b]) => a - b);
   return sorted.map(([first, name], k) => {
     const last = sorted[k + 1]?.[0] ?? end;
@@ -132,13 +136,7 @@ const MAX_OVERLAP = 64;
 /** The function that a slot of a section belongs to: one that starts there, or else the last that contains it. */
 export function functionAt(table: FunctionTable, section: number, slot: number): FunctionRange | undefined {
   const functions = table.get(section) ?? [];
-  let low = 0;
-  let high = functions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((functions[middle]?.start ?? 0) < slot) low = middle + 1;
-    else high = middle;
-  }
+  const low = firstNotBelow(functions, slot, ({ start }) => start);
   const exact = functions[low];
   if (exact?.start === slot) return exact;
   for (let k = low - 1; k >= Math.max(0, low - MAX_OVERLAP); k--) {

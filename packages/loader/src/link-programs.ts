@@ -23,9 +23,9 @@ import type { SourceRecords } from './source-records.ts';
 export interface CodeContext {
   readonly functions: FunctionTable;
   readonly code: ReadonlyMap<number, CodeSection>;
-  /** Functions whose addresses stand in a data map, by index of the map. */
-  readonly codeIn: ReadonlyMap<number, readonly CodeReference[]>;
-  /** Data maps that a data map points to. */
+  /** Functions whose addresses stand in a data map, each once, by index of the map. */
+  readonly codeIn: ReadonlyMap<number, readonly FunctionRange[]>;
+  /** Data maps that a data map points to, each once. */
   readonly mapsIn: ReadonlyMap<number, readonly number[]>;
   readonly records: SourceRecords;
   readonly illegal: NonNullable<LoadOptions['illegal']>;
@@ -76,7 +76,7 @@ function usedFunctions({
   for (const { section, codeReferences } of code.values()) {
     for (const [slot, reference] of codeReferences) note(functionAt(functions, section.index, slot), reference);
   }
-  for (const references of codeIn.values()) for (const reference of references) note(undefined, reference);
+  for (const owners of codeIn.values()) for (const owner of owners) used.add(owner);
   return used;
 }
 
@@ -147,8 +147,10 @@ function placeNeeded(
   const pending = [map];
   seenMaps.add(map);
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    for (const pointer of cx.codeIn.get(next) ?? []) place(requireFunction(cx, pointer, section.name, slot));
-    for (const other of cx.mapsIn.get(next) ?? []) {
+    for (const owner of cx.codeIn.get(next) ?? []) place(owner);
+    const others = cx.mapsIn.get(next) ?? [];
+    cx.budget -= others.length;
+    for (const other of others) {
       if (!seenMaps.has(other)) pending.push(other);
       seenMaps.add(other);
     }

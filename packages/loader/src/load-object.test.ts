@@ -150,6 +150,17 @@ describe('relocations of code', () => {
     expect(program?.relocations).toEqual([]);
   });
 
+  test('callx of LLVM before 19 gets its register from imm', () => {
+    const insns = [makeInsn(0x8d, 0, 0, 0, 3), makeInsn(0x8d, 4, 0, 0, 0), makeInsn(0x8d, 0, 0, 0, 0), EXIT];
+    const [program] = loadObject(object([code('xdp', insns)], [func('main', 0, 0, 32)])).programs;
+    expect(program?.insns.map(({ dst_reg, imm }) => [dst_reg, imm])).toEqual([
+      [3, 0],
+      [4, 0],
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
   test('data in a section of any name', () => {
     const main = code('xdp', [...load64(4), EXIT], [{ offset: 0, type: R_BPF.R_BPF_64_64, symbol: 1 }]);
     const data = {
@@ -250,6 +261,8 @@ describe('loadObject refuses', () => {
     code('xdp', insns, [{ offset: 0, type: R_BPF.R_BPF_64_64, symbol: 0, ...relocation }]);
   const cases: [string, RegExp, Uint8Array][] = [
     ['another machine', /^E_ELF_MACHINE/, object([], [], { machine: EM.EM_X86_64 })],
+    ['a linked file', /^E_UNSUPPORTED: linked eBPF file/, withHalf(object([code('xdp', [EXIT])], []), 16, 3)],
+    ['sections over the same bytes', /^E_LOAD_SECTION: sections overlap/, overlapping(object(Array.from({ length: 40 }, () => code('xdp', [EXIT])), []), 600)],
     ['ELF32', /^E_ELF_MACHINE/, object([], [], { class: 32 })],
     ['code of 12 bytes', /^E_LOAD_SECTION: section tc/, object([{ name: 'tc', flags: CODE, data: new Uint8Array(12) }], [])],
     ['a function past its section', /^E_LOAD_PROGRAM.*xdp: f/, object([code('xdp', [EXIT])], [func('f', 0, 0, 16)])],
@@ -310,6 +323,18 @@ describe('loadObject refuses', () => {
   test.each(cases)('%s', (_, message, bytes) => {
     expect(refusal(bytes)).toMatch(message);
   });
+
+  function withHalf(bytes: Uint8Array, at: number, value: number): Uint8Array {
+    new DataView(bytes.buffer).setUint16(at, value, true);
+    return bytes;
+  }
+
+  /** Makes each of the sections of one instruction `size` bytes long. */
+  function overlapping(bytes: Uint8Array, size: number): Uint8Array {
+    const view = new DataView(bytes.buffer);
+    for (let k = 1; k <= 40; k++) view.setUint32(Number(view.getBigUint64(40, true)) + 64 * k + 32, size, true);
+    return bytes;
+  }
 
   test('an object whose programs would multiply its code', () => {
     const subs = 3000;

@@ -65,15 +65,15 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): Loaded
   };
 }
 
-/** For each data map the data maps that it points to. */
+/** For each data map the data maps that it points to, each once. */
 function pointersBetweenMaps(maps: readonly MapDef[]): Map<number, number[]> {
   return new Map(
-    maps.map((map, index) => [
-      index,
-      (map.initialSymbols ?? []).flatMap((symbol) =>
+    maps.map((map, index) => {
+      const targets = (map.initialSymbols ?? []).flatMap((symbol) =>
         symbol.kind === 'data' && symbol.map !== undefined && map.kind !== 'map' ? [symbol.map] : [],
-      ),
-    ]),
+      );
+      return [index, [...new Set(targets)]];
+    }),
   );
 }
 

@@ -1,5 +1,5 @@
 /** Maps that sections define: `.maps` with BTF, `maps` with `struct bpf_map_def`, and struct_ops variables. */
-import { findTypes, mapDefinitions, typeById, type Btf, type BtfMapDefinition } from '@polybpf/btf';
+import { mapDefinitions, type BtfMapDefinition } from '@polybpf/btf';
 import type { ElfSection, ElfSymbol } from '@polybpf/elf';
 import { BpfError } from '@polybpf/errors';
 import type { MapDef } from '@polybpf/isa';
@@ -26,13 +26,23 @@ export interface DefinedMap {
  * @throws BpfError E_LOAD_MAP, and what `mapDefinitions` of @polybpf/btf throws
  */
 export function findDefinedMaps(cx: ObjectContext): DefinedMap[] {
+  const definitions = new Map<string, BtfMapDefinition>();
+  const isBtfDefined = (section: ElfSection): boolean => isMapSection(section) && !isLegacyMapSection(section);
+  if (cx.btf !== undefined && cx.elf.sections.some(isBtfDefined)) {
+    for (const definition of mapDefinitions(cx.btf)) definitions.set(definition.name, definition);
+  }
   return cx.elf.sections.flatMap((section) => {
-    if (isMapSection(section)) return isLegacyMapSection(section) ? legacyMaps(cx, section) : btfMaps(cx, section);
+    if (isBtfDefined(section)) return btfMaps(cx, section, definitions);
+    if (isMapSection(section)) return legacyMaps(cx, section);
     return isStructOpsSection(section) && section.data.length > 0 ? structOpsMaps(cx, section) : [];
   });
 }
 
-function btfMaps(cx: ObjectContext, section: ElfSection): DefinedMap[] {
+function btfMaps(
+  cx: ObjectContext,
+  section: ElfSection,
+  definitions: ReadonlyMap<string, BtfMapDefinition>,
+): DefinedMap[] {
   const symbols = cx.symbolsOf.get(section.index) ?? [];
   if (cx.btf === undefined) {
     if (symbols.length === 0) return [];
@@ -41,7 +51,6 @@ function btfMaps(cx: ObjectContext, section: ElfSection): DefinedMap[] {
       expected: 'an object compiled with -g',
     });
   }
-  const definitions = new Map(mapDefinitions(cx.btf).map((definition) => [definition.name, definition]));
   return symbols.map((symbol) => {
     const definition = definitions.get(symbol.name);
     if (definition === undefined) {
@@ -90,10 +99,11 @@ function legacyMaps(cx: ObjectContext, section: ElfSection): DefinedMap[] {
     const size = (symbols[k + 1]?.value ?? section.data.length) - symbol.value;
     return { symbol, size, words: legacyWords(cx, section, symbol, size) };
   });
+  const byId = new Map(entries.map((entry) => [entry.words[5], entry]));
   return entries.map(({ symbol, size, words }) => {
     const [type = 0, keySize = 0, valueSize = 0, maxEntries = 0, flags = 0, , pinning = 0, innerId = 0] = words;
     const isIproute2 = size === IPROUTE2_SIZE;
-    const inner = isIproute2 && innerId !== 0 ? entries.find((entry) => entry.words[5] === innerId) : undefined;
+    const inner = isIproute2 && innerId !== 0 ? byId.get(innerId) : undefined;
     if (!isIproute2 && words.slice(LEGACY_SIZE / 4).some((word) => word !== 0)) {
       cx.warnings.push(`map ${symbol.name}: fields beyond struct bpf_map_def are not understood and were skipped`);
     }
@@ -108,7 +118,7 @@ function legacyMaps(cx: ObjectContext, section: ElfSection): DefinedMap[] {
       section: section.name,
       ...(isIproute2 && pinning !== 0 ? { pinning: 1 } : {}),
       ...(inner === undefined ? {} : { inner: legacyInner(`${symbol.name}.inner`, section, inner.words) }),
-      ...(cx.btf === undefined ? {} : annotatedTypes(cx.btf, symbol.name)),
+      ...annotatedTypes(cx, symbol.name),
     };
     return { map, section, offset: symbol.value, size, slots: undefined };
   });
@@ -129,14 +139,14 @@ function legacyWords(cx: ObjectContext, section: ElfSection, symbol: ElfSymbol, 
       got: `${size} bytes`,
     });
   }
-  const view = new DataView(data.buffer, data.byteOffset + symbol.value, Math.min(size, 512));
+  const view = new DataView(data.buffer, data.byteOffset + symbol.value, Math.min(size, 256));
   return Array.from({ length: view.byteLength >> 2 }, (_, k) => view.getUint32(4 * k, cx.little));
 }
 
 /** `BPF_ANNOTATE_KV_PAIR`: a struct `____btf_map_NAME` whose members are key and value. */
-function annotatedTypes(btf: Btf, name: string): { btfKeyTypeId?: number; btfValueTypeId?: number } {
-  const struct = findTypes(btf, `____btf_map_${name}`, 'STRUCT')[0];
-  if (struct?.kind !== 'STRUCT') return {};
+function annotatedTypes(cx: ObjectContext, name: string): { btfKeyTypeId?: number; btfValueTypeId?: number } {
+  const struct = cx.findType('STRUCT', `____btf_map_${name}`);
+  if (struct === undefined) return {};
   const key = struct.members.find((member) => member.name === 'key');
   const value = struct.members.find((member) => member.name === 'value');
   return {
@@ -146,15 +156,16 @@ function annotatedTypes(btf: Btf, name: string): { btfKeyTypeId?: number; btfVal
 }
 
 function structOpsMaps(cx: ObjectContext, section: ElfSection): DefinedMap[] {
+  let end = 0;
   return (cx.symbolsOf.get(section.index) ?? []).map((symbol) => {
     const { name, value, size } = symbol;
-    if (size === 0 || value + size > section.data.length) {
-      throw new BpfError('E_LOAD_MAP', 'struct_ops variable is not within its section', {
+    if (size === 0 || value < end || value + size > section.data.length) {
+      throw new BpfError('E_LOAD_MAP', 'struct_ops variable has no place of its own in its section', {
         at: { section: section.name, symbol: name },
       });
     }
-    const variable = cx.btf === undefined ? undefined : findTypes(cx.btf, name, 'VAR')[0];
-    const type = variable?.kind === 'VAR' && cx.btf !== undefined ? typeById(cx.btf, variable.type).id : undefined;
+    end = value + size;
+    const type = cx.findType('VAR', name)?.type;
     const map: MapDef = {
       name,
       kind: 'map',

@@ -1,8 +1,9 @@
 /** What all stages of loading know of the object: sections by role, symbols by place, the type information. */
-import type { Btf, BtfExt } from '@polybpf/btf';
+import type { Btf, BtfExt, BtfType } from '@polybpf/btf';
 import { parseBtf, parseBtfExt } from '@polybpf/btf';
 import {
   EM,
+  ET,
   readElf,
   SHF,
   SHT,
@@ -23,6 +24,9 @@ export interface ObjectContext {
   readonly symbolsOf: ReadonlyMap<number, readonly ElfSymbol[]>;
   /** Relocations by the section that they change. */
   readonly relocationsOf: ReadonlyMap<number, readonly ElfRelocationSection[]>;
+  readonly symbolTables: ReadonlyMap<number, readonly ElfSymbol[]>;
+  /** The first BTF type of a kind and name. */
+  readonly findType: <K extends BtfType['kind']>(kind: K, name: string) => (BtfType & { readonly kind: K }) | undefined;
   /** Collects what people should know. */
   readonly warnings: string[];
 }
@@ -39,6 +43,13 @@ export function openObject(bytes: Uint8Array): ObjectContext {
   if (elf.class !== 64) {
     throw new BpfError('E_ELF_MACHINE', 'eBPF objects are ELF64', { expected: '64', got: String(elf.class) });
   }
+  if (elf.type !== ET.ET_REL && elf.type !== ET.ET_NONE) {
+    throw new BpfError('E_UNSUPPORTED', 'linked eBPF file', {
+      expected: 'a relocatable object (ET_REL)',
+      got: `type ${elf.type}`,
+    });
+  }
+  checkContents(elf, bytes.length);
   const warnings: string[] = [];
   const content = (name: string): Uint8Array | undefined =>
     elf.sections.find((section) => section.name === name && section.data.length > 0)?.data;
@@ -62,7 +73,34 @@ export function openObject(bytes: Uint8Array): ObjectContext {
     btfExt,
     symbolsOf: groupSymbols(elf),
     relocationsOf: groupRelocations(elf),
+    symbolTables: new Map(elf.symbolTables.map((table) => [table.section, table.symbols])),
+    findType: indexTypes(btf),
     warnings,
+  };
+}
+
+/** Contents are copied and decoded, and thousands of headers over the same bytes would multiply the memory needed. */
+function checkContents(elf: ElfFile, length: number): void {
+  let total = 0;
+  for (const section of elf.sections) if (section.type === SHT.SHT_PROGBITS) total += section.size;
+  if (total <= length) return;
+  throw new BpfError('E_LOAD_SECTION', 'sections overlap', {
+    expected: `contents of at most ${length} bytes`,
+    got: String(total),
+  });
+}
+
+function indexTypes(btf: Btf | undefined): ObjectContext['findType'] {
+  let index: Map<string, BtfType> | undefined;
+  return <K extends BtfType['kind']>(kind: K, name: string) => {
+    if (index === undefined) {
+      index = new Map();
+      for (const type of btf?.types ?? []) {
+        const key = `${type.kind} ${type.name}`;
+        if (!index.has(key)) index.set(key, type);
+      }
+    }
+    return index.get(`${kind} ${name}`) as (BtfType & { readonly kind: K }) | undefined;
   };
 }
 
@@ -96,7 +134,7 @@ export function relocationSymbol(
   index: number,
 ): ElfSymbol | undefined {
   if (index === 0) return undefined;
-  return cx.elf.symbolTables.find((table) => table.section === relocations.symbolTable)?.symbols[index];
+  return cx.symbolTables.get(relocations.symbolTable)?.[index];
 }
 
 /** Holds instructions. */

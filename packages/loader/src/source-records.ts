@@ -3,6 +3,7 @@ import type { BtfExt, BtfExtSection } from '@polybpf/btf';
 import { INSN_SIZE, type SourceLine } from '@polybpf/isa';
 import type { FunctionRange } from './functions.ts';
 import type { ProgramDetails } from './loaded-object.ts';
+import { firstNotBelow } from './sorted-search.ts';
 
 /** Records of a function, moved to where the program has it. */
 export interface SourceRecords {
@@ -53,19 +54,8 @@ function index<R extends Placed>(sections: readonly BtfExtSection<R>[]): Map<str
 
 function within<R extends Placed>(records: ReadonlyMap<string, readonly R[]>, part: FunctionRange): readonly R[] {
   const all = records.get(part.section.name) ?? [];
-  return all.slice(firstAt(all, part.start * INSN_SIZE), firstAt(all, part.end * INSN_SIZE));
-}
-
-/** Position of the first record at or after a byte offset. */
-function firstAt(records: readonly Placed[], offset: number): number {
-  let low = 0;
-  let high = records.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((records[middle]?.insnOffset ?? 0) < offset) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  const position = (slot: number): number => firstNotBelow(all, slot * INSN_SIZE, ({ insnOffset }) => insnOffset);
+  return all.slice(position(part.start), position(part.end));
 }
 
 function moved(insnOffset: number, part: FunctionRange, start: number): number {

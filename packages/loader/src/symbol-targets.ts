@@ -1,5 +1,4 @@
 /** Where a symbol and an addend point to: a function, a map, data, or nothing that the object has. */
-import { findTypes } from '@polybpf/btf';
 import { SHN, STB, STT, type ElfSymbol } from '@polybpf/elf';
 import { BpfError, type ErrorPlace } from '@polybpf/errors';
 import { INSN_SIZE, type MapDef } from '@polybpf/isa';
@@ -7,6 +6,7 @@ import { findDataSections, layOutKconfig, type Kconfig } from './data-sections.t
 import { findFunctions, type FunctionTable } from './functions.ts';
 import { findDefinedMaps, type DefinedMap } from './map-sections.ts';
 import { isCode, symbolName, type ObjectContext } from './object-context.ts';
+import { firstNotBelow } from './sorted-search.ts';
 
 /** What relocations can point to. */
 export type SymbolTarget =
@@ -39,6 +39,8 @@ export interface LinkContext {
   readonly dataMapOf: ReadonlyMap<number, number>;
   readonly kconfig: Kconfig;
   readonly kconfigMap: number;
+  /** Index of the map that a place of a section starts to define, by section index and offset. */
+  readonly mapAt: ReadonlyMap<string, number>;
 }
 
 /** Finds all functions and maps of an object. Errors as `findFunctions`, `findDefinedMaps`, `findDataSections`. */
@@ -50,7 +52,8 @@ export function createLinkContext(cx: ObjectContext): LinkContext {
   const maps = [...defined.map(({ map }) => map), ...data.map(({ map }) => map)];
   const dataMapOf = new Map(data.map(({ section }, k) => [section.index, defined.length + k]));
   const kconfigMap = kconfig.map === undefined ? -1 : maps.push(kconfig.map) - 1;
-  return { cx, functions, defined, maps, dataMapOf, kconfig, kconfigMap };
+  const mapAt = new Map(defined.map(({ section, offset }, index) => [placeKey(section.index, offset), index]));
+  return { cx, functions, defined, maps, dataMapOf, kconfig, kconfigMap, mapAt };
 }
 
 /**
@@ -74,7 +77,7 @@ export function resolveSymbol(link: LinkContext, symbol: ElfSymbol, addend: numb
   }
   const dataMap = link.dataMapOf.get(section.index);
   if (dataMap !== undefined) return resolveData(link, symbol, dataMap, place);
-  const map = findMap(link.defined, section.index, place);
+  const map = link.mapAt.get(placeKey(section.index, place));
   if (map !== undefined) return { kind: 'map', map, symbol: link.maps[map]?.name ?? name };
   const isMapSection = link.defined.some((candidate) => candidate.section.index === section.index);
   const what = isMapSection
@@ -89,12 +92,11 @@ function resolveUndefined(link: LinkContext, symbol: ElfSymbol, addend: number, 
   if (symbol.shndx !== SHN.SHN_UNDEF) {
     throw new BpfError('E_UNSUPPORTED', `common symbol ${name}: compile with -fno-common`, { at });
   }
-  const variable = link.kconfig.variables.find((candidate) => candidate.name === name);
+  const variable = link.kconfig.byName.get(name);
   if (variable !== undefined) {
     return { kind: 'data', map: link.kconfigMap, offset: variable.offset + addend, symbol: name, addend };
   }
-  const { btf } = link.cx;
-  const isFunction = symbol.type === STT.STT_FUNC || (btf !== undefined && findTypes(btf, name, 'FUNC').length > 0);
+  const isFunction = symbol.type === STT.STT_FUNC || link.cx.findType('FUNC', name) !== undefined;
   return { kind: 'undefined', symbol: name, addend, weak: symbol.bind === STB.STB_WEAK, isFunction };
 }
 
@@ -109,20 +111,12 @@ function resolveData(link: LinkContext, symbol: ElfSymbol, map: number, place: n
 }
 
 function variableAt(symbols: readonly ElfSymbol[], place: number): ElfSymbol | undefined {
-  let low = 0;
-  let high = symbols.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((symbols[middle]?.value ?? 0) <= place) low = middle + 1;
-    else high = middle;
-  }
-  const candidate = symbols[low - 1];
+  const candidate = symbols[firstNotBelow(symbols, place + 1, ({ value }) => value) - 1];
   return candidate !== undefined && place < candidate.value + candidate.size ? candidate : undefined;
 }
 
-function findMap(defined: readonly DefinedMap[], section: number, offset: number): number | undefined {
-  const index = defined.findIndex((map) => map.section.index === section && map.offset === offset);
-  return index < 0 ? undefined : index;
+function placeKey(section: number, offset: number): string {
+  return `${section}:${offset}`;
 }
 
 function relocationError(message: string, at: ErrorPlace, expected?: string, got?: number): BpfError {
