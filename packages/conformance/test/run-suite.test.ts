@@ -52,6 +52,16 @@ describe('comparison', () => {
     expect(statusOf({ error: 'E_RUN_MEMORY' }, unsupported)).toBe('failed');
   });
 
+  it('does not blame native code for a fault that it cannot notice', () => {
+    const unchecked = (error: string, outcome: Outcome): string =>
+      runSuite([vector({ little: { error } })], fixed(outcome, { checksAccesses: false }))[0]!.status;
+    const crash: Outcome = { status: 'error', error: new BpfError('E_MACHINE_CRASH', 'x') };
+    expect(unchecked('', done(7n))).toBe('skipped');
+    expect(unchecked('', crash)).toBe('passed');
+    expect(unchecked('E_RUN_MEMORY', done(7n))).toBe('skipped');
+    expect(unchecked('E_DECODE_OPCODE', done(7n))).toBe('failed');
+  });
+
   it('counts a program that does not build as an error', () => {
     const broken = vector({ little: { error: 'E_DECODE_OPCODE' } }, { build: () => { throw new BpfError('E_DECODE_OPCODE', 'x'); } }); // prettier-ignore
     expect(runSuite([broken], interpreterEngine())[0]!.status).toBe('passed');
