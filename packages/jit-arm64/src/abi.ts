@@ -18,11 +18,11 @@
  */
 import { BPF_MAX_LOOPS } from '@polybpf/isa';
 import { emit, type Frame, type FunctionInfo, hw, type LowerContext } from '@polybpf/jit';
-import { A64 } from './instructions.ts';
+import { INSTRUCTIONS } from './instructions.ts';
 import { retarget } from './lower-fuse.ts';
 import { LR, SP, X0, X16, X29 } from './registers.ts';
 
-const { add_imm_x, ldp_post_x, ldp_x, ldr_post_x, ldr_x, mov_x, movz_x, ret, stp_pre_x, stp_x, str_pre_x, str_x, sub_imm_x } = A64; // prettier-ignore
+const { add_imm_x, ldp_post_x, ldp_x, ldr_post_x, ldr_x, mov_x, movz_x, ret, stp_pre_x, stp_x, str_pre_x, str_x, sub_imm_x } = INSTRUCTIONS; // prettier-ignore
 
 /** Largest frames that the writeback of `ldr` (9 bits) and `ldp` (7 bits of 8) can undo. */
 const MAX_SINGLE_WRITEBACK = 240;

@@ -5,12 +5,8 @@
  * A conditional branch that is too short becomes the opposite condition over a `b`; the kernel's JIT gives up instead.
  * An address that is too far takes a second instruction for the pages in between.
  */
-import { BpfError } from '@polybpf/errors';
-import { type BranchUse, LABEL, makeNode, type MachineForm, type MachineNode, type RelocationKind } from '@polybpf/jit';
-import type { FormName } from './instructions.ts';
-
-/** `nop` as an instruction word. */
-export const NOP = 0xd503201f;
+import { type BranchUse, LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import type { InstructionName } from './instructions.ts';
 
 /** Condition field (Arm ARM DDI 0487 C1.2.4). Inverted by flipping bit 0. */
 export const CONDITION_CODES = {
@@ -18,7 +14,7 @@ export const CONDITION_CODES = {
 } as const; // prettier-ignore
 
 /** Bits of the displacement in words, and the row that tests for the opposite. */
-const SHORT: Readonly<Partial<Record<FormName, readonly [bits: number, opposite: FormName]>>> = {
+const SHORT: Readonly<Partial<Record<InstructionName, readonly [bits: number, opposite: InstructionName]>>> = {
   b_cond: [19, 'b_cond'],
   cbz_x: [19, 'cbnz_x'],
   cbz_w: [19, 'cbnz_w'],
@@ -43,7 +39,10 @@ export const ADR_FAR: MachineForm = {
  *
  * @param formOf - the table; asked only when a branch is widened, so that the table may still be growing
  */
-export function branchUse(name: FormName, formOf: (name: FormName) => MachineForm): BranchUse | undefined {
+export function branchUse(
+  name: InstructionName,
+  formOf: (name: InstructionName) => MachineForm,
+): BranchUse | undefined {
   if (name === 'b' || name === 'bl') return reach(26);
   if (name === 'ldr_literal') {
     const widen = ({ operands, label, insn }: MachineNode): MachineNode[] => [
@@ -74,53 +73,4 @@ export function branchUse(name: FormName, formOf: (name: FormName) => MachineFor
 
 function reach(bits: number): BranchUse {
   return { min: -(2 ** (bits - 1)) * 4, max: (2 ** (bits - 1) - 1) * 4 };
-}
-
-/**
- * Relocations of AArch64 ELF that compiled code has (ELF for the Arm 64-bit Architecture, "Relocation types").
- *
- * A call of a missing weak symbol becomes a nop, as the linker does it.
- */
-export const RELOCATIONS: Readonly<Record<string, RelocationKind>> = {
-  R_AARCH64_ABS64: {
-    elfType: 257,
-    apply: (code, offset, value) => {
-      checkReach('R_AARCH64_ABS64', value, -(2n ** 63n), 2n ** 64n - 1n);
-      new DataView(code.buffer, code.byteOffset).setBigUint64(offset, BigInt.asUintN(64, value), true);
-    },
-  },
-  R_AARCH64_ADR_PREL_PG_HI21: {
-    elfType: 275,
-    apply: (code, offset, value, place) => {
-      const pages = (value >> 12n) - (place >> 12n);
-      checkReach('R_AARCH64_ADR_PREL_PG_HI21', pages, -(2n ** 20n), 2n ** 20n - 1n);
-      const field = Number(BigInt.asUintN(21, pages));
-      patch(code, offset, ((field & 3) << 29) | ((field >>> 2) << 5));
-    },
-  },
-  R_AARCH64_ADD_ABS_LO12_NC: {
-    elfType: 277,
-    apply: (code, offset, value) => patch(code, offset, Number(value & 0xfffn) << 10),
-  },
-  R_AARCH64_CALL26: {
-    elfType: 283,
-    apply: (code, offset, value, place) => {
-      if (value === 0n) return new DataView(code.buffer, code.byteOffset).setUint32(offset, NOP, true);
-      const distance = value - place;
-      checkReach('R_AARCH64_CALL26', distance, -(2n ** 27n), 2n ** 27n - 4n);
-      if (distance % 4n !== 0n) throw new BpfError('E_JIT_LINK', 'R_AARCH64_CALL26', { expected: 'a multiple of 4', got: String(distance) }); // prettier-ignore
-      patch(code, offset, Number(BigInt.asUintN(26, distance >> 2n)));
-    },
-  },
-};
-
-/** Puts the bits of a field, which is zero in the code, into an instruction word. */
-function patch(code: Uint8Array, offset: number, bits: number): void {
-  const view = new DataView(code.buffer, code.byteOffset);
-  view.setUint32(offset, view.getUint32(offset, true) | bits, true);
-}
-
-function checkReach(kind: string, value: bigint, min: bigint, max: bigint): void {
-  if (value >= min && value <= max) return;
-  throw new BpfError('E_JIT_LINK', `${kind} does not reach`, { expected: `${min} to ${max}`, got: String(value) });
 }

@@ -14,8 +14,9 @@ import {
   type OperandPrinter,
   printLayout,
 } from '@polybpf/jit';
-import { ADR_FAR, NOP } from './branches.ts';
-import { A64, type Arm64Form, type FormName } from './instructions.ts';
+import { ADR_FAR } from './branches.ts';
+import { INSTRUCTIONS, type Arm64Form, type InstructionName } from './instructions.ts';
+import { NOP } from './relocations.ts';
 import { W_NAMES, X_NAMES, ZR } from './registers.ts';
 
 const CONDITIONS = ['eq', 'ne', 'hs', 'lo', 'mi', 'pl', 'vs', 'vc', 'hi', 'ls', 'ge', 'lt', 'gt', 'le', 'al', 'nv'];
@@ -93,22 +94,26 @@ function countLeadingOnes(element: number, size: number): number {
 }
 
 /** What only some values of a field mean, by operand type: the layouts know widths, not gaps. */
-const GAPS: readonly (readonly [FormName, position: number, isValid: (value: number) => boolean, expected: string])[] =
-  /* @__PURE__ */ [
-    ...(['and', 'orr', 'eor'] as const).flatMap((name) => [maskGap(`${name}_imm_x`, 2), maskGap(`${name}_imm_w`, 2)]),
-    maskGap('tst_imm_x', 1),
-    maskGap('tst_imm_w', 1),
-    ...(['add_shift_x', 'add_shift_w', 'sub_shift_x', 'sub_shift_w'] as const).map((name) => shiftGap(name, 3)),
-    shiftGap('cmp_shift_x', 2),
-    shiftGap('cmp_shift_w', 2),
-  ];
-const GAP_OF = /* @__PURE__ */ new Map(GAPS.map((gap) => [A64[gap[0]], gap]));
+const GAPS: readonly (readonly [
+  InstructionName,
+  position: number,
+  isValid: (value: number) => boolean,
+  expected: string,
+])[] = /* @__PURE__ */ [
+  ...(['and', 'orr', 'eor'] as const).flatMap((name) => [maskGap(`${name}_imm_x`, 2), maskGap(`${name}_imm_w`, 2)]),
+  maskGap('tst_imm_x', 1),
+  maskGap('tst_imm_w', 1),
+  ...(['add_shift_x', 'add_shift_w', 'sub_shift_x', 'sub_shift_w'] as const).map((name) => shiftGap(name, 3)),
+  shiftGap('cmp_shift_x', 2),
+  shiftGap('cmp_shift_w', 2),
+];
+const GAP_OF = /* @__PURE__ */ new Map(GAPS.map((gap) => [INSTRUCTIONS[gap[0]], gap]));
 
-function maskGap(name: FormName, position: number): (typeof GAPS)[number] {
+function maskGap(name: InstructionName, position: number): (typeof GAPS)[number] {
   return [name, position, (value) => decodeMask(value) !== undefined, 'a logical immediate'];
 }
 
-function shiftGap(name: FormName, position: number): (typeof GAPS)[number] {
+function shiftGap(name: InstructionName, position: number): (typeof GAPS)[number] {
   return [name, position, (value) => value !== 3, 'lsl, lsr or asr'];
 }
 
@@ -134,8 +139,12 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer)
 function encodeAdrFar(node: MachineNode, displacement: number, out: CodeBuffer): void {
   const [rd] = node.operands as [number];
   const pages = Math.floor(displacement / 4096);
-  const step = { ...node, form: pages < 0 ? A64.sub_imm12_x : A64.add_imm12_x, operands: [rd, rd, Math.abs(pages)] };
-  encode({ ...node, form: A64.adr, operands: [rd] }, displacement - pages * 4096, out);
+  const step = {
+    ...node,
+    form: pages < 0 ? INSTRUCTIONS.sub_imm12_x : INSTRUCTIONS.add_imm12_x,
+    operands: [rd, rd, Math.abs(pages)],
+  };
+  encode({ ...node, form: INSTRUCTIONS.adr, operands: [rd] }, displacement - pages * 4096, out);
   encode(step, 0, out);
 }
 
@@ -194,7 +203,7 @@ function maskText(encoded: number, width: 32 | 64): string {
 
 /** A node as objdump prints it; `target` is the code offset of its label. */
 export function print(node: MachineNode, target: number): string {
-  const row = node.form.name as FormName;
+  const row = node.form.name as InstructionName;
   const names = row.endsWith('_w') ? W_NAMES : X_NAMES;
   if (row === 'tbz' || row === 'tbnz') {
     const [rt, bit] = node.operands as [number, number];

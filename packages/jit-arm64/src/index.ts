@@ -1,13 +1,11 @@
 import { defineTarget, type Target } from '@polybpf/jit';
 import { emitEpilogue, emitPrologue, inlineEpilogue, planFrame } from './abi.ts';
-import { RELOCATIONS } from './branches.ts';
 import { encode, pad, print, sizeOf } from './encoder.ts';
-import { A64 } from './instructions.ts';
-import { LOWER } from './lower.ts';
-import { fitsBranch } from './lower-branch.ts';
-import { ALU_FITS } from './lower-constant.ts';
-import { peephole } from './lower-peephole.ts';
+import { INSTRUCTIONS } from './instructions.ts';
+import { FITS, LOWER } from './lower.ts';
+import { peephole } from './peephole.ts';
 import { REGISTERS } from './registers.ts';
+import { EM_AARCH64, RELOCATIONS } from './relocations.ts';
 
 /** Little-endian AArch64 with FEAT_LSE (Armv8.1), AAPCS64, Linux user space. */
 export const arm64: Target = /* @__PURE__ */ defineTarget({
@@ -20,7 +18,7 @@ export const arm64: Target = /* @__PURE__ */ defineTarget({
   needsIcacheFlush: true,
   codeAlignment: 4,
   registers: REGISTERS,
-  fits: { ...ALU_FITS, branch: fitsBranch, displacement: () => true },
+  fits: FITS,
   lower: LOWER,
   planFrame,
   prologue: emitPrologue,
@@ -33,12 +31,12 @@ export const arm64: Target = /* @__PURE__ */ defineTarget({
   pad,
   relocations: RELOCATIONS,
   absolute64: 'R_AARCH64_ABS64',
-  elf: { machine: 183, flags: 0 },
-  forms: Object.values(A64),
+  elf: { machine: EM_AARCH64, flags: 0 },
+  forms: Object.values(INSTRUCTIONS),
 });
 
 export { decodeMask, encodeMask } from './encoder.ts';
-export { A64 } from './instructions.ts';
-export type { Arm64Form, FormName } from './instructions.ts';
+export { INSTRUCTIONS } from './instructions.ts';
+export type { Arm64Form, InstructionName } from './instructions.ts';
 export { CONDITION_CODES } from './branches.ts';
 export { LR, SP, X0, X16, X17, ZR } from './registers.ts';

@@ -233,30 +233,30 @@ export const ROWS = {
   mrs_ctr_el0: ['mrs {Rt:x}, ctr_el0', '1101010100 1 1 1 011 0000 0000 001 Rt:5', 'MRS', 'Rt'],
 } as const;
 
-export type FormName = keyof typeof ROWS;
+export type InstructionName = keyof typeof ROWS;
 
 /** A row with what the encoder, the printer and the peephole passes need. */
 export interface Arm64Form extends LayoutForm {
-  readonly name: FormName;
+  readonly name: InstructionName;
   /** Positions in `operands` of the registers that the instruction writes. */
   readonly writes: readonly number[];
 }
 
 /** Rows whose `symbol` becomes a relocation of the whole instruction word. */
-const RELOCATIONS: Readonly<Partial<Record<FormName, string>>> = {
+const RELOCATIONS: Readonly<Partial<Record<InstructionName, string>>> = {
   bl_symbol: 'R_AARCH64_CALL26',
   adrp_symbol: 'R_AARCH64_ADR_PREL_PG_HI21',
   add_lo12_symbol: 'R_AARCH64_ADD_ABS_LO12_NC',
 };
 
-function compileForm(name: FormName): Arm64Form {
+function compileForm(name: InstructionName): Arm64Form {
   const [syntax, layoutText, manual, writes = 'Rd'] = ROWS[name] as readonly [string, string, string, string?];
   const layout = compileLayout(name, syntax, layoutText);
   const operands = layout.fields.filter((field) => field.name !== 'label');
   const written = writes.split(' ');
   const kind = RELOCATIONS[name];
   const relocation: RelocationUse | undefined = kind === undefined ? undefined : { kind, offset: 0, addend: 0 };
-  const branch: BranchUse | undefined = branchUse(name, (other) => A64[other]);
+  const branch: BranchUse | undefined = branchUse(name, (other) => INSTRUCTIONS[other]);
   return {
     name,
     syntax,
@@ -269,6 +269,6 @@ function compileForm(name: FormName): Arm64Form {
 }
 
 /** All rows, compiled. Load-time proof: each layout has 32 bits and a field for each operand of its syntax. */
-export const A64: Readonly<Record<FormName, Arm64Form>> = /* @__PURE__ */ Object.fromEntries(
-  (Object.keys(ROWS) as FormName[]).map((name) => [name, compileForm(name)]),
-) as Record<FormName, Arm64Form>;
+export const INSTRUCTIONS: Readonly<Record<InstructionName, Arm64Form>> = /* @__PURE__ */ Object.fromEntries(
+  (Object.keys(ROWS) as InstructionName[]).map((name) => [name, compileForm(name)]),
+) as Record<InstructionName, Arm64Form>;

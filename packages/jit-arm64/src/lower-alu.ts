@@ -2,7 +2,7 @@
 import { emit, hw, isHwLiveAfter, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
 import { emitAddImm, maskOf, powerOf } from './lower-constant.ts';
 import { extendType, isSpent, lastNode, retarget, shiftAmount, shiftType } from './lower-fuse.ts';
-import { A64 } from './instructions.ts';
+import { INSTRUCTIONS } from './instructions.ts';
 import { SP, X16, X17, ZR } from './registers.ts';
 
 const {
@@ -11,7 +11,7 @@ const {
   madd_w, madd_x, mov_w, mov_x, movn_w, movn_x, msub_w, msub_x, mul_w, mul_x, mvn_w, mvn_x, neg_w, neg_x, orr_imm_w,
   orr_imm_x, orr_shift_w, orr_shift_x, orr_w, orr_x, rev16_w, rev_w, rev_x, sbfm_w, sbfm_x, sdiv_w, sdiv_x, sub_ext_x,
   sub_shift_w, sub_shift_x, sub_w, sub_x, ubfm_w, ubfm_x, udiv_w, udiv_x,
-} = A64; // prettier-ignore
+} = INSTRUCTIONS; // prettier-ignore
 
 /** Register forms by op, [32 bits, 64 bits]. */
 const REGISTER_FORMS: Readonly<Record<string, readonly [MachineForm, MachineForm]>> = {

@@ -13,14 +13,14 @@ import {
 import { CONDITION_CODES } from './branches.ts';
 import { fitsCompare, maskOf, powerOf } from './lower-constant.ts';
 import { lastNode } from './lower-fuse.ts';
-import { A64 } from './instructions.ts';
+import { INSTRUCTIONS } from './instructions.ts';
 import { SP, X16, X17 } from './registers.ts';
 
 const {
   and_imm_w, and_imm_x, and_w, and_x, b, b_cond, cbnz_w, cbnz_x, cbz_w, cbz_x, cmn_imm12_w, cmn_imm12_x, cmn_imm_w,
   cmn_imm_x, cmp_imm12_w, cmp_imm12_x, cmp_imm_w, cmp_imm_x, cmp_w, cmp_x, eor_imm_w, eor_imm_x, ldr_x, str_x, sub_imm_x,
   tbnz, tbz, tst_imm_w, tst_imm_x, tst_w, tst_x, ubfm_w, ubfm_x,
-} = A64; // prettier-ignore
+} = INSTRUCTIONS; // prettier-ignore
 
 const CODES: Readonly<Record<Cond, number>> = {
   eq: CONDITION_CODES.eq, ne: CONDITION_CODES.ne,

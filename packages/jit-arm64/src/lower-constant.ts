@@ -1,10 +1,10 @@
 /** Constants and additions of constants in as few instructions as there are, and what fits where. */
 import { emit, emitTo, type Fits, hw, type LowerContext, type Op } from '@polybpf/jit';
 import { encodeMask } from './encoder.ts';
-import { A64 } from './instructions.ts';
+import { INSTRUCTIONS } from './instructions.ts';
 import { ZR } from './registers.ts';
 
-const { add_imm12_w, add_imm12_x, add_imm_w, add_imm_x, ldr_literal, movk_w, movk_x, movn_w, movn_x, movz_w, movz_x, orr_imm_w, orr_imm_x, sub_imm12_w, sub_imm12_x, sub_imm_w, sub_imm_x } = A64; // prettier-ignore
+const { add_imm12_w, add_imm12_x, add_imm_w, add_imm_x, ldr_literal, movk_w, movk_x, movn_w, movn_x, movz_w, movz_x, orr_imm_w, orr_imm_x, sub_imm12_w, sub_imm12_x, sub_imm_w, sub_imm_x } = INSTRUCTIONS; // prettier-ignore
 
 /** Halfword `i` (0 = least significant) of a 64-bit value. */
 function halfword(high: number, low: number, i: number): number {

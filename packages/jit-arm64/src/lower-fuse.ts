@@ -6,9 +6,9 @@
  * where control may come from elsewhere.
  */
 import { isHwLiveAfter, type LowerContext, type MachineForm, type MachineNode } from '@polybpf/jit';
-import { A64, type Arm64Form } from './instructions.ts';
+import { INSTRUCTIONS, type Arm64Form } from './instructions.ts';
 
-const { casal_w, casal_x, movk_w, movk_x, mov_w, sbfm_w, sbfm_x, ubfm_w, ubfm_x } = A64;
+const { casal_w, casal_x, movk_w, movk_x, mov_w, sbfm_w, sbfm_x, ubfm_w, ubfm_x } = INSTRUCTIONS;
 
 /** The node before the place where the next one goes. */
 export function lastNode(cx: LowerContext): MachineNode | undefined {

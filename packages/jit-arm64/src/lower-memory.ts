@@ -2,7 +2,7 @@
 import { displacement, emit, hw, hwBase, type LowerContext, type MachineForm, type Op } from '@polybpf/jit';
 import { emitAddImm, loadImm64 } from './lower-constant.ts';
 import { isSpent, lastNode } from './lower-fuse.ts';
-import { A64 } from './instructions.ts';
+import { INSTRUCTIONS } from './instructions.ts';
 import { X16, X17, ZR } from './registers.ts';
 
 const {
@@ -11,7 +11,7 @@ const {
   ldrsh, ldrsh_reg, ldrsw, ldrsw_reg, ldsetal_w, ldsetal_x, ldur_w, ldur_x, ldurb, ldurh, ldursb, ldursh, ldursw, mov_x,
   movz_x, mvn_w, mvn_x, rev16_w, rev_w, rev_x, stlr_w, stlr_x, stlrb, stlrh, str_reg_w, str_reg_x, str_w, str_x, strb,
   strb_reg, strh, strh_reg, stur_w, stur_x, sturb, sturh, swpal_w, swpal_x,
-} = A64; // prettier-ignore
+} = INSTRUCTIONS; // prettier-ignore
 
 /** The three address modes of one access and log2 of its size. */
 interface AccessForms {

@@ -25,13 +25,17 @@
  * | displacement | 16 bits signed | 9 signed, or 12 unsigned and scaled | index in x17 |
  * | conditional jump | 16 (32) bits | 1 MiB, tbz 32 KiB | widened, see branches.ts |
  */
-import type { LowerFn, OpKind } from '@polybpf/jit';
+import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerBswap, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
-import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
+import { fitsBranch, lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
 import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
-import { lowerConst } from './lower-constant.ts';
+import { ALU_FITS, lowerConst } from './lower-constant.ts';
 import { lowerAtomic, lowerCmpxchg, lowerLoad, lowerLoadAcquire, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm, lowerStoreRelease, lowerXchg } from './lower-memory.ts'; // prettier-ignore
 
+/** Immediates that need no register. Displacements of any size are dealt with in lower-memory.ts. */
+export const FITS: Fits = { ...ALU_FITS, branch: fitsBranch, displacement: () => true };
+
+/** How each op becomes instructions. */
 export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   mov: lowerMov,
   sext: lowerSext,

@@ -1,24 +1,25 @@
 import { isBpfError } from '@polybpf/errors';
 import { ALIGN, assembleNodes, LABEL, makeNode, type MachineNode } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
-import { ADR_FAR, CONDITION_CODES, NOP, RELOCATIONS } from '../src/branches.ts';
+import { ADR_FAR, CONDITION_CODES } from '../src/branches.ts';
 import { arm64 } from '../src/index.ts';
-import { A64, type FormName } from '../src/instructions.ts';
+import { INSTRUCTIONS, type InstructionName } from '../src/instructions.ts';
+import { NOP, RELOCATIONS } from '../src/relocations.ts';
 
 const MIB = 2 ** 20;
-const nops = (count: number): MachineNode[] => new Array<MachineNode>(count).fill(makeNode(A64.nop, []));
+const nops = (count: number): MachineNode[] => new Array<MachineNode>(count).fill(makeNode(INSTRUCTIONS.nop, []));
 const label = (name: number): MachineNode => makeNode(LABEL, [], name);
 
 /** Names of the instructions that a branch becomes; `limit` is a power of two, the distance is that plus `more`. */
-function formsAt(name: FormName, operands: readonly number[], limit: number, more: 0 | -4): string[] {
-  const branch = makeNode(A64[name], operands, 0);
+function formsAt(name: InstructionName, operands: readonly number[], limit: number, more: 0 | -4): string[] {
+  const branch = makeNode(INSTRUCTIONS[name], operands, 0);
   const nodes = [...nops(-more / 4), branch, makeNode(ALIGN, [limit]), label(0)];
   return shortNames(nodes);
 }
 
 /** The same backward: the distance is `-limit - more`. */
-function formsBack(name: FormName, operands: readonly number[], limit: number, more: 0 | 4): string[] {
-  const branch = makeNode(A64[name], operands, 0);
+function formsBack(name: InstructionName, operands: readonly number[], limit: number, more: 0 | 4): string[] {
+  const branch = makeNode(INSTRUCTIONS[name], operands, 0);
   return shortNames([label(0), ...nops(1), makeNode(ALIGN, [limit]), ...nops(more / 4), branch]);
 }
 
@@ -27,7 +28,7 @@ function shortNames(nodes: readonly MachineNode[]): string[] {
   return laidOut.map(({ form }) => form.name).filter((form) => !['nop', 'label', 'align'].includes(form));
 }
 
-const SHORT: readonly (readonly [FormName, readonly number[], limit: number, far: readonly string[]])[] = [
+const SHORT: readonly (readonly [InstructionName, readonly number[], limit: number, far: readonly string[]])[] = [
   ['tbz', [3, 5], 32768, ['tbnz', 'b']],
   ['tbnz', [3, 63], 32768, ['tbz', 'b']],
   ['b_cond', [CONDITION_CODES.lo], MIB, ['b_cond', 'b']],
@@ -49,20 +50,20 @@ describe('branches', () => {
 
   it('inverts the condition of a long branch and keeps its register', () => {
     const { nodes } = assembleNodes(arm64, [
-      makeNode(A64.b_cond, [CONDITION_CODES.gt], 0),
+      makeNode(INSTRUCTIONS.b_cond, [CONDITION_CODES.gt], 0),
       makeNode(ALIGN, [MIB]),
       label(0),
     ]);
     expect(nodes[0]!.operands).toEqual([CONDITION_CODES.le]);
-    const bits = assembleNodes(arm64, [makeNode(A64.tbz, [7, 33], 0), ...nops(8192), label(0)]);
+    const bits = assembleNodes(arm64, [makeNode(INSTRUCTIONS.tbz, [7, 33], 0), ...nops(8192), label(0)]);
     expect(bits.nodes[0]!.operands).toEqual([7, 33]);
     // Over the b, which then goes to the label.
     expect([...bits.code.subarray(0, 8)]).toEqual([0x47, 0x00, 0x08, 0xb7, 0x01, 0x20, 0x00, 0x14]);
   });
 
   it('grows branches that other long branches push out of reach', () => {
-    const outer = makeNode(A64.tbz, [0, 0], 0);
-    const inner = makeNode(A64.tbz, [1, 1], 1);
+    const outer = makeNode(INSTRUCTIONS.tbz, [0, 0], 0);
+    const inner = makeNode(INSTRUCTIONS.tbz, [1, 1], 1);
     const longOnes = (between: number): number =>
       shortNames([outer, inner, ...nops(8189), label(0), ...nops(between), label(1)]).filter((name) => name === 'b')
         .length;
@@ -73,7 +74,7 @@ describe('branches', () => {
 
   it('refuses addresses beyond 16 MiB', () => {
     expect(ADR_FAR.branch!.max).toBe(4095 * 4096 + 4095);
-    const nodes = [makeNode(A64.adr, [0], 0), makeNode(ALIGN, [16 * MIB]), label(0)];
+    const nodes = [makeNode(INSTRUCTIONS.adr, [0], 0), makeNode(ALIGN, [16 * MIB]), label(0)];
     expect(() => assembleNodes(arm64, nodes)).toThrow(expect.objectContaining({ code: 'E_JIT_BRANCH_RANGE' }));
   });
 });

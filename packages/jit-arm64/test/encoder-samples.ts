@@ -1,7 +1,7 @@
 /** Nodes at the operand boundaries of every row, for the encoder tests: what the golden file and the native test share. */
 import { CodeBuffer, makeNode, type MachineNode } from '@polybpf/jit';
 import { encodeMask, encode, print } from '../src/encoder.ts';
-import { A64, type Arm64Form } from '../src/instructions.ts';
+import { INSTRUCTIONS, type Arm64Form } from '../src/instructions.ts';
 
 export interface Sample {
   readonly node: MachineNode;
@@ -56,7 +56,7 @@ function restingValue(form: Arm64Form, field: Field, position: number): number {
 /** Every row with each of its fields at each of its boundary values, then all fields at their extremes together. */
 export function samples(registers: 'all' | 'few' = 'all'): Sample[] {
   const result: Sample[] = [];
-  for (const form of Object.values(A64)) {
+  for (const form of Object.values(INSTRUCTIONS)) {
     const { fields } = form.layout;
     const resting = fields.map((field, i) => restingValue(form, field, i));
     const seen = new Set<string>();

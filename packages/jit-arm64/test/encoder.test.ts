@@ -4,7 +4,7 @@ import { CodeBuffer, makeNode } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { ADR_FAR } from '../src/branches.ts';
 import { decodeMask, encode, encodeMask, pad, print } from '../src/encoder.ts';
-import { A64, type Arm64Form } from '../src/instructions.ts';
+import { INSTRUCTIONS, type Arm64Form } from '../src/instructions.ts';
 import { boundaryValues, hexWord, sampleBytes, samples, sampleText } from './encoder-samples.ts';
 
 const golden = readFileSync(new URL('./encode.txt', import.meta.url), 'utf8')
@@ -23,7 +23,7 @@ describe('encoder', () => {
     expect(ours).toEqual(golden);
   });
 
-  it.each(Object.values(A64).map((form) => [form.name, form] as const))(
+  it.each(Object.values(INSTRUCTIONS).map((form) => [form.name, form] as const))(
     '%s refuses operands beyond its fields',
     (_, form) => {
       for (const [position, field] of form.layout.fields.entries()) {
@@ -38,14 +38,14 @@ describe('encoder', () => {
   it('refuses logical immediates that do not exist', () => {
     // All ones, sizes below 2, and rotations beyond the element.
     for (const mask of [0x103f, 0x003f, 0x003e, 0x001f, 0x002f, 0x0420, 0x00bc]) {
-      expect(codeOf(A64.and_imm_x, 2, mask), mask.toString(16)).toBe('E_JIT_OPERAND');
+      expect(codeOf(INSTRUCTIONS.and_imm_x, 2, mask), mask.toString(16)).toBe('E_JIT_OPERAND');
     }
   });
 
   it('refuses a rotation as shift of an addition', () => {
-    expect(codeOf(A64.add_shift_x, 3, 3)).toBe('E_JIT_OPERAND');
-    expect(codeOf(A64.cmp_shift_w, 2, 3)).toBe('E_JIT_OPERAND');
-    expect(codeOf(A64.eor_shift_x, 3, 3)).toBe('none');
+    expect(codeOf(INSTRUCTIONS.add_shift_x, 3, 3)).toBe('E_JIT_OPERAND');
+    expect(codeOf(INSTRUCTIONS.cmp_shift_w, 2, 3)).toBe('E_JIT_OPERAND');
+    expect(codeOf(INSTRUCTIONS.eor_shift_x, 3, 3)).toBe('none');
   });
 
   it('pads with nops and refuses odd sizes', () => {

@@ -4,8 +4,16 @@
  * register that is still alive, or takes one that has changed, gives another result than the interpreter.
  */
 import type { Insn } from '@polybpf/isa';
-import type { Random } from '../../jit-x86_64/test/program-generator.ts';
 import { insn } from './insn.ts';
+
+/** A source of random numbers. */
+export interface Random {
+  /** 0 to n - 1. */
+  int(n: number): number;
+  pick<T>(list: readonly T[]): T;
+  /** Signed 32 bits. */
+  imm(): number;
+}
 
 const REGISTERS = [0, 2, 3, 6, 7];
 const CTX = 9;

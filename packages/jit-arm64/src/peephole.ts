@@ -4,14 +4,14 @@
  * again.
  */
 import { LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
-import { A64, type Arm64Form } from './instructions.ts';
+import { INSTRUCTIONS, type Arm64Form } from './instructions.ts';
 import { X16, ZR } from './registers.ts';
 
 const {
   b_cond, bl, bl_symbol, blr, cmn_imm12_w, cmn_imm12_x, cmn_imm_w, cmn_imm_x, cmp_imm12_w, cmp_imm12_x, cmp_imm_w,
   cmp_imm_x, cmp_w, cmp_x, csel_x, csinc_x, csinv_x, ldp_w, ldp_x, ldr_w, ldr_x, mov_x, movk_w, movk_x, movn_w, movn_x,
   movz_w, movz_x, orr_imm_w, orr_imm_x, stp_w, stp_x, str_w, str_x, tst_imm_w, tst_imm_x, tst_w, tst_x,
-} = A64; // prettier-ignore
+} = INSTRUCTIONS; // prettier-ignore
 
 /** Single access -> pair, and bytes of one register. */
 const PAIRS: ReadonlyMap<MachineForm, readonly [pair: MachineForm, size: 4 | 8]> = /* @__PURE__ */ new Map<
