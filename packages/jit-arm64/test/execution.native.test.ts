@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isBpfError } from '@polybpf/errors';
 import { runSuite } from '@polybpf/conformance';
 import { loadSuite, type NativeEngine, nativeEngine } from '@polybpf/conformance/node';
 import { createHelperRegistry, runProgram } from '@polybpf/interpreter';
-import { type Insn, makeInsn, makeProgram } from '@polybpf/isa';
+import { decodeProgram, type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { formatListing } from '@polybpf/jit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arm64 } from '../src/index.ts';
@@ -22,7 +23,26 @@ import {
 
 const SHARED = process.env['POLYBPF_SHARED'];
 const PUBLIC = SHARED === undefined ? undefined : join(SHARED, 'conformance/bpf_conformance');
+const WORKLOADS = SHARED === undefined ? undefined : join(SHARED, 'bench/workloads');
+if (process.env['CI'] && (PUBLIC === undefined || !existsSync(PUBLIC)))
+  throw new Error('missing: the shared folder, POLYBPF_SHARED');
 const OWN = new URL('../../../test-vectors', import.meta.url).pathname;
+
+interface WorkloadManifest {
+  readonly workloads: readonly {
+    readonly name: string;
+    readonly isa: Readonly<Record<string, { readonly file: string }>>;
+    readonly inputs: {
+      readonly quick: {
+        readonly file: string;
+        readonly patch_u32_at_0: number;
+        readonly len: number;
+        readonly r0: string;
+        readonly mem_sha256_after: string;
+      };
+    };
+  }[];
+}
 
 const HELPERS = createHelperRegistry([
   { id: MIX_HELPER, call: (cx) => mix([cx.arg(1), cx.arg(2), cx.arg(3), cx.arg(4), cx.arg(5)]) },
@@ -69,7 +89,7 @@ describe.skipIf(missing !== undefined)(`arm64 code (${missing ?? 'runs'})`, () =
     }
   }
 
-  it.skipIf(PUBLIC === undefined || !existsSync(PUBLIC))('passes all 313 public vectors', () => {
+  it.skipIf(PUBLIC === undefined || !existsSync(PUBLIC))('passes all 313 public vectors (in POLYBPF_SHARED)', () => {
     const results = runSuite(loadSuite(PUBLIC!), engine);
     expect(results.filter(({ status }) => status !== 'passed')).toEqual([]);
     expect(results).toHaveLength(313);
@@ -80,6 +100,30 @@ describe.skipIf(missing !== undefined)(`arm64 code (${missing ?? 'runs'})`, () =
     expect(results.filter(({ status, reason }) => status !== 'passed' && reason !== 'native code does not check accesses')).toEqual([]); // prettier-ignore
     expect(results.length).toBeGreaterThan(2000);
   });
+
+  it.skipIf(WORKLOADS === undefined || !existsSync(WORKLOADS))(
+    'computes the workloads of every ISA version (in POLYBPF_SHARED)',
+    () => {
+      const { workloads } = JSON.parse(readFileSync(join(WORKLOADS!, 'manifest.json'), 'utf8')) as WorkloadManifest;
+      const wrong: string[] = [];
+      for (const { name, isa, inputs } of workloads) {
+        const { file, patch_u32_at_0, len, r0, mem_sha256_after } = inputs.quick;
+        const mem = Uint8Array.from(readFileSync(join(WORKLOADS!, file)).subarray(0, len));
+        new DataView(mem.buffer).setUint32(0, patch_u32_at_0, true);
+        for (const version of Object.keys(isa)) {
+          const program = makeProgram(decodeProgram(readFileSync(join(WORKLOADS!, isa[version]!.file))), { name });
+          const prepared = engine.machine.prepare(program);
+          const outcome = prepared.run({ mem, timeoutMs: 30_000 });
+          const sha256 = createHash('sha256').update(outcome.mem).digest('hex');
+          if (outcome.r0 !== BigInt(r0) || sha256 !== mem_sha256_after)
+            wrong.push(`${name} ${version}: r0 ${outcome.r0}`);
+          prepared.dispose();
+        }
+      }
+      expect(workloads.length).toBeGreaterThan(10);
+      expect(wrong).toEqual([]);
+    },
+  );
 
   it.each(triableRows().map((row) => [row.name, row] as const))('%s on all registers', (name, row) => {
     const random = makeRandom(row.id + 1);
