@@ -22,6 +22,7 @@
  */
 import { emit, type Frame, type FunctionInfo, hw, type LowerContext, NO_REG } from '@polybpf/jit';
 import { FORMS as F } from './instructions.ts';
+import { retarget } from './lower-fuse.ts';
 import { NO_BASE, R0, R14, R15, R2 } from './registers.ts';
 
 /** Bytes above the stack pointer that a function leaves to the functions it calls. */
@@ -128,7 +129,7 @@ export function emitRestore(cx: LowerContext): void {
 /** Ends the function: result, registers, return. */
 export function emitEpilogue(cx: LowerContext): void {
   const r0 = hw(cx, 0);
-  if (r0 !== R2) emit(cx, F.lgr, [R2, r0]);
+  if (r0 !== R2 && !retarget(cx, r0, R2)) emit(cx, F.lgr, [R2, r0]);
   emitRestore(cx);
   emit(cx, F.br, [R14]);
 }

@@ -21,11 +21,9 @@ const ROWS = {
   cgij: ['RIE-c', 'EC7C', 'cgij{M3:f} {R1:r},{I2:i},{label:l}', 'COMPARE IMMEDIATE AND BRANCH RELATIVE'],
   clij: ['RIE-c u', 'EC7F', 'clij{M3:f} {R1:r},{I2:u},{label:l}', 'COMPARE LOGICAL IMMEDIATE AND BRANCH RELATIVE'],
   clgij: ['RIE-c u', 'EC7D', 'clgij{M3:f} {R1:r},{I2:u},{label:l}', 'COMPARE LOGICAL IMMEDIATE AND BRANCH RELATIVE'],
-  brctg: ['RI-b', 'A77', 'brctg {R1:rw},{label:l}', 'BRANCH RELATIVE ON COUNT'],
   brasl: ['RIL-b', 'C05', 'brasl {R1:w},{label:l}', 'BRANCH RELATIVE AND SAVE LONG'],
   larl: ['RIL-b', 'C00', 'larl {R1:w},{label:l}', 'LOAD ADDRESS RELATIVE LONG'],
   lgrl: ['RIL-b', 'C48', 'lgrl {R1:w},{label:l}', 'LOAD RELATIVE LONG'],
-  stgrl: ['RIL-b', 'C4B', 'stgrl {R1:r},{label:l}', 'STORE RELATIVE LONG'],
 } as const;
 
 export type LabelInstructionName = keyof typeof ROWS;
@@ -89,10 +87,8 @@ function withReach(
     cgij: fused(plain.cgij, FORMS.cghi),
     clij: fused(plain.clij, FORMS.clfi),
     clgij: fused(plain.clgij, FORMS.clgfi),
-    brctg: { ...plain.brctg, branch: NEAR },
     brasl: { ...plain.brasl, branch: FAR, relocation: PLT32DBL },
     larl: { ...plain.larl, branch: FAR, relocation: PC32DBL },
     lgrl: { ...plain.lgrl, branch: FAR, relocation: PC32DBL },
-    stgrl: { ...plain.stgrl, branch: FAR, relocation: PC32DBL },
   };
 }

@@ -50,7 +50,6 @@ const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
   d: String,
   i: String,
   u: String,
-  len: (value) => String(value + 1),
   c: (value) => MASK_SUFFIXES[value]!,
   k: (value) => MASK_SUFFIXES[value]!,
   f: (value) => FUSED_SUFFIXES[value] ?? `<${value}>`,

@@ -16,8 +16,7 @@
  *   rw  register, read and written             p   even/odd register pair, read and written
  *   x   index, b base of an address: 0 = none  d   displacement
  *   i   signed immediate, u unsigned           f   comparison of a fused branch, c mask of a branch,
- *   len length of a storage operand, less one      k mask of a load on condition: in the mnemonic
- *   l   label
+ *   l   label                                      k mask of a load on condition: in the mnemonic
  * ```
  *
  * An instruction on 32 bits leaves bits 0-31 of its result register unchanged; such a result is `rw`, because what was
@@ -35,12 +34,10 @@ const LAYOUTS = {
   'RRF-c': 'op:16 M3:4 0000 R1:4 R2:4',
   'RI-a': 'op:8 R1:4 op:4 I2:s16',
   'RI-a u': 'op:8 R1:4 op:4 I2:16',
-  'RI-b': 'op:8 R1:4 op:4 label:s16*2',
   'RI-c': 'op:8 M1:4 op:4 label:s16*2',
   'RIE-b': 'op:8 R1:4 R2:4 label:s16*2 M3:4 0000 op:8',
   'RIE-c': 'op:8 R1:4 M3:4 label:s16*2 I2:s8 op:8',
   'RIE-c u': 'op:8 R1:4 M3:4 label:s16*2 I2:8 op:8',
-  'RIE-d': 'op:8 R1:4 R3:4 I2:s16 00000000 op:8',
   'RIE-f': 'op:8 R1:4 R2:4 I3:8 I4:8 I5:8 op:8',
   'RIL-a': 'op:8 R1:4 op:4 I2:s32',
   'RIL-a u': 'op:8 R1:4 op:4 I2:32',
@@ -51,12 +48,10 @@ const LAYOUTS = {
   'RSY-a': 'op:8 R1:4 R3:4 B2:4 D2:s20[11:0] D2:s20[19:12] op:8',
   'RX-a': 'op:8 R1:4 X2:4 B2:4 D2:12',
   'RXY-a': 'op:8 R1:4 X2:4 B2:4 D2:s20[11:0] D2:s20[19:12] op:8',
-  S: 'op:16 B2:4 D2:12',
   SI: 'op:8 I2:8 B1:4 D1:12',
   SIY: 'op:8 I2:8 B1:4 D1:s20[11:0] D1:s20[19:12] op:8',
   'SIY s': 'op:8 I2:s8 B1:4 D1:s20[11:0] D1:s20[19:12] op:8',
   SIL: 'op:16 B1:4 D1:12 I2:s16',
-  'SS-a': 'op:8 L1:8 B1:4 D1:12 B2:4 D2:12',
 } as const;
 
 export type FormatName = keyof typeof LAYOUTS;
@@ -135,7 +130,6 @@ const ROWS = {
   locgr: ['RRF-c', 'B9E2', 'locgr{M3:k} {R1:rw},{R2:r}', 'LOAD ON CONDITION'],
 
   // Constants
-  lhi: ['RI-a', 'A78', 'lhi {R1:rw},{I2:i}', 'LOAD HALFWORD IMMEDIATE'],
   lghi: ['RI-a', 'A79', 'lghi {R1:w},{I2:i}', 'LOAD HALFWORD IMMEDIATE'],
   lgfi: ['RIL-a', 'C01', 'lgfi {R1:w},{I2:i}', 'LOAD IMMEDIATE'],
   llihh: ['RI-a u', 'A5C', 'llihh {R1:w},{I2:u}', 'LOAD LOGICAL IMMEDIATE'],
@@ -148,8 +142,6 @@ const ROWS = {
   iihl: ['RI-a u', 'A51', 'iihl {R1:rw},{I2:u}', 'INSERT IMMEDIATE'],
   iilh: ['RI-a u', 'A52', 'iilh {R1:rw},{I2:u}', 'INSERT IMMEDIATE'],
   iill: ['RI-a u', 'A53', 'iill {R1:rw},{I2:u}', 'INSERT IMMEDIATE'],
-  iihf: ['RIL-a u', 'C08', 'iihf {R1:rw},{I2:u}', 'INSERT IMMEDIATE'],
-  iilf: ['RIL-a u', 'C09', 'iilf {R1:rw},{I2:u}', 'INSERT IMMEDIATE'],
 
   // Arithmetic
   ar: ['RR', '1A', 'ar {R1:rw},{R2:r}', 'ADD'],
@@ -158,8 +150,6 @@ const ROWS = {
   agrk: ['RRF-a', 'B9E8', 'agrk {R1:w},{R2:r},{R3:r}', 'ADD'],
   ahi: ['RI-a', 'A7A', 'ahi {R1:rw},{I2:i}', 'ADD HALFWORD IMMEDIATE'],
   aghi: ['RI-a', 'A7B', 'aghi {R1:rw},{I2:i}', 'ADD HALFWORD IMMEDIATE'],
-  ahik: ['RIE-d', 'ECD8', 'ahik {R1:rw},{R3:r},{I2:i}', 'ADD IMMEDIATE'],
-  aghik: ['RIE-d', 'ECD9', 'aghik {R1:w},{R3:r},{I2:i}', 'ADD IMMEDIATE'],
   afi: ['RIL-a', 'C29', 'afi {R1:rw},{I2:i}', 'ADD IMMEDIATE'],
   agfi: ['RIL-a', 'C28', 'agfi {R1:rw},{I2:i}', 'ADD IMMEDIATE'],
   algfi: ['RIL-a u', 'C2A', 'algfi {R1:rw},{I2:u}', 'ADD LOGICAL IMMEDIATE'],
@@ -174,7 +164,6 @@ const ROWS = {
   mghi: ['RI-a', 'A7D', 'mghi {R1:rw},{I2:i}', 'MULTIPLY HALFWORD IMMEDIATE'],
   msfi: ['RIL-a', 'C21', 'msfi {R1:rw},{I2:i}', 'MULTIPLY SINGLE IMMEDIATE'],
   msgfi: ['RIL-a', 'C20', 'msgfi {R1:rw},{I2:i}', 'MULTIPLY SINGLE IMMEDIATE'],
-  mlgr: ['RRE', 'B986', 'mlgr {R1:p},{R2:r}', 'MULTIPLY LOGICAL'],
   dlr: ['RRE', 'B997', 'dlr {R1:p},{R2:r}', 'DIVIDE LOGICAL'],
   dlgr: ['RRE', 'B987', 'dlgr {R1:p},{R2:r}', 'DIVIDE LOGICAL'],
   dsgr: ['RRE', 'B90D', 'dsgr {R1:p},{R2:r}', 'DIVIDE SINGLE'],
@@ -187,7 +176,6 @@ const ROWS = {
   ngrk: ['RRF-a', 'B9E4', 'ngrk {R1:w},{R2:r},{R3:r}', 'AND'],
   nilh: ['RI-a u', 'A56', 'nilh {R1:rw},{I2:u}', 'AND IMMEDIATE'],
   nill: ['RI-a u', 'A57', 'nill {R1:rw},{I2:u}', 'AND IMMEDIATE'],
-  nihf: ['RIL-a u', 'C0A', 'nihf {R1:rw},{I2:u}', 'AND IMMEDIATE'],
   nilf: ['RIL-a u', 'C0B', 'nilf {R1:rw},{I2:u}', 'AND IMMEDIATE'],
   or: ['RR', '16', 'or {R1:rw},{R2:r}', 'OR'],
   ogr: ['RRE', 'B981', 'ogr {R1:rw},{R2:r}', 'OR'],
@@ -267,7 +255,6 @@ const ROWS = {
   mvhhi: ['SIL', 'E544', 'mvhhi {D1:d}({B1:b}),{I2:i}', 'MOVE'],
   mvhi: ['SIL', 'E54C', 'mvhi {D1:d}({B1:b}),{I2:i}', 'MOVE'],
   mvghi: ['SIL', 'E548', 'mvghi {D1:d}({B1:b}),{I2:i}', 'MOVE'],
-  mvc: ['SS-a', 'D2', 'mvc {D1:d}({L1:len},{B1:b}),{D2:d}({B2:b})', 'MOVE'],
 
   // Interlocked updates
   laa: ['RSY-a', 'EBF8', 'laa {R1:rw},{R3:r},{D2:d}({B2:b})', 'LOAD AND ADD'],
@@ -287,7 +274,6 @@ const ROWS = {
   bcr: ['RR-m', '07', 'bcr {M1:u},{R2:r}', 'BRANCH ON CONDITION'],
   basr: ['RR', '0D', 'basr {R1:w},{R2:r}', 'BRANCH AND SAVE'],
   svc: ['I', '0A', 'svc {I1:u}', 'SUPERVISOR CALL'],
-  stckf: ['S', 'B27C', 'stckf {D2:d}({B2:b})', 'STORE CLOCK FAST'],
 } as const;
 
 export type InstructionName = keyof typeof ROWS;

@@ -8,7 +8,16 @@
  */
 import { emit, hw, hwBase, type LowerContext, type MachineNode, NO_REG, type Op, R10 } from '@polybpf/jit';
 import { FORMS as F, type S390xForm } from './instructions.ts';
-import { fuseExtract, fuseIndex, fuseRotation, isSpent, lastNode, leftShift, rightShift } from './lower-fuse.ts';
+import {
+  bitRange,
+  fuseExtract,
+  fuseIndex,
+  fuseRotation,
+  isSpent,
+  lastNode,
+  leftShift,
+  rightShift,
+} from './lower-fuse.ts';
 import {
   isLongDisplacement,
   isShortDisplacement,
@@ -205,22 +214,6 @@ function andInto(cx: LowerContext, d: number, a: number, low: number, high: numb
   loadImm64(cx, R0, low, high);
   if (d === a) emit(cx, F.ngr, [d, R0]);
   else emit(cx, F.ngrk, [d, a, R0]);
-}
-
-/**
- * First and last bit (0 is the most significant of 64) of the only run of ones in a mask, which may wrap around, as
- * ROTATE THEN INSERT SELECTED BITS wants them; undefined when there is more than one run, or none.
- */
-export function bitRange(low: number, high: number): { first: number; last: number } | undefined {
-  // With all ones above, the run of zeros below decides.
-  const run = (high === 0 ? low : ~low) >>> 0;
-  if (run === 0) return undefined;
-  const trailing = 31 - Math.clz32(run & -run);
-  const filled = (run >>> trailing) + 1;
-  if ((filled & (filled - 1)) !== 0) return undefined;
-  const first = 32 + Math.clz32(run);
-  const last = 63 - trailing;
-  return high === 0 ? { first, last } : { first: (last + 1) & 63, last: first - 1 };
 }
 
 export function lowerOr(cx: LowerContext, op: Op): void {

@@ -7,8 +7,7 @@
 import { type Cond, emit, emitTo, hw, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
 import { ALWAYS, branchMask, BRANCHES as B, maskOf, NEGATIVE, NOT_ZERO, ZERO } from './branches.ts';
 import { FORMS as F, type S390xForm } from './instructions.ts';
-import { bitRange } from './lower-alu.ts';
-import { fuseBitTest, isZeroTested } from './lower-fuse.ts';
+import { bitRange, fuseBitTest, isZeroTested } from './lower-fuse.ts';
 import { isSigned16, loadImm64 } from './lower-move.ts';
 import { R0 } from './registers.ts';
 

@@ -50,6 +50,10 @@ function extractOf(node: MachineNode): Extract | undefined {
       const last = fourth - 128;
       return last >= third ? { source: a, first: third, last, rotate: operands[4]!, low: false } : undefined;
     }
+    case F.nilf: {
+      const range = bitRange(a, 0);
+      return range === undefined ? undefined : { source: d, ...range, rotate: 0, low: true };
+    }
     case F.sllg:
       return fourth === NO_BASE ? leftShift(a, third, false) : undefined;
     case F.srlg:
@@ -65,6 +69,24 @@ function extractOf(node: MachineNode): Extract | undefined {
     default:
       return undefined;
   }
+}
+
+/**
+ * First and last bit (0 is the most significant of 64) of the only run of ones in a mask, which may wrap around, as
+ * ROTATE THEN INSERT SELECTED BITS wants them; undefined when there is more than one run, or none.
+ *
+ * @param high - upper half of the mask, 0 or -1
+ */
+export function bitRange(low: number, high: number): { first: number; last: number } | undefined {
+  // With all ones above, the run of zeros below decides.
+  const run = (high === 0 ? low : ~low) >>> 0;
+  if (run === 0) return undefined;
+  const trailing = 31 - Math.clz32(run & -run);
+  const filled = (run >>> trailing) + 1;
+  if ((filled & (filled - 1)) !== 0) return undefined;
+  const first = 32 + Math.clz32(run);
+  const last = 63 - trailing;
+  return high === 0 ? { first, last } : { first: (last + 1) & 63, last: first - 1 };
 }
 
 /** A left shift by a constant; `low`: on 32 bits. */
@@ -240,4 +262,34 @@ export function sumOf({ form, operands }: MachineNode): IndexedAddress | undefin
   if (form === F.agrk && a !== NO_BASE && b !== NO_BASE) return { index: b, base: a, offset: 0 };
   if (form === F.la && b !== NO_BASE && c !== NO_BASE) return { index: b, base: c, offset: a };
   return undefined;
+}
+
+/** Two-operand instructions on 64 bits and their three-operand forms. */
+const THREE_OPERANDS: ReadonlyMap<unknown, S390xForm> = /* @__PURE__ */ new Map<unknown, S390xForm>([
+  [F.agr, F.agrk],
+  [F.sgr, F.sgrk],
+  [F.ngr, F.ngrk],
+  [F.ogr, F.ogrk],
+  [F.xgr, F.xgrk],
+]);
+
+/**
+ * Lets the last instruction write `to` instead of `from`, in place of a copy. The caller knows that `from` is dead.
+ *
+ * @returns false when the last node does not define the whole of `from`
+ */
+export function retarget(cx: LowerContext, from: number, to: number): boolean {
+  const node = lastNode(cx);
+  if (node === undefined || node.operands[0] !== from) return false;
+  const form = node.form as S390xForm;
+  const form3 = THREE_OPERANDS.get(form);
+  if (form3 !== undefined) {
+    cx.nodes.pop();
+    emit(cx, form3, [to, from, node.operands[1]!]);
+    return true;
+  }
+  const isWhole = form.uses?.[0] === 'write' || (form === F.risbg && node.operands[3]! >= 128);
+  if (!isWhole || form === F.lmg) return false;
+  node.operands = [to, ...node.operands.slice(1)];
+  return true;
 }

@@ -2,7 +2,7 @@
  * Copies, extensions, constants, addresses, negation and byte swaps.
  */
 import { emit, hw, hwBase, type LowerContext, type Op, R10 } from '@polybpf/jit';
-import { fuseExtract } from './lower-fuse.ts';
+import { fuseExtract, isSpent, retarget } from './lower-fuse.ts';
 import { FORMS as F, type S390xForm } from './instructions.ts';
 import { NO_BASE } from './registers.ts';
 
@@ -41,7 +41,7 @@ export function lowerMov(cx: LowerContext, op: Op): void {
   if (op.width === 8) emit(cx, F.llgcr, [d, a]);
   else if (op.width === 16) emit(cx, F.llghr, [d, a]);
   else if (op.width === 32 && op.zext) emit(cx, F.llgfr, [d, a]);
-  else if (d !== a) emit(cx, op.zext ? F.lgr : F.lr, [d, a]);
+  else if (d !== a && !(isSpent(cx, a, d) && retarget(cx, a, d))) emit(cx, op.zext ? F.lgr : F.lr, [d, a]);
 }
 
 /** `d` = sign-extended low `from` bits of `a`. */
