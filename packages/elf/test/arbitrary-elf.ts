@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { ElfDescription, ElfRelocationDescription, ElfSectionDescription } from '../src/write-elf.ts';
+import type { ElfDescription, ElfSectionDescription } from '../src/write-elf.ts';
+import type { ElfRelocationDescription } from '../src/write-relocations.ts';
 import type { ElfSymbolDescription } from '../src/write-elf.ts';
 
 const name: fc.Arbitrary<string> = fc.string({ unit: fc.constantFrom(...'abcdefghijklmnop._$é漢😀'), maxLength: 12 });
