@@ -29,8 +29,8 @@ function callHelper(cx: LowerContext, op: Op): void {
   if (op.imm < 0 || op.imm >= helperCalls.count) {
     throw new BpfError('E_JIT_PROGRAM', 'helper id', { at: { insn: op.insn }, expected: `0 to ${helperCalls.count - 1}, what the helper table holds`, got: String(op.imm) }); // prettier-ignore
   }
-  const slot = helperCalls.address + BigInt(op.imm * 8);
-  if (slot < 0x80000000n) {
+  const slot = BigInt.asIntN(64, helperCalls.address + BigInt(op.imm * 8));
+  if (slot === BigInt.asIntN(32, slot)) {
     emit(cx, I.call_address, [Number(slot)]);
     return;
   }

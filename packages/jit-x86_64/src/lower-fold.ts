@@ -1,9 +1,10 @@
 /**
- * Folding of nodes that an op has just before it: a load into the operand of an addition, a scaled or unscaled sum into
- * an address, two shifts and an `or` into a rotate. Only the very last nodes are looked at, so nothing (no label either)
+ * Folding of nodes that an op has just before it: a load into the operand of an addition, load, operation and store into
+ * one, a scaled or unscaled sum into an address, two shifts and an `or` into a rotate. Only the very last nodes are looked at, so nothing (no label either)
  * stands between them and the op; and only registers that nothing reads after the op are left out.
  */
-import { isHwLiveAfter, type LowerContext, type MachineNode } from '@polybpf/jit';
+import { isHwLiveAfter, type LowerContext, type MachineForm, type MachineNode } from '@polybpf/jit';
+import type { X64Form } from './encoder.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
 import { RSP } from './registers.ts';
 
@@ -36,19 +37,33 @@ export function takeLoad(cx: LowerContext, register: number, wide: boolean): rea
 /** Width in bits of the zero-extending load of `register` right before the op, 0 when there is none or it is read later. */
 export function loadedWidth(cx: LowerContext, register: number): number {
   const node = lastNode(cx);
-  if (node === undefined || node.operands[0] !== register) return 0;
-  const { form } = node;
-  const width =
-    form === I.mov_r64_m
-      ? 64
-      : form === I.mov_r32_m
-        ? 32
-        : form === I.movzx_r32_m16
-          ? 16
-          : form === I.movzx_r32_m8
-            ? 8
-            : 0;
-  return width === 0 || isHwLiveAfter(cx, register) ? 0 : width;
+  if (node === undefined || node.operands[0] !== register || isHwLiveAfter(cx, register)) return 0;
+  return LOAD_WIDTHS.get(node.form) ?? 0;
+}
+
+const LOAD_WIDTHS: ReadonlyMap<MachineForm, number> = /* @__PURE__ */ new Map<MachineForm, number>([
+  [I.mov_r64_m, 64],
+  [I.mov_r32_m, 32],
+  [I.movzx_r32_m16, 16],
+  [I.movzx_r32_m8, 8],
+]);
+
+/**
+ * Takes back the load of `register` when its low `width` bits are all that the op needs of it.
+ *
+ * @param overwritten - whether the op writes `register`; otherwise it must be dead after the op
+ * @returns [base, disp]
+ */
+export function takeNarrower(
+  cx: LowerContext,
+  register: number,
+  width: number,
+  overwritten: boolean,
+): readonly number[] | undefined {
+  const node = lastNode(cx);
+  if (node === undefined || node.operands[0] !== register || (LOAD_WIDTHS.get(node.form) ?? 0) < width)
+    return undefined;
+  return overwritten || !isHwLiveAfter(cx, register) ? takeLoaded(cx) : undefined;
 }
 
 /** Takes back the load that {@link loadedWidth} has found: [base, disp]. */
@@ -92,6 +107,59 @@ export function takeScale(cx: LowerContext, register: number): { index: number; 
     return { index: copy.operands[1]!, scale };
   }
   return { index: register, scale };
+}
+
+const OPERATIONS = ['add', 'sub', 'and', 'or', 'xor'] as const;
+/** The memory form of an operation on a register, [32-bit, 64-bit]; the first operand becomes [base, disp]. */
+const IN_MEMORY: ReadonlyMap<MachineForm, MachineForm> = /* @__PURE__ */ new Map<MachineForm, MachineForm>([
+  ...OPERATIONS.flatMap((name): [MachineForm, MachineForm][] => [
+    [I[`${name}_rm_r64`], I[`${name}_m_r64`]],
+    [I[`${name}_rm64_imm8`], I[`${name}_m64_imm8`]],
+    [I[`${name}_rm64_imm32`], I[`${name}_m64_imm32`]],
+    [I[`${name}_rm_r32`], I[`${name}_m_r32`]],
+    [I[`${name}_rm32_imm8`], I[`${name}_m32_imm8`]],
+    [I[`${name}_rm32_imm32`], I[`${name}_m32_imm32`]],
+  ]),
+  [I.inc_rm64, I.inc_m64],
+  [I.dec_rm64, I.dec_m64],
+  [I.inc_rm32, I.inc_m32],
+  [I.dec_rm32, I.dec_m32],
+]);
+
+/**
+ * Takes back `register = [base + disp]; register = register op x` in front of `[base + disp] = register` when nothing
+ * reads the register after that: the operation is done in memory.
+ *
+ * @returns form and operands of that
+ */
+export function takeUpdate(
+  cx: LowerContext,
+  register: number,
+  base: number,
+  disp: number,
+  wide: boolean,
+): { form: MachineForm; operands: readonly number[] } | undefined {
+  const operation = lastNode(cx);
+  const load = lastNode(cx, 2);
+  if (operation === undefined || load === undefined || operation.operands[0] !== register) return undefined;
+  const form = IN_MEMORY.get(operation.form);
+  if (form === undefined || isHwLiveAfter(cx, register) || base === register) return undefined;
+  // all of what is stored must have been loaded and computed
+  if (load.form !== (wide ? I.mov_r64_m : I.mov_r32_m) || isWideForm(operation.form) !== wide) return undefined;
+  const { operands } = load;
+  if (operands[0] !== register || operands[1] !== base || operands[2] !== disp) return undefined;
+  if (operation.operands.length === 2 && isRegisterForm(operation.form) && operation.operands[1] === register)
+    return undefined;
+  cx.nodes.length -= 2;
+  return { form, operands: [base, disp, ...operation.operands.slice(1)] };
+}
+
+function isWideForm(form: MachineForm): boolean {
+  return (form as X64Form).code.rex !== 0;
+}
+
+function isRegisterForm(form: MachineForm): boolean {
+  return (form as X64Form).code.regAt >= 0;
 }
 
 /** `r = source << left` or `r = source >> right`, by constants. */

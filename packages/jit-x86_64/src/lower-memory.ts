@@ -5,7 +5,7 @@
 import { displacement, emit, hw, hwBase, type LowerContext, type Op, R10 } from '@polybpf/jit';
 import type { X64Form } from './encoder.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
-import { takeAddress } from './lower-fold.ts';
+import { takeAddress, takeUpdate } from './lower-fold.ts';
 
 /** `load`, `load_acquire`. */
 export function lowerLoad(cx: LowerContext, op: Op): void {
@@ -58,6 +58,11 @@ export function lowerStore(cx: LowerContext, op: Op): void {
   const base = hwBase(cx, op.d);
   const disp = displacement(cx, op.d, op.offset);
   const b = hw(cx, op.b);
+  const update = op.width < 32 ? undefined : takeUpdate(cx, b, base, disp, op.width === 64);
+  if (update !== undefined) {
+    emit(cx, update.form, update.operands);
+    return;
+  }
   const at = op.d === R10 || b === base ? undefined : takeAddress(cx, base, false);
   if (at === undefined) emit(cx, STORE_FORMS[op.width], [base, disp, b]);
   else emit(cx, INDEXED_STORE_FORMS[op.width], [at.base, at.index, at.scale, at.disp + disp, b]);

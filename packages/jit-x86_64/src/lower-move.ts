@@ -1,6 +1,8 @@
 /** Moves, constants and addresses. */
 import { emit, emitSymbol, emitTo, hw, type LowerContext, type Op, R10 } from '@polybpf/jit';
+import type { X64Form } from './encoder.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
+import { takeNarrower } from './lower-fold.ts';
 import { RAX, RBP } from './registers.ts';
 
 /** Whether an op must compute 64 bits: the upper half of a 64-bit result that nothing reads need not be right. */
@@ -46,7 +48,9 @@ export function lowerSext(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
   const wide = isWide(op);
-  if (op.from === 32) {
+  const memory = op.from === 0 ? undefined : takeNarrower(cx, a, op.from, d === a);
+  if (memory !== undefined) emit(cx, extendingLoad(op.from, wide), [d, ...memory]);
+  else if (op.from === 32) {
     if (!wide) move(cx, d, a, false);
     else if (d === RAX && a === RAX) emit(cx, I.cdqe, []);
     else emit(cx, I.movsxd_r64_rm32, [d, a]);
@@ -54,6 +58,12 @@ export function lowerSext(cx: LowerContext, op: Op): void {
     if (!wide && d === RAX && a === RAX) emit(cx, I.cwde, []);
     else emit(cx, wide ? I.movsx_r64_rm16 : I.movsx_r32_rm16, [d, a]);
   } else emit(cx, wide ? I.movsx_r64_rm8 : I.movsx_r32_rm8, [d, a]);
+}
+
+function extendingLoad(from: Op['from'], wide: boolean): X64Form {
+  if (from === 8) return wide ? I.movsx_r64_m8 : I.movsx_r32_m8;
+  if (from === 16) return wide ? I.movsx_r64_m16 : I.movsx_r32_m16;
+  return wide ? I.movsxd_r64_m32 : I.mov_r32_m;
 }
 
 /** `const`. */

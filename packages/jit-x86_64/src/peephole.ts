@@ -2,6 +2,7 @@
  * Rewrites on the node list of one function, in one pass:
  *
  * - a branch around one move between registers becomes a conditional move;
+ * - a branch around a jump becomes the opposite branch to where the jump goes;
  * - a comparison whose flags are there already is left out: because the same one stands before it, with only branches
  *   and moves to other registers between, or because it is a test for zero of what the last instruction has computed;
  * - a jump to the next instruction is left out.
@@ -22,6 +23,11 @@ const CMOV_UNLESS: ReadonlyMap<MachineForm, readonly [MachineForm, MachineForm]>
     I[`j${condition}_rel8`] as MachineForm,
     [I[`cmov${OPPOSITE[i]!}_r_rm32`], I[`cmov${OPPOSITE[i]!}_r_rm64`]] as const,
   ]),
+);
+
+/** The branch that is taken when the given one is not. */
+const OPPOSITE_BRANCH: ReadonlyMap<MachineForm, MachineForm> = /* @__PURE__ */ new Map(
+  CONDITIONS.map((condition, i) => [I[`j${condition}_rel8`] as MachineForm, I[`j${OPPOSITE[i]!}_rel8`] as MachineForm]),
 );
 
 const enumerated = (role: Role, ...names: readonly InstructionName[]): [MachineForm, Role][] =>
@@ -86,7 +92,12 @@ export function peephole(nodes: MachineNode[]): MachineNode[] {
     if (role === 'branch') {
       const move = conditionalMove(nodes, i);
       if (move === undefined) {
-        out.push(node);
+        const jump = nodes[i + 1];
+        if (jump?.form === I.jmp_rel8 && isNext(nodes, i + 2, node.label)) {
+          uses.set(node.label, uses.get(node.label)! - 1);
+          out.push({ ...node, form: OPPOSITE_BRANCH.get(form)!, label: jump.label });
+          i++;
+        } else out.push(node);
         continue;
       }
       uses.set(node.label, uses.get(node.label)! - 1);

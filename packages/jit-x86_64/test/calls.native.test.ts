@@ -113,6 +113,33 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')(
       expect(native).toBe(reference);
     });
 
+    test('r10 as an operand', () => {
+      // addresses differ between engines, what is computed of them here does not
+      for (const text of [
+        'r0 = r10\n r0 -= r10',
+        'r0 = -8\n r0 += r10\n r1 = r10\n r0 -= r1',
+        'r0 = 5\n r0 %= r10',
+        'r0 = 5\n r0 /= r10',
+        'r0 = 5\n r0 s%= r10',
+        'r0 = -5\n r0 s/= r10',
+        'r0 = r10\n r0 s/= r10',
+        'r0 = r10\n r0 ^= r10\n r0 += 3',
+        'r0 = 1\n r1 = r10\n if r1 == r10 goto +1\n r0 = 2',
+        'r0 = 1\n r1 = r10\n if r10 > r1 goto +1\n r0 = 2',
+        'r0 = 0\n r0 *= r10',
+        'r4 = 0\n r4 <<= r10\n r0 = r4',
+        '*(u64 *)(r10 - 8) = r10\n r0 = *(u64 *)(r10 - 8)\n r0 -= r10',
+        'r1 = r10\n *(u64 *)(r10 - 8) = 0\n r0 = 0\n r0 = cmpxchg_64(r10 - 8, r0, r10)\n r2 = *(u64 *)(r10 - 8)\n r2 -= r1\n r0 += r2',
+        '*(u64 *)(r10 - 8) = 7\n lock *(u64 *)(r10 - 8) += r10\n r0 = *(u64 *)(r10 - 8)\n r0 -= r10',
+        'r0 = r10\n r0 += -512\n *(u64 *)(r0 + 0) = 9\n r0 = *(u64 *)(r10 - 512)',
+      ]) {
+        for (const tail of ['', '\n r3 = 2\n r0 += r3\n r0 += r4']) {
+          const { native, reference } = run(assemble(`r4 = 1\n ${text}${tail}\n exit`));
+          expect(native, text).toBe(reference);
+        }
+      }
+    });
+
     test('nested calls have frames of their own and keep r6 to r9', () => {
       const { native, reference } = run(
         assemble(`
@@ -244,7 +271,9 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')(
       expect(text(0x7fffffe0n)).toBe('call qword ptr ds:2147483640');
       expect(text(0x80000000n)).toBe('mov eax, 2147483672; call qword ptr [rax]');
       expect(text(0x7f00_1234_5678n)).toBe('movabs rax, 0x00007f0012345690; call qword ptr [rax]');
-      expect(text(0xffff_ffff_8000_0000n)).toBe('mov rax, -2147483624; call qword ptr [rax]');
+      expect(text(0xffff_ffff_8000_0000n)).toBe('call qword ptr ds:-2147483624');
+      expect(text(-0x8000_0000n)).toBe('call qword ptr ds:-2147483624');
+      expect(text(0xffff_ffff_0000_0000n)).toBe('movabs rax, 0xffffffff00000018; call qword ptr [rax]');
       expect(() =>
         compile(assemble('call 8\n exit'), x86_64, { helperCalls: { kind: 'table', address: 0n, count: 8 } }),
       ).toThrow(expect.objectContaining({ code: 'E_JIT_PROGRAM' }));

@@ -273,7 +273,7 @@ function idiom({ random, registers, stack }: GeneratorState, any: () => number):
   const words = (stack + WORK_SLOT) / 8;
   const slot = -stack + 8 * random.int(words);
   const width = random.pick(['64', '32']);
-  switch (random.int(5)) {
+  switch (random.int(7)) {
     case 0: {
       // x = frame[x & mask], or frame[x & mask] = y
       const size = random.pick(['b', 'h', 'w', 'dw'] as const);
@@ -324,6 +324,21 @@ function idiom({ random, registers, stack }: GeneratorState, any: () => number):
       const load = insn(`ldx${random.pick(['b', 'h', 'w', 'dw', 'sb', 'sw'])}`, t, 10, slot);
       const operation = random.pick(['add', 'sub', 'and', 'or', 'xor', 'mul', 'mov']);
       return [load, insn(`${operation}${width}_reg`, x, t), ...maybeKill(random, t)];
+    }
+    case 4: {
+      // a counter in memory
+      const size = random.pick(['w', 'dw']);
+      const operation = random.pick(['add', 'sub', 'and', 'or', 'xor', 'mul', 'lsh']);
+      const change =
+        random.int(2) === 0
+          ? insn(`${operation}${width}_imm`, t, 0, 0, random.pick([1, -1, 5, random.imm()]))
+          : insn(`${operation}${width}_reg`, t, random.pick([x, t]));
+      return [insn(`ldx${size}`, t, 10, slot), change, insn(`stx${size}`, 10, t, slot), ...maybeKill(random, t)];
+    }
+    case 5: {
+      const load = insn(`ldx${random.pick(['b', 'h', 'w', 'dw'])}`, t, 10, slot);
+      const extend = random.pick(['movsx64_8', 'movsx64_16', 'movsx64_32', 'movsx32_8', 'movsx32_16']);
+      return [load, insn(extend, random.pick([t, x]), t), ...maybeKill(random, t)];
     }
     default: {
       const load = insn(`ldx${random.pick(['b', 'h', 'w', 'dw'])}`, t, 10, slot);
