@@ -50,5 +50,8 @@ export const SYSTEM_TOOLS = [
   { debianPackage: 'clang-19', programs: ['clang-19'], neededFor: ['test'] },
   { debianPackage: 'llvm-19', programs: ['llvm-mc-19', 'llvm-objdump-19'], neededFor: ['test'] },
   { debianPackage: 'gcc-bpf', programs: ['bpf-gcc'], neededFor: ['test'] },
+  { debianPackage: 'bpftool', programs: ['bpftool'], neededFor: ['test'] },
+  { debianPackage: 'libbpf-dev', programs: [], anyFile: ['/usr/include/bpf/libbpf.h'], neededFor: ['test'] },
+  { debianPackage: 'pkg-config', programs: ['pkg-config'], neededFor: ['test'] },
   { debianPackage: 'binutils-bpf', programs: ['bpf-as', 'bpf-objdump'], neededFor: ['test'] },
 ];
