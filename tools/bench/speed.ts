@@ -1,0 +1,92 @@
+/** `npm run bench`: measures, prints tables, and says which bars are met. */
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { isBpfError } from '@polybpf/errors';
+import { ALL_TARGETS } from '@polybpf/targets';
+import { benchCompile } from './src/bench-compile.ts';
+import { benchInterpreter } from './src/bench-interpreter.ts';
+import { benchNative, openHostMachine } from './src/bench-native.ts';
+import type { BenchOptions, Part } from './src/bench-options.ts';
+import { benchText } from './src/bench-text.ts';
+import { sharedFolder } from './src/kernel-sizes.ts';
+import { buildNativeC, hasCompiler } from './src/native-c.ts';
+import type { Rounds } from './src/repeat.ts';
+import { speedBars, speedSections, type SpeedReport } from './src/speed-report.ts';
+import { formatTable } from './src/table.ts';
+import { loadWorkloads, type Workload } from './src/workload.ts';
+
+/** Runs the parts that the options name. */
+export function measureSpeed(options: BenchOptions): SpeedReport {
+  const { origin, workloads } = loadWorkloads(sharedFolder());
+  const rounds: Rounds = options.quick ? { warmUp: 1, measured: 3 } : { warmUp: 2, measured: 9 };
+  const interpreterSize = options.full ? 'full' : 'quick';
+  const nativeSize = options.quick ? 'quick' : 'full';
+  const programs = workloads.map(({ program }) => program);
+  const missing: string[] = [];
+  const part = <T>(name: Part, measure: () => T): T | undefined => {
+    if (!options.parts.has(name)) return undefined;
+    console.error(`measuring: ${name}`);
+    return measure();
+  };
+  const report = {
+    environment: environment(),
+    inputs: { origin, interpreter: interpreterSize, native: nativeSize },
+    interpreter: part('interpreter', () =>
+      benchInterpreter(workloads, interpreterSize, options.full ? { warmUp: 1, measured: 3 } : rounds),
+    ),
+    native: part('native', () => measureNative(workloads, nativeSize, rounds, missing)),
+    compile: part('compile', () => benchCompile(ALL_TARGETS, programs, options.quick ? rounds : { ...rounds, warmUp: 5 })), // prettier-ignore
+    text: part('text', () => benchText(programs, rounds)),
+  };
+  return { ...report, missing };
+}
+
+function measureNative(
+  workloads: readonly Workload[],
+  size: 'quick' | 'full',
+  rounds: Rounds,
+  missing: string[],
+): SpeedReport['native'] {
+  const machine = openHostMachine(ALL_TARGETS);
+  if (machine === undefined) {
+    missing.push(`compiled code: no target is the CPU of this host (${process.arch})`);
+    return undefined;
+  }
+  const native = hasCompiler() ? buildNativeC(workloads) : undefined;
+  if (native === undefined) missing.push('native C: there is no gcc here');
+  try {
+    return benchNative(machine, workloads, size, native, rounds);
+  } catch (error) {
+    if (!isBpfError(error) || error.code !== 'E_MACHINE_MISSING') throw error;
+    missing.push(`compiled code: ${error.message}`);
+    return undefined;
+  } finally {
+    machine.close();
+    native?.close();
+  }
+}
+
+/** Prints tables and bars; returns whether all bars are met. */
+export function printSpeed(report: SpeedReport): boolean {
+  const { environment: host, inputs } = report;
+  console.log(`${Object.values(host).join(', ')}; workloads: ${inputs.origin}`);
+  for (const { title, rows } of speedSections(report)) console.log(`\n${title}\n\n${formatTable(rows)}`);
+  for (const line of report.missing) console.log(`\nnot measured: ${line}`);
+  const bars = speedBars(report);
+  const verdicts = bars.map(({ what, bar, value, met }) => [what, value, bar, met ? 'met' : 'MISSED']);
+  if (bars.length > 0) console.log(`\n${formatTable([['bar', 'value', 'wanted', ''], ...verdicts])}`);
+  return bars.every(({ met }) => met);
+}
+
+function environment(): Record<string, string> {
+  const cpuList = cpus();
+  return { cpu: cpuList[0]?.model.trim() ?? 'unknown CPU', cores: `${cpuList.length} cores`, node: `Node ${process.version}`, os: kernelName() }; // prettier-ignore
+}
+
+function kernelName(): string {
+  try {
+    return `${process.platform} ${readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()}`;
+  } catch {
+    return process.platform;
+  }
+}

@@ -1,0 +1,174 @@
+/** What the speed bench found: as tables, and whether the bars are met. */
+import type { CompileRow, Throughput } from './bench-compile.ts';
+import type { InterpreterRow } from './bench-interpreter.ts';
+import type { NativeReport, NativeRow } from './bench-native.ts';
+import type { TextRow } from './bench-text.ts';
+import { geometricMean, type Summary } from './statistics.ts';
+import { formatNumber } from './table.ts';
+
+export interface SpeedReport {
+  readonly environment: Readonly<Record<string, string>>;
+  /** Inputs: of the interpreter, of compiled code. */
+  readonly inputs: { readonly origin: 'shared' | 'examples'; readonly interpreter: string; readonly native: string };
+  readonly interpreter?: readonly InterpreterRow[] | undefined;
+  readonly native?: NativeReport | undefined;
+  readonly compile?: readonly CompileRow[] | undefined;
+  readonly text?: readonly TextRow[] | undefined;
+  /** Parts that could not be measured here, and why. */
+  readonly missing: readonly string[];
+}
+
+/** A figure that a release must reach. */
+export interface Bar {
+  readonly what: string;
+  readonly bar: string;
+  readonly value: string;
+  readonly met: boolean;
+}
+
+/** A titled table; the first row is its head. */
+export interface Section {
+  readonly title: string;
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** Most that an interpreted instruction may take, in nanoseconds. */
+const INTERPRETER_BAR = 12;
+/** Fewest slots that a target must compile in a second. */
+const COMPILE_BAR = 1e6;
+
+/** The report as tables. */
+export function speedSections(report: SpeedReport): Section[] {
+  const sections: Section[] = [];
+  const { inputs } = report;
+  if (report.interpreter !== undefined) {
+    sections.push({
+      title: `interpreter, checks and budget on: ns per instruction (${inputs.interpreter} inputs)`,
+      rows: [
+        ['workload', 'insns', 'min', 'median', 'spread'],
+        ...report.interpreter.map(interpreterCells),
+        ['geometric mean', '', formatNumber(interpreterMean(report.interpreter)), '', ''],
+      ],
+    });
+  }
+  if (report.native !== undefined) {
+    const { target, rows } = report.native;
+    sections.push({
+      title: `${target} code: ns per executed BPF instruction, beside C by gcc -O2 (${inputs.native} inputs)`,
+      rows: [
+        ['workload', 'insns', 'min', 'spread', 'C', 'ratio to C', 'bytes', 'a slot', 'C bytes'],
+        ...rows.map(nativeCells),
+        ['geometric mean', '', formatNumber(meanOf(rows, ({ ns }) => ns.min)), '', formatNumber(meanOf(rows, ({ cNs }) => cNs?.min)), formatNumber(nativeRatio(rows)), '', formatNumber(meanOf(rows, ({ bytes, slots }) => bytes / slots)), ''],
+      ],
+    }); // prettier-ignore
+  }
+  if (report.compile !== undefined) {
+    sections.push({
+      title: 'compilation',
+      rows: [
+        ['target', 'programs, M slots/s', 'spread', 'large function, M slots/s', 'spread', 'bytes a slot', 'small program'],
+        ...report.compile.map((row) => [
+          row.target,
+          megaSlots(row.programs),
+          percent(row.programs.ns),
+          megaSlots(row.concatenation),
+          percent(row.concatenation.ns),
+          formatNumber(row.concatenation.bytes / row.concatenation.slots),
+          `${row.small.slots} slots, ${formatNumber(row.small.ns.median / 1000)} us`,
+        ]),
+      ],
+    }); // prettier-ignore
+  }
+  if (report.text !== undefined) {
+    sections.push({
+      title: 'reading and writing',
+      rows: [
+        ['what', 'M slots/s', 'MB/s', 'spread'],
+        ...report.text.map((row) => [row.name, megaSlots(row), formatNumber((row.bytes * 1000) / row.ns.min), percent(row.ns)]), // prettier-ignore
+      ],
+    });
+  }
+  return sections;
+}
+
+/** The bars that the measured parts have. */
+export function speedBars(report: SpeedReport): Bar[] {
+  const bars: Bar[] = [];
+  if (report.interpreter !== undefined) {
+    const slowest = Math.max(...report.interpreter.map((row) => (row.wrong === undefined ? row.ns.min : Infinity)));
+    bars.push({
+      what: 'interpreter, slowest workload',
+      bar: `at most ${INTERPRETER_BAR} ns an instruction`,
+      value: `${formatNumber(slowest)} ns`,
+      met: slowest <= INTERPRETER_BAR,
+    });
+  }
+  for (const { target, programs, concatenation } of report.compile ?? []) {
+    const slowest = Math.min(slotsPerSecond(programs), slotsPerSecond(concatenation));
+    bars.push({
+      what: `compilation, ${target}`,
+      bar: `at least ${COMPILE_BAR / 1e6} M slots a second`,
+      value: `${formatNumber(slowest / 1e6)} M`,
+      met: slowest >= COMPILE_BAR,
+    });
+  }
+  const wrong = [...(report.interpreter ?? []), ...(report.native?.rows ?? [])].filter(
+    (row) => row.wrong !== undefined,
+  );
+  if (report.interpreter !== undefined || report.native !== undefined) {
+    bars.push({
+      what: 'results',
+      bar: 'all right',
+      value: wrong.length === 0 ? 'all right' : `${wrong.length} WRONG`,
+      met: wrong.length === 0,
+    });
+  }
+  return bars;
+}
+
+/** Geometric mean of the least times of right results, ns. */
+export function interpreterMean(rows: readonly InterpreterRow[]): number {
+  return geometricMean(rows.flatMap((row) => (row.wrong === undefined ? [row.ns.min] : [])));
+}
+
+/** Geometric mean of the ratios to C. */
+export function nativeRatio(rows: readonly NativeRow[]): number {
+  return meanOf(rows, ({ ratio }) => ratio);
+}
+
+function meanOf(rows: readonly NativeRow[], value: (row: NativeRow) => number | undefined): number {
+  return geometricMean(rows.flatMap((row) => (row.wrong === undefined ? (value(row) ?? []) : [])));
+}
+
+function interpreterCells({ name, insns, ns, wrong }: InterpreterRow): string[] {
+  if (wrong !== undefined) return [name, String(insns), 'WRONG', wrong, ''];
+  return [name, String(insns), formatNumber(ns.min), formatNumber(ns.median), percent(ns)];
+}
+
+function nativeCells({ name, slots, insns, ns, cNs, ratio, bytes, cBytes, wrong }: NativeRow): string[] {
+  if (wrong !== undefined) return [name, String(insns), 'WRONG', wrong];
+  return [
+    name,
+    String(insns),
+    formatNumber(ns.min),
+    percent(ns),
+    cNs === undefined ? '-' : formatNumber(cNs.min),
+    ratio === undefined ? '-' : ratio.toFixed(2),
+    String(bytes),
+    formatNumber(bytes / slots),
+    cBytes === undefined ? '-' : String(cBytes),
+  ];
+}
+
+function slotsPerSecond({ slots, ns }: { readonly slots: number; readonly ns: Summary }): number {
+  return (slots * 1e9) / ns.min;
+}
+
+function megaSlots(row: Throughput | TextRow): string {
+  return formatNumber(slotsPerSecond(row) / 1e6);
+}
+
+/** How far the median is above the least, in percent. */
+function percent({ spread }: Summary): string {
+  return `+${(spread * 100).toFixed(0)}%`;
+}

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { parseBenchOptions } from '../src/bench-options.ts';
+
+describe('parseBenchOptions', () => {
+  it('measures everything by default', () => {
+    const options = parseBenchOptions([]);
+    expect(options).toMatchObject({ command: 'speed', quick: false, full: false, check: false, write: false });
+    expect(typeof options === 'object' && [...options.parts]).toEqual(['interpreter', 'native', 'compile', 'text']);
+  });
+
+  it('takes values after a blank or an equals sign', () => {
+    for (const args of [
+      ['--only', 'native,compile', '--json', 'x.json'],
+      ['--only=native,compile', '--json=x.json'],
+    ]) {
+      const options = parseBenchOptions(args);
+      expect(typeof options === 'object' && [...options.parts]).toEqual(['native', 'compile']);
+      expect(options).toMatchObject({ json: 'x.json' });
+    }
+  });
+
+  it('knows sizes as the first argument only', () => {
+    expect(parseBenchOptions(['sizes', '--check', '--larger'])).toMatchObject({ command: 'sizes', check: true, larger: true }); // prettier-ignore
+    expect(parseBenchOptions(['--quick', 'sizes'])).toContain('sizes');
+  });
+
+  it('says what is wrong', () => {
+    expect(parseBenchOptions(['--only', 'speed'])).toContain('"speed"');
+    expect(parseBenchOptions(['--only'])).toContain('needs a value');
+    expect(parseBenchOptions(['--quick=yes'])).toContain('--quick=yes');
+    expect(parseBenchOptions(['--quick', '--full'])).toContain('exclude');
+    expect(parseBenchOptions(['--fast'])).toContain('--fast');
+  });
+});

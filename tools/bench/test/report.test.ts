@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { speedBars, speedSections, type SpeedReport } from '../src/speed-report.ts';
+import type { Summary } from '../src/statistics.ts';
+import { markdownOf, replaceMarked } from '../src/write-documents.ts';
+
+const ns = (min: number): Summary => ({ min, median: min * 1.5, spread: 0.5, count: 3 });
+const report: SpeedReport = {
+  environment: { cpu: 'a CPU', node: 'Node v20' },
+  inputs: { origin: 'shared', interpreter: 'quick', native: 'full' },
+  interpreter: [
+    { name: 'one', insns: 1000, ns: ns(4) },
+    { name: 'two', insns: 2000, ns: ns(9) },
+  ],
+  native: {
+    target: 'x86_64',
+    rows: [
+      { name: 'one', slots: 10, insns: 1000, repeat: 1, ns: ns(0.2), cNs: ns(0.1), ratio: 2, bytes: 40, cBytes: 30 },
+      { name: 'two', slots: 10, insns: 1000, repeat: 1, ns: ns(0.1), cNs: ns(0.2), ratio: 0.5, bytes: 40, cBytes: 30 },
+      { name: 'bad', slots: 10, insns: 1000, repeat: 1, ns: ns(0.001), bytes: 1, wrong: 'r0 is 0x1, not 0x2' },
+    ],
+  },
+  compile: [
+    {
+      target: 'x86_64',
+      programs: { slots: 2000, bytes: 6000, ns: ns(1e6) },
+      concatenation: { slots: 30_000, bytes: 90_000, ns: ns(40e6) },
+      small: { name: 'one', slots: 33, ns: ns(20_000) },
+    },
+  ],
+  missing: [],
+};
+
+describe('speed report', () => {
+  const [interpreter, native, compilation] = speedSections(report);
+
+  it('has geometric means that wrong rows do not count in', () => {
+    expect(interpreter!.rows.at(-1)![2]).toBe('6.00');
+    expect(native!.rows.at(-1)![5]).toBe('1.00');
+    expect(native!.rows.at(-2)).toEqual(['bad', '1000', 'WRONG', 'r0 is 0x1, not 0x2']);
+  });
+
+  it('gives throughput by the least time', () => {
+    expect(compilation!.rows[1]!.slice(0, 4)).toEqual(['x86_64', '2.00', '+50%', '0.750']);
+  });
+
+  it('knows which bars are met', () => {
+    expect(speedBars(report).map(({ what, met }) => [what, met])).toEqual([
+      ['interpreter, slowest workload', true],
+      ['compilation, x86_64', false],
+      ['results', false],
+    ]);
+    expect(speedBars({ ...report, interpreter: [{ name: 'x', insns: 1, ns: ns(3), wrong: 'r0' }] })[0]!.met).toBe(
+      false,
+    );
+  });
+});
+
+it('documents keep their prose', () => {
+  const document = 'a\n<!-- speed -->\nold\n<!-- /speed -->\nb\n';
+  expect(replaceMarked(document, { speed: 'new' })).toBe('a\n<!-- speed -->\n\nnew\n\n<!-- /speed -->\nb\n');
+  expect(() => replaceMarked(document, { sizes: 'new' })).toThrow('sizes');
+  expect(markdownOf({ speed: report })['speed']).toContain('| two | 2000 | 9.00 |');
+  expect(Object.keys(markdownOf({}))).toEqual([]);
+});
