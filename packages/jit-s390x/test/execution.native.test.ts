@@ -1,3 +1,4 @@
+import { assemble } from '@polybpf/asm';
 import { createHelperRegistry, createInterpreter } from '@polybpf/interpreter';
 import { type Insn, makeProgram } from '@polybpf/isa';
 import { formatListing } from '@polybpf/jit';
@@ -5,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compileFor, type Harness, MIX_HELPER, missingTools, mix, openHarness } from './harness.ts';
 import { EDGES32, EDGES64, makeRandom, type Random } from './random.ts';
 import { randomProgram } from './random-program.ts';
+import { SNIPPETS } from './snippets.ts';
 import { FIRST_RESULT, TRIABLE_ROWS, trialProgram, trialsOf } from './trials.ts';
 
 const HELPERS = createHelperRegistry([
@@ -64,6 +66,26 @@ describe.skipIf(missing.length > 0)(
       const pairs = EDGES64.flatMap((a) => EDGES64.map((b) => inputs(random, memory, [a, b])));
       cases.push({ name: `${name} on edges`, insns, memories: pairs });
       compare(cases);
+    });
+
+    it('snippets of the golden file that need no memory, on edge values', () => {
+      const random = makeRandom(7);
+      const texts = SNIPPETS.map(([, text]) => text).filter((text) => !/[rw]10|\*\(|_\d\d\(|atomic|acquire|release|call|f ll|goto -|may_goto/.test(text)); // prettier-ignore
+      expect(texts.length).toBeGreaterThan(200);
+      const runs = texts.flatMap((text) => {
+        const program = assemble(`${text}\nexit`, { endian: 'big', name: 'main' });
+        const { code } = compileFor(program);
+        const interpreter = createInterpreter(program);
+        return Array.from({ length: 60 }, () => {
+          const args = Array.from({ length: 5 }, () => random.u64());
+          if (random.int(3) === 0) args[1] = args[0]!;
+          return { text, code, args, expected: interpreter.run({ args }).r0 };
+        });
+      });
+      harness.run(runs).forEach(({ problem, r0 }, k) => {
+        const { text, args, expected } = runs[k]!;
+        expect([problem, r0], `${text} on ${args.join()}`).toEqual(['', expected]);
+      });
     });
 
     it('random programs', () => {
