@@ -58,17 +58,32 @@ export function branchUse(
   }
   const short = SHORT[name];
   if (short === undefined) return undefined;
-  const [bits, opposite] = short;
+  const [bits] = short;
   const widen = (node: MachineNode, newLabel: () => number): MachineNode[] => {
     const past = newLabel();
-    const operands = name === 'b_cond' ? [node.operands[0]! ^ 1] : node.operands;
     return [
-      makeNode(formOf(opposite), operands, past, node.insn),
+      invertBranch(node, past, formOf),
       makeNode(formOf('b'), [], node.label, node.insn),
       makeNode(LABEL, [], past, node.insn),
     ];
   };
   return { ...reach(bits), widen };
+}
+
+/** Whether a row is a conditional branch, which can be inverted. */
+export function isConditional(name: string): name is InstructionName {
+  return name in SHORT;
+}
+
+/** The branch to `label` under the opposite condition. */
+export function invertBranch(
+  node: MachineNode,
+  label: number,
+  formOf: (name: InstructionName) => MachineForm,
+): MachineNode {
+  const [, opposite] = SHORT[node.form.name as InstructionName]!;
+  const operands = opposite === 'b_cond' ? [node.operands[0]! ^ 1] : node.operands;
+  return makeNode(formOf(opposite), operands, label, node.insn);
 }
 
 function reach(bits: number): BranchUse {

@@ -1,6 +1,6 @@
 /** Arithmetic, moves, byte swaps and constants. */
 import { emit, hw, isHwLiveAfter, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
-import { emitAddImm, maskOf, powerOf } from './lower-constant.ts';
+import { ADD_LIMIT, emitAddImm, loadImm64, maskOf, powerOf } from './lower-constant.ts';
 import { extendType, isSpent, lastNode, retarget, shiftAmount, shiftType } from './lower-fuse.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { SP, X16, X17, ZR } from './registers.ts';
@@ -52,7 +52,13 @@ export function lowerAlu(cx: LowerContext, op: Op): void {
 function lowerAluReg(cx: LowerContext, op: Op): void {
   const { kind } = op;
   const wide = op.width === 64;
-  const [d, a, b] = [hw(cx, op.d), hw(cx, op.a), hw(cx, op.b)];
+  const [d, b] = [hw(cx, op.d), hw(cx, op.b)];
+  let a: number;
+  if (op.a === R10) {
+    // r10 plus a constant that did not fit.
+    a = X17;
+    emitFrameAddress(cx, a, cx.frame.bias);
+  } else a = hw(cx, op.a);
   if (kind === 'umod' || kind === 'smod') return emitRemainder(cx, kind === 'smod', wide, d, a, b);
   if (SHIFTED_FORMS[kind] !== undefined && a !== b && fuseOperand(cx, op, wide, d, a, b)) return;
   emit(cx, REGISTER_FORMS[kind]![wide ? 1 : 0], [d, a, b]);
@@ -133,7 +139,7 @@ function lowerAluImm(cx: LowerContext, op: Op): void {
   const [d, a] = [hw(cx, op.d), op.a === R10 ? SP : hw(cx, op.a)];
   switch (kind) {
     case 'add':
-      if (op.a === R10) return emitAddImm(cx, true, d, SP, cx.frame.bias + imm);
+      if (op.a === R10) return emitFrameAddress(cx, d, cx.frame.bias + imm);
       if (imm === 0) return emitMove(cx, wide, d, a);
       return emitAddImm(cx, wide, d, a, imm);
     case 'sub':
@@ -261,10 +267,17 @@ function emitProduct(cx: LowerContext, wide: boolean, d: number, a: number, imm:
   }
 }
 
+/** d = sp + offset. */
+function emitFrameAddress(cx: LowerContext, d: number, offset: number): void {
+  if (Math.abs(offset) < ADD_LIMIT) return emitAddImm(cx, true, d, SP, offset);
+  loadImm64(cx, d, offset < 0 ? -1 : 0, offset);
+  emit(cx, add_ext_x, [d, SP, d, 1]);
+}
+
 /** Copies and zero-extensions. */
 export function lowerMov(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
-  if (op.a === R10) return emitAddImm(cx, true, d, SP, cx.frame.bias);
+  if (op.a === R10) return emitFrameAddress(cx, d, cx.frame.bias);
   const a = hw(cx, op.a);
   if (op.width === 64 || (op.width === 32 && !op.zext)) {
     if (d === a || (!isHwLiveAfter(cx, a) && retarget(cx, a, d))) return;

@@ -99,7 +99,10 @@ export function lowerConst(cx: LowerContext, op: Op): void {
   loadImm64(cx, hw(cx, op.d), op.zext ? op.immHi : 0, op.imm);
 }
 
-/** rd = rn + imm in at most two instructions; |imm| is below 2^24. Registers may be sp when `wide`. */
+/** Constants below this, and their negatives, are added in at most two instructions. */
+export const ADD_LIMIT: number = 1 << 24;
+
+/** rd = rn + imm; |imm| is below {@link ADD_LIMIT}. Registers may be sp when `wide`. */
 export function emitAddImm(cx: LowerContext, wide: boolean, rd: number, rn: number, imm: number): void {
   const magnitude = Math.abs(imm);
   const [pages, rest] = [magnitude >>> 12, magnitude & 0xfff];
@@ -129,7 +132,7 @@ export function powerOf(imm: number): number {
   return imm !== 0 && (imm & (imm - 1)) === 0 ? 31 - Math.clz32(imm) : -1;
 }
 
-const fitsAdd = (imm: number): boolean => Math.abs(imm) < 1 << 24;
+const fitsAdd = (imm: number): boolean => Math.abs(imm) < ADD_LIMIT;
 const isTrivial = (imm: number): boolean => imm === 0 || imm === 1;
 const isTrivialSigned = (imm: number): boolean => isTrivial(imm) || imm === -1;
 const fitsLogical = (imm: number, width: number): boolean => imm === 0 || imm === -1 || maskOf(imm, width === 64) >= 0;

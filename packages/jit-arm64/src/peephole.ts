@@ -1,14 +1,15 @@
 /**
- * The passes over the nodes of a function: a branch around a move or two becomes conditional selects, adjacent loads and
- * stores become pairs, and neither a comparison that the flags still hold nor a constant that x16 still holds is made
- * again.
+ * The passes over the nodes of a function: a branch around a move or two becomes conditional selects, one around a jump
+ * its opposite, adjacent loads and stores become pairs, and neither a comparison that the flags still hold nor a
+ * constant that x16 still holds is made again.
  */
 import { LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { invertBranch, isConditional } from './branches.ts';
 import { INSTRUCTIONS, type Arm64Form } from './instructions.ts';
 import { X16, ZR } from './registers.ts';
 
 const {
-  b_cond, bl, bl_symbol, blr, cmn_imm12_w, cmn_imm12_x, cmn_imm_w, cmn_imm_x, cmp_imm12_w, cmp_imm12_x, cmp_imm_w,
+  b, b_cond, bl, bl_symbol, blr, cmn_imm12_w, cmn_imm12_x, cmn_imm_w, cmn_imm_x, cmp_imm12_w, cmp_imm12_x, cmp_imm_w,
   cmp_imm_x, cmp_w, cmp_x, csel_x, csinc_x, csinv_x, ldp_w, ldp_x, ldr_w, ldr_x, mov_x, movk_w, movk_x, movn_w, movn_x,
   movz_w, movz_x, orr_imm_w, orr_imm_x, stp_w, stp_x, str_w, str_x, tst_imm_w, tst_imm_x, tst_w, tst_x,
 } = INSTRUCTIONS; // prettier-ignore
@@ -42,27 +43,46 @@ const MAX_SELECTS = 2;
 
 /** Rewrites the nodes of one function; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return reuseAndPair(selectInsteadOfBranch(nodes));
+  return reuseAndPair(straighten(nodes));
 }
 
-/** `b.cond L; mov d, s; L:` is `csel d, d, s, cond`. Labels that nothing goes to any more are dropped. */
-function selectInsteadOfBranch(nodes: MachineNode[]): MachineNode[] {
+/**
+ * `b.cond L; mov d, s; L:` is `csel d, d, s, cond`, and `b.cond L; b M; L:` is the opposite branch to M. Labels that
+ * nothing goes to any more are dropped.
+ */
+function straighten(nodes: MachineNode[]): MachineNode[] {
   let uses: Map<number, number> | undefined;
   let out: MachineNode[] | undefined;
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[i]!;
     const moves = node.form === b_cond ? movesBeforeLabel(nodes, i + 1, node.label) : 0;
-    if (moves === 0) {
+    const skipsJump = moves === 0 && isBranchOverJump(nodes, i);
+    if (moves === 0 && !skipsJump) {
       if (out !== undefined && !(node.form === LABEL && uses!.get(node.label) === 0)) out.push(node);
       continue;
     }
     out ??= nodes.slice(0, i);
     uses ??= countUses(nodes);
     uses.set(node.label, uses.get(node.label)! - 1);
-    for (let k = 1; k <= moves; k++) out.push(selectFor(nodes[i + k]!, node.operands[0]!));
-    i += moves;
+    if (skipsJump) out.push(invertBranch(node, nodes[++i]!.label, (name) => INSTRUCTIONS[name]));
+    else {
+      for (let k = 1; k <= moves; k++) out.push(selectFor(nodes[i + k]!, node.operands[0]!));
+      i += moves;
+    }
   }
   return out ?? nodes;
+}
+
+/** Whether node `i` is a conditional branch around nothing but a jump. */
+function isBranchOverJump(nodes: readonly MachineNode[], i: number): boolean {
+  if (nodes[i + 1]?.form !== b || !isConditional(nodes[i]!.form.name)) return false;
+  return isLabelAt(nodes, i + 2, nodes[i]!.label);
+}
+
+/** Whether `label` is bound at `at`, maybe among others. */
+function isLabelAt(nodes: readonly MachineNode[], at: number, label: number): boolean {
+  for (let i = at; i < nodes.length && nodes[i]!.form === LABEL; i++) if (nodes[i]!.label === label) return true;
+  return false;
 }
 
 /** How many moves, 1 to {@link MAX_SELECTS}, lie between `start` and the label; 0 when there is anything else. */
@@ -71,8 +91,7 @@ function movesBeforeLabel(nodes: readonly MachineNode[], start: number, label: n
   while (end < nodes.length && end - start <= MAX_SELECTS && isSelectable(nodes[end]!)) end++;
   const moves = end - start;
   if (moves === 0 || moves > MAX_SELECTS) return 0;
-  for (; end < nodes.length && nodes[end]!.form === LABEL; end++) if (nodes[end]!.label === label) return moves;
-  return 0;
+  return isLabelAt(nodes, end, label) ? moves : 0;
 }
 
 /** Moves of a register, 0, 1 and -1 into all 64 bits. */

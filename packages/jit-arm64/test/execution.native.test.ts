@@ -9,6 +9,7 @@ import { decodeProgram, type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { formatListing } from '@polybpf/jit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arm64 } from '../src/index.ts';
+import { insn } from './insn.ts';
 import { fusionProgram } from './fusion-programs.ts';
 import {
   makeRandom,
@@ -152,6 +153,23 @@ describe.skipIf(missing !== undefined)(`arm64 code (${missing ?? 'runs'})`, () =
       );
     }
   });
+
+  it.each([8, -8, 4096, 0xffe000, 0xffffff, -0xffffff, 0x1000000, 0x7fffffff, -0x80000000])(
+    'r10 plus %i and back',
+    (k) => {
+      const sum = [
+        insn('mov64_reg', 2, 10),
+        insn('add64_imm', 2, 0, 0, k),
+        insn('mov64_reg', 3, 2),
+        insn('sub64_reg', 3, 10),
+      ];
+      compare(
+        `r10 + ${k}`,
+        [insn('stdw', 10, 0, -8, 7), ...sum, insn('mov64_reg', 0, 3), insn('exit')],
+        [new Uint8Array(8)],
+      );
+    },
+  );
 
   it('sequences that are fused', () => {
     for (let seed = 1; seed <= 300; seed++) {

@@ -261,6 +261,30 @@ describe('branches', () => {
     expect(text).toEqual([...expected, 'add x1, x1, #0x3', 'mov x0, x1']);
   });
 
+  it('a branch around a jump or an exit is the opposite branch', () => {
+    expect(
+      code([
+        insn('jeq64_imm', 1, 0, 1, 0),
+        insn('ja', 0, 0, 1),
+        insn('add64_imm', 2, 0, 0, 1),
+        insn('mov64_reg', 0, 2),
+        EXIT,
+      ]),
+    ).toEqual(
+      ['cbnz x0, 0x8', 'add x1, x1, #0x1', 'mov x0, x1', 'ret'], // prettier-ignore
+    );
+    const loop = code([
+      insn('add64_imm', 2, 0, 0, 1),
+      insn('jsgt64_reg', 2, 1, 1),
+      insn('ja', 0, 0, -3),
+      insn('mov64_reg', 0, 2),
+      EXIT,
+    ]);
+    expect(loop).toEqual(['add x1, x1, #0x1', 'cmp x1, x0', 'b.le 0x0', 'mov x0, x1', 'ret']);
+    const exits = code([insn('stdw', 10, 0, -8, 0), insn('mov64_imm'), insn('jset64_imm', 2, 0, 1, 4), EXIT, insn('mov64_imm', 0, 0, 0, 3), EXIT]); // prettier-ignore
+    expect(exits).toContain('tbz w1, #2, 0x14');
+  });
+
   it('an and that only a test reads becomes the test', () => {
     const add = insn('add64_imm', 2, 0, 0, 3);
     expect(body(insn('and64_reg', 3, 4), insn('jeq64_imm', 3, 0, 1, 0), add)[0]).toBe('tst x2, x3');
