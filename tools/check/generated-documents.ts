@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { ERROR_CODES } from '@polybpf/errors';
 import { INSN_TABLE, type InsnRow } from '@polybpf/isa';
 import { workspaceFolders } from '../test-summary/summary.mjs';
+import { renderCliReference } from './cli-reference.ts';
 import { ROOT } from './repository.ts';
+import { renderSupportTable, type SupportMatrix } from './support-table.ts';
 
 /** One generated part of a document. */
 export interface GeneratedPart {
@@ -49,7 +51,9 @@ export const GENERATED_PARTS: readonly GeneratedPart[] = [
     ].join('\n'),
     render: renderInstructions,
   },
+  { path: 'docs/CLI.md', name: 'commands', render: renderCliReference },
   { path: 'README.md', name: 'packages', render: renderPackageTable },
+  { path: 'README.md', name: 'support matrix', render: renderSupportMatrix },
   { path: 'docs/ARCHITECTURE.md', name: 'packages', render: renderPackageTable },
 ];
 
@@ -136,4 +140,9 @@ function renderPackageTable(toRoot: string): string {
 
 function tagValue(manifest: Manifest, tag: string): string {
   return manifest.nx.tags.find((item) => item.startsWith(`${tag}:`))?.slice(tag.length + 1) ?? '';
+}
+
+/** What `npm run gen:matrix` measured last; a native test measures it again. */
+function renderSupportMatrix(): string {
+  return renderSupportTable(JSON.parse(readFileSync(join(ROOT, 'docs/support-matrix.json'), 'utf8')) as SupportMatrix);
 }

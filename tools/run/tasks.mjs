@@ -50,6 +50,7 @@ export const TASKS = {
   'check:docs': { uses: [], run: ({ root, args }) => tsx(root, 'tools/check/docs.ts', args) },
   'check:pack': { uses: [], run: ({ root }) => checkPack(root) },
   'gen:docs': { uses: [], run: ({ root }) => tsx(root, 'tools/check/docs.ts', ['--write']) },
+  'gen:matrix': { uses: ['run'], run: ({ root }) => tsx(root, 'tools/check/matrix.native.ts', []) },
   'gen:target': {
     uses: [],
     run: ({ root, args }) => program(root, 'nx', ['g', '@polybpf-tools/workspace-plugin:target', ...args]),
