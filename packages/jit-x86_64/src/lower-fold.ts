@@ -190,9 +190,9 @@ export function takeRotate(
   t: number,
   wide: boolean,
 ): { x: number; count: number } | undefined {
-  if (d === t || isHwLiveAfter(cx, t)) return undefined;
   const second = shiftAt(cx, 0, wide);
   if (second === undefined || (second.register !== d && second.register !== t)) return undefined;
+  if (d === t || isHwLiveAfter(cx, t)) return undefined;
   const first = shiftAt(cx, second.nodes, wide);
   if (first === undefined || first.left === second.left || first.count + second.count !== (wide ? 64 : 32))
     return undefined;
