@@ -20,6 +20,7 @@ export const s390x: Target = /* @__PURE__ */ defineTarget({
   endian: 'big',
   operands: 3,
   needsZext32: true,
+  partialLoads: true,
   delaySlots: false,
   needsIcacheFlush: false,
   codeAlignment: 2,

@@ -66,6 +66,9 @@ const moves: [string, string][] = [
 
 const memory: [string, string][] = [
   ...['u8', 'u16', 'u32', 'u64', 's8', 's16', 's32'].map((type): [string, string] => [`load ${type}`, `r0 = *(${type} *)(r1 + 8)`]),
+  ['load of which the low half is read', 'r3 = *(u32 *)(r1 + 8)\nw3 += w2\nw0 = w3'],
+  ['signed load of which the low half is read', 'r3 = *(s16 *)(r1 + 8)\nw3 += w2\nw0 = w3'],
+  ['load and swap 32 of which the low half is read', 'r3 = *(u32 *)(r1 + 8)\nr3 = le32 r3\nw3 += w2\nw0 = w3'],
   ['load at the longest displacement', 'r0 = *(u64 *)(r1 - 32768)'],
   ['load through an index', 'r1 += r2\nr0 = *(u8 *)(r1 + 4)'],
   ['load through an index from a copy', 'r3 = r1\nr3 += r2\nr3 = *(u32 *)(r3 + 0)\nr0 = r3'],

@@ -71,7 +71,10 @@ export function compile(program: Program, target: Target, options: CompileOption
   const nodes: MachineNode[] = [];
   const infos: { info: FunctionInfo; label: number; frameSize: number }[] = [];
   for (const fn of analysis.functions) {
-    const ops = select(analysis, fn, relocationOf, { bigEndian: target.endian === 'big' });
+    const ops = select(analysis, fn, relocationOf, {
+      bigEndian: target.endian === 'big',
+      partialLoads: target.partialLoads === true,
+    });
     const { info, assignedOps } = describe(fn, target, ops, pools);
     const frame = target.planFrame(info);
     if (target.codeAlignment > 1 && nodes.length > 0) nodes.push(makeNode(ALIGN, [target.codeAlignment]));
@@ -219,6 +222,9 @@ function lowerFunction(
     lowerLegal(cx, op);
   }
   bindUpTo(fn.end - 1);
+  // Falls off its end after a call that was not expected to return: see `analyse`.
+  const fallsOff = ops[ops.length - 1]?.kind !== 'jump';
+  if (fallsOff && !usesSharedEpilogue) target.epilogue(cx);
   if (usesSharedEpilogue) {
     nodes.push(makeNode(LABEL, [], info.epilogueLabel));
     target.epilogue(cx);

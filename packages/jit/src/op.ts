@@ -108,7 +108,7 @@ export interface Op {
   label: number;
   /**
    * Whether anything reads the upper half of the result. When false, a 32-bit op need not zero-extend and a 64-bit op
-   * may compute the low half only. Loads zero-extend always.
+   * may compute the low half only. Loads zero-extend always, unless `Target.partialLoads`.
    */
   zext: boolean;
   symbol: CodeSymbol | undefined;

@@ -163,6 +163,26 @@ describe('select', () => {
     expect(text([insn('ld_imm64', { dst_reg: 0, imm: -1 }), second(5), exit])[0]).toBe('const64 r0 5:-1');
   });
 
+  it('leaves the upper half of a 32-bit load alone only where that is wanted and nothing reads it', () => {
+    const loads = (partialLoads: boolean, ...body: Insn[]): boolean[] => {
+      const analysis = analyse(makeProgram([insn('ldxw', { dst_reg: 2, src_reg: 1 }), ...body, exit]));
+      const ops = analysis.functions.flatMap((fn) =>
+        select(analysis, fn, new Map(), { bigEndian: true, partialLoads }),
+      );
+      return ops.filter(({ kind }) => kind.startsWith('load')).map(({ zext }) => zext);
+    };
+    const low = [insn('add32_imm', { dst_reg: 2, imm: 1 }), insn('mov32_reg', { dst_reg: 0, src_reg: 2 })];
+    expect(loads(false, ...low)).toEqual([true]);
+    expect(loads(true, ...low)).toEqual([false]);
+    expect(loads(true, insn('mov64_reg', { dst_reg: 0, src_reg: 2 }))).toEqual([true]);
+    // A zero-extension, or a conversion to the order that memory has, is done by the load.
+    const whole = insn('mov64_reg', { dst_reg: 0, src_reg: 2 });
+    expect(loads(true, insn('mov32_reg', { dst_reg: 2, src_reg: 2 }), whole)).toEqual([true]);
+    expect(loads(true, insn('be32', { dst_reg: 2 }), whole)).toEqual([true]);
+    expect(loads(true, insn('le32', { dst_reg: 2 }), whole)).toEqual([true]);
+    expect(loads(true, insn('le32', { dst_reg: 2 }), ...low)).toEqual([false]);
+  });
+
   it('refuses packet access and map file descriptors by name', () => {
     expect(() => selectAll([insn('ldabsw'), exit])).toThrow(expect.objectContaining({ code: 'E_UNSUPPORTED' }));
     expect(() => selectAll([insn('ld_imm64_map_fd', { dst_reg: 0, imm: 3 }), second(0), exit])).toThrow(expect.objectContaining({ code: 'E_RUN_SYMBOL' })); // prettier-ignore
@@ -176,6 +196,10 @@ describe('analyse', () => {
       expect.objectContaining({ code: 'E_JIT_PROGRAM' }),
     );
     expect(() => analyse(makeProgram([]))).toThrow(expect.objectContaining({ code: 'E_JIT_PROGRAM' }));
+  });
+
+  it('takes a call at the end of a function for one that does not return', () => {
+    expect(analyse(makeProgram([insn('mov64_imm'), insn('call_helper', { imm: 1 })])).liveOut[1]).toBe(0);
   });
 
   it('follows liveness around a loop, upper halves apart', () => {

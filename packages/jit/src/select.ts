@@ -15,11 +15,14 @@ import { type CodeSymbol, type Cond, makeOp, NO_REG, type Op, type OpKind, R10 }
 /** What selection needs beside the analysis. */
 export interface SelectOptions {
   readonly bigEndian: boolean;
+  /** As in `Target.partialLoads`. */
+  readonly partialLoads?: boolean;
 }
 
 interface SelectState {
   readonly analysis: Analysis;
   readonly bigEndian: boolean;
+  readonly partialLoads: boolean;
   readonly relocationOf: ReadonlyMap<number, ProgramRelocation>;
   readonly ops: Op[];
   /** Index in `ops` before which no op may be fused, because a jump lands after it. */
@@ -36,7 +39,14 @@ const ALU_OPS: Readonly<Record<string, OpKind>> = {
 }; // prettier-ignore
 
 /** Ops whose 32-bit form zero-extends on demand. */
-const ZERO_EXTENDING: ReadonlySet<OpKind> = /* @__PURE__ */ new Set<OpKind>([...Object.values(ALU_OPS), 'neg', 'mov']);
+const ZERO_EXTENDING: ReadonlySet<OpKind> = /* @__PURE__ */ new Set<OpKind>([
+  ...Object.values(ALU_OPS),
+  'neg',
+  'mov',
+  'load',
+  'load_acquire',
+  'load_bswap',
+]);
 
 const CONDITIONS: Readonly<Record<string, Cond>> = {
   jeq: 'eq', jne: 'ne', jgt: 'ugt', jge: 'uge', jlt: 'ult', jle: 'ule', jset: 'set',
@@ -55,7 +65,7 @@ export function select(
   relocations: ReadonlyMap<number, ProgramRelocation>,
   options: SelectOptions,
 ): Op[] {
-  const state: SelectState = { analysis, bigEndian: options.bigEndian, relocationOf: relocations, ops: [], barrier: 0, upperZero: 0, definedBy: [] }; // prettier-ignore
+  const state: SelectState = { analysis, bigEndian: options.bigEndian, partialLoads: options.partialLoads === true, relocationOf: relocations, ops: [], barrier: 0, upperZero: 0, definedBy: [] }; // prettier-ignore
   const { rows, reachable, isTarget } = analysis;
   for (let i = fn.start; i < fn.end; i++) {
     const row = rows[i];
@@ -288,12 +298,13 @@ function selectEnd(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
   const loaded = load?.kind === 'load' && load.d === d && load.width === width;
   if (!swaps) {
     // Conversion to the order the machine has truncates and zero-extends (RFC 9669 sec. 4.2).
+    if (loaded && zext) load.zext = true;
     if (width === 64 || loaded || (width === 32 && !zext)) return;
     return push(state, makeOp('mov', i, { d, a: d, width, zext }));
   }
   if (loaded) {
     state.ops.pop();
-    return push(state, { ...load, kind: 'load_bswap', insn: i });
+    return push(state, { ...load, kind: 'load_bswap', insn: i, zext: !state.partialLoads || zext });
   }
   fuseMove(state, makeOp('bswap', i, { d, a: d, width, zext }));
 }
@@ -310,8 +321,8 @@ function selectJmp(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
 
 function selectLoad(state: SelectState, row: InsnRow, insn: Insn, i: number): void {
   const { dst_reg: d, src_reg: a, offset } = insn;
-  // Loads zero-extend whatever is read later: it costs nothing anywhere, and later extensions can be dropped.
-  const zext = true;
+  // Where it costs nothing, loads zero-extend whatever is read later, so that later extensions can be dropped.
+  const zext = !state.partialLoads || isUpperLive(state, d, i);
   if (row.kind === 'load_acquire') return foldAddress(state, makeOp('load_acquire', i, { width: row.width, d, a, offset, zext })); // prettier-ignore
   const kind = row.op === 'load_signed' ? 'load_sext' : 'load';
   foldAddress(state, makeOp(kind, i, { width: row.width, from: row.signedFrom, d, a, offset, zext }));
@@ -407,7 +418,7 @@ function noteUpperHalves(state: SelectState, row: InsnRow, insn: Insn, i: number
       return noteResult(state, bit, row.width !== 64 && isUpperLive(state, insn.dst_reg, i));
     case 'load':
     case 'load_acquire':
-      return noteResult(state, bit, row.width !== 64 && row.signedFrom === 0);
+      return noteResult(state, bit, row.width !== 64 && row.signedFrom === 0 && (!state.partialLoads || row.width !== 32 || isUpperLive(state, insn.dst_reg, i))); // prettier-ignore
     case 'ld_imm64': {
       const isLow = row.op === 'imm64' && analysis.program.insns[i + 1]!.imm === 0;
       return noteResult(state, bit, isLow && isUpperLive(state, insn.dst_reg, i));

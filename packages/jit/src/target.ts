@@ -120,6 +120,8 @@ export interface Target {
   readonly operands: 2 | 3;
   /** Whether 32-bit instructions leave the upper half of their result undefined or unchanged. */
   readonly needsZext32: boolean;
+  /** Whether a 32-bit load that leaves the upper half alone is shorter; then loads whose upper half is dead have `zext` false. */
+  readonly partialLoads?: boolean;
   readonly delaySlots: boolean;
   /** Whether instruction and data caches must be synchronised after writing code. */
   readonly needsIcacheFlush: boolean;
