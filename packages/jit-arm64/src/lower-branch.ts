@@ -56,28 +56,21 @@ function simplify(cond: Cond, imm: number): Comparison {
   return { cond, imm };
 }
 
-/** The same comparison with a constant one higher or lower, or undefined: `> 4095` is `>= 4096`, which fits. */
-function neighbour(cond: Cond, imm: number): Comparison | undefined {
-  switch (cond) {
-    case 'ugt':
-      return imm === -1 || imm === 0x7fffffff ? undefined : { cond: 'uge', imm: imm + 1 };
-    case 'ule':
-      return imm === -1 || imm === 0x7fffffff ? undefined : { cond: 'ult', imm: imm + 1 };
-    case 'uge':
-      return imm === 0 || imm === -2147483648 ? undefined : { cond: 'ugt', imm: imm - 1 };
-    case 'ult':
-      return imm === 0 || imm === -2147483648 ? undefined : { cond: 'ule', imm: imm - 1 };
-    case 'sgt':
-      return imm === 0x7fffffff ? undefined : { cond: 'sge', imm: imm + 1 };
-    case 'sle':
-      return imm === 0x7fffffff ? undefined : { cond: 'slt', imm: imm + 1 };
-    case 'sge':
-      return imm === -2147483648 ? undefined : { cond: 'sgt', imm: imm - 1 };
-    case 'slt':
-      return imm === -2147483648 ? undefined : { cond: 'sle', imm: imm - 1 };
-    default:
-      return undefined;
-  }
+/** By condition: the one that says the same of a constant that is so much higher. */
+const NEIGHBOURS: Readonly<Partial<Record<Cond, readonly [cond: Cond, step: 1 | -1]>>> = {
+  ugt: ['uge', 1], ule: ['ult', 1], uge: ['ugt', -1], ult: ['ule', -1],
+  sgt: ['sge', 1], sle: ['slt', 1], sge: ['sgt', -1], slt: ['sle', -1],
+}; // prettier-ignore
+
+/**
+ * The same comparison with a neighbour that fits where the constant itself does not: `< 4097` is `<= 4096`. The
+ * ends of the ranges have no neighbour, but -1 and 0 fit themselves, and what lies beyond the others does not fit.
+ */
+function fittingNeighbour(cond: Cond, imm: number): Comparison | undefined {
+  const neighbour = NEIGHBOURS[cond];
+  if (neighbour === undefined) return undefined;
+  const [near, step] = neighbour;
+  return fitsCompare(imm + step) ? { cond: near, imm: imm + step } : undefined;
 }
 
 /** n when `cond imm` asks whether bits n and above are zero (`ult 2^n`, `ule 2^n - 1`) or not; else -1. */
@@ -95,8 +88,7 @@ export function fitsBranch(imm: number, width: number, cond: Cond): boolean {
     return imm === 0 || imm === -1 || bitOf(imm, wide) >= 0 || maskOf(imm, wide) >= 0;
   if (fitsCompare(imm)) return true;
   if (cond === 'eq' || cond === 'ne') return maskOf(imm, wide) >= 0;
-  const near = neighbour(cond, imm);
-  return (near !== undefined && fitsCompare(near.imm)) || highBitsFrom(cond, imm) >= 0;
+  return fittingNeighbour(cond, imm) !== undefined || highBitsFrom(cond, imm) >= 0;
 }
 
 /** Number of the only bit of a sign-extended immediate, or -1. */
@@ -130,8 +122,8 @@ function lowerBranchImm(cx: LowerContext, { cond, imm }: Comparison, wide: boole
     emitTo(cx, cond === 'eq' ? (wide ? cbz_x : cbz_w) : wide ? cbnz_x : cbnz_w, [X17], label);
     return;
   }
-  const near = neighbour(cond, imm);
-  if (near !== undefined && fitsCompare(near.imm)) return emitCompareImm(cx, near.cond, near.imm, wide, a, label);
+  const near = fittingNeighbour(cond, imm);
+  if (near !== undefined) return emitCompareImm(cx, near.cond, near.imm, wide, a, label);
   const from = highBitsFrom(cond, imm);
   if (from < 0) throw new Error(`BUG: ${cond} ${imm} does not fit`);
   emit(cx, wide ? ubfm_x : ubfm_w, [X17, a, from, wide ? 63 : 31]);

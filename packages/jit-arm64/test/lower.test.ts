@@ -224,6 +224,16 @@ describe('memory', () => {
     expect(body(insn('stxdw', 3, 4, 1), insn('stxdw', 3, 5, 9))).toHaveLength(3);
   });
 
+  it('zero is stored from the zero register unless it is the address as well', () => {
+    expect(body(insn('mov64_imm', 4), insn('stxw', 3, 4, 4))).toEqual(['str wzr, [x2, #4]', 'mov x0, x1']);
+    expect(body(insn('mov64_imm', 3), insn('stxw', 3, 3, 4))).toEqual([
+      'mov x2, #0x0',
+      'str w2, [x2, #4]',
+      'mov x0, x1',
+    ]);
+    expect(body(insn('mov64_imm', 4), insn('stxw', 3, 4, 4), insn('add64_reg', 2, 4))[0]).toBe('mov x3, #0x0');
+  });
+
   it('atomics take a register as address and have full order', () => {
     expect(body(insn('atomic_add64', 2, 3, 8))).toEqual(['add x17, x1, #0x8', 'ldaddal x2, x16, [x17]', 'mov x0, x1']);
     expect(body(insn('atomic_and32', 2, 3))).toEqual(['mvn w16, w2', 'ldclral w16, w16, [x1]', 'mov x0, x1']);
@@ -241,6 +251,14 @@ describe('branches', () => {
     ['jne32', 0, ['cbnz w2, 0x8']],
     ['jlt64', 1, ['cbz x2, 0x8']],
     ['jgt64', 4095, ['cmp x2, #0xfff', 'b.hi 0xc']],
+    ['jgt64', 4096 - 1, ['cmp x2, #0xfff', 'b.hi 0xc']],
+    ['jsge64', 4097, ['cmp x2, #0x1, lsl #12', 'b.gt 0xc']],
+    ['jsle32', -4097, ['cmn w2, #0x1, lsl #12', 'b.lt 0xc']],
+    ['jgt64', 0x7fffffff, ['lsr x17, x2, #31', 'cbnz x17, 0xc']],
+    ['jle32', 0x7fffffff, ['lsr w17, w2, #31', 'cbz x17, 0xc']],
+    ['jsgt64', 0x7fffffff, ['mov w16, #0x7fffffff', 'cmp x2, x16', 'b.gt 0x10']],
+    ['jsge32', -0x80000000, ['mov x16, #0xffffffff80000000', 'cmp w2, w16', 'b.ge 0x10']],
+    ['jgt64', -1, ['cmn x2, #0x1', 'b.hi 0xc']],
     ['jlt64', 4097, ['cmp x2, #0x1, lsl #12', 'b.ls 0xc']],
     ['jge64', 0x1000000, ['lsr x17, x2, #24', 'cbnz x17, 0xc']],
     ['jle64', 0xffffff, ['lsr x17, x2, #24', 'cbz x17, 0xc']],
