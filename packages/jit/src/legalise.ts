@@ -10,28 +10,35 @@ import { lowerConst, lowerMove, lowerOp, type LowerContext } from './lower-conte
 import { makeOp, NO_REG, type Op, type OpKind, R10, SCRATCH_A, SCRATCH_B } from './op.ts';
 import type { ImmediateOpKind } from './target.ts';
 
-const IMMEDIATE_KINDS: ReadonlySet<OpKind> = /* @__PURE__ */ new Set<OpKind>([
-  'add', 'sub', 'mul', 'udiv', 'umod', 'sdiv', 'smod', 'and', 'or', 'xor', 'lsh', 'rsh', 'arsh', 'store_imm',
-]); // prettier-ignore
+/** What {@link lowerLegal} has to look at: bits. */
+const BASE_IN_A = 1;
+const BASE_IN_D = 2;
+const IMMEDIATE = 4;
 
-/** Memory ops by the operand that is their base. */
-const BASE_IN_A: ReadonlySet<OpKind> = /* @__PURE__ */ new Set<OpKind>([
-  'load',
-  'load_sext',
-  'load_bswap',
-  'load_acquire',
-]);
-const BASE_IN_D: ReadonlySet<OpKind> = /* @__PURE__ */ new Set<OpKind>([
-  'store', 'store_imm', 'store_release', 'atomic_add', 'atomic_or', 'atomic_and', 'atomic_xor',
-  'fetch_add', 'fetch_or', 'fetch_and', 'fetch_xor', 'xchg', 'cmpxchg',
-]); // prettier-ignore
+function buildChecks(): Map<OpKind, number> {
+  const checks = new Map<OpKind, number>();
+  const note = (bit: number, kinds: readonly OpKind[]): void => {
+    for (const kind of kinds) checks.set(kind, (checks.get(kind) ?? 0) | bit);
+  };
+  note(BASE_IN_A, ['load', 'load_sext', 'load_bswap', 'load_acquire']);
+  note(BASE_IN_D, [
+    'store', 'store_imm', 'store_release', 'atomic_add', 'atomic_or', 'atomic_and', 'atomic_xor',
+    'fetch_add', 'fetch_or', 'fetch_and', 'fetch_xor', 'xchg', 'cmpxchg',
+  ]); // prettier-ignore
+  note(IMMEDIATE, [
+    'add', 'sub', 'mul', 'udiv', 'umod', 'sdiv', 'smod', 'and', 'or', 'xor', 'lsh', 'rsh', 'arsh', 'store_imm',
+  ]); // prettier-ignore
+  return checks;
+}
+
+const CHECKS: ReadonlyMap<OpKind, number> = /* @__PURE__ */ buildChecks();
 
 /** Lowers one op after making its operands legal. */
 export function lowerLegal(cx: LowerContext, op: Op): void {
   const { fits } = cx.target;
   const { kind } = op;
-  const baseInA = BASE_IN_A.has(kind);
-  const baseInD = !baseInA && BASE_IN_D.has(kind);
+  const checks = CHECKS.get(kind) ?? 0;
+  const baseInA = (checks & BASE_IN_A) !== 0;
   if (op.a === R10 && !baseInA && !isFrameAddress(op)) {
     lowerMove(cx, SCRATCH_B, R10);
     op.a = SCRATCH_B;
@@ -40,7 +47,7 @@ export function lowerLegal(cx: LowerContext, op: Op): void {
     lowerMove(cx, SCRATCH_A, R10);
     op.b = SCRATCH_A;
   }
-  if (baseInA || baseInD) {
+  if ((checks & (BASE_IN_A | BASE_IN_D)) !== 0) {
     const base = baseInA ? op.a : op.d;
     const offset = base === R10 ? cx.frame.bias + op.offset : op.offset;
     if (!fits.displacement(offset, op.width, kind)) {
@@ -50,7 +57,7 @@ export function lowerLegal(cx: LowerContext, op: Op): void {
       op.offset = 0;
     }
   }
-  if (op.b === NO_REG && IMMEDIATE_KINDS.has(kind)) {
+  if (op.b === NO_REG && (checks & IMMEDIATE) !== 0) {
     if (!fits[kind as ImmediateOpKind](op.imm, op.width)) {
       lowerConst(cx, SCRATCH_A, op.imm);
       op.b = SCRATCH_A;

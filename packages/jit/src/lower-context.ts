@@ -3,7 +3,7 @@
  */
 import type { FunctionInfo, Frame, Target } from './target.ts';
 import { makeNode, LABEL, type MachineForm, type MachineNode } from './node.ts';
-import { type CodeSymbol, makeOp, NO_REG, type Op, R10 } from './op.ts';
+import { blankOp, type CodeSymbol, copyOp, NO_REG, type Op, R10 } from './op.ts';
 
 /** How helper calls reach their helpers. */
 export type HelperCalls =
@@ -99,12 +99,19 @@ export function lowerOp(cx: LowerContext, op: Op): void {
 /** Appends `d = a` (64 bits) between BPF or scratch registers, nothing when they share a register. */
 export function lowerMove(cx: LowerContext, d: number, a: number): void {
   if (d === a || (a !== R10 && hw(cx, d) === hw(cx, a))) return;
-  lowerOp(cx, makeOp('mov', cx.insn, { d, a }));
+  const op = blankOp('mov', cx.insn);
+  op.d = d;
+  op.a = a;
+  lowerOp(cx, op);
 }
 
 /** Appends `d = imm`, sign-extended to 64 bits. */
 export function lowerConst(cx: LowerContext, d: number, imm: number, immHi: number = imm < 0 ? -1 : 0): void {
-  lowerOp(cx, makeOp('const', cx.insn, { d, imm, immHi }));
+  const op = blankOp('const', cx.insn);
+  op.d = d;
+  op.imm = imm;
+  op.immHi = immHi;
+  lowerOp(cx, op);
 }
 
 /**
@@ -116,8 +123,14 @@ export function lowerConst(cx: LowerContext, d: number, imm: number, immHi: numb
 export function twoAddress(cx: LowerContext, op: Op, commutative: boolean): Op {
   if (op.a === op.d) return op;
   const sameAsB = op.b !== NO_REG && hw(cx, op.b) === hw(cx, op.d);
-  if (sameAsB && commutative) return { ...op, a: op.b === op.d ? op.d : op.b, b: op.a, d: op.d };
+  const result = copyOp(op);
+  if (sameAsB && commutative) {
+    result.a = op.b === op.d ? op.d : op.b;
+    result.b = op.a;
+    return result;
+  }
   if (sameAsB) throw new Error(`BUG: ${op.kind}: result register is the second operand`);
   lowerMove(cx, op.d, op.a);
-  return { ...op, a: op.d };
+  result.a = op.d;
+  return result;
 }

@@ -117,23 +117,52 @@ export interface Op {
   insn: number;
 }
 
-/** An op with every field at its neutral value but those given. */
-export function makeOp(kind: OpKind, insn: number, fields: Partial<Op> = {}): Op {
+/**
+ * An op with every field at its neutral value. Whoever makes many ops sets fields of it instead of giving them to
+ * {@link makeOp}: objects of many shapes are slow to read.
+ */
+export function blankOp(kind: OpKind, insn: number): Op {
   return {
     kind,
-    width: fields.width ?? 64,
-    from: fields.from ?? 0,
-    d: fields.d ?? NO_REG,
-    a: fields.a ?? NO_REG,
-    b: fields.b ?? NO_REG,
-    imm: fields.imm ?? 0,
-    immHi: fields.immHi ?? 0,
-    offset: fields.offset ?? 0,
-    cond: fields.cond ?? 'eq',
-    label: fields.label ?? -1,
-    zext: fields.zext ?? true,
-    symbol: fields.symbol,
-    addend: fields.addend ?? 0,
+    width: 64,
+    from: 0,
+    d: NO_REG,
+    a: NO_REG,
+    b: NO_REG,
+    imm: 0,
+    immHi: 0,
+    offset: 0,
+    cond: 'eq',
+    label: -1,
+    zext: true,
+    symbol: undefined,
+    addend: 0,
     insn,
+  };
+}
+
+/** An op with every field at its neutral value but those given. */
+export function makeOp(kind: OpKind, insn: number, fields: Partial<Op> = {}): Op {
+  return Object.assign(blankOp(kind, insn), fields, { kind, insn });
+}
+
+/** A copy. */
+export function copyOp(op: Op): Op {
+  return {
+    kind: op.kind,
+    width: op.width,
+    from: op.from,
+    d: op.d,
+    a: op.a,
+    b: op.b,
+    imm: op.imm,
+    immHi: op.immHi,
+    offset: op.offset,
+    cond: op.cond,
+    label: op.label,
+    zext: op.zext,
+    symbol: op.symbol,
+    addend: op.addend,
+    insn: op.insn,
   };
 }

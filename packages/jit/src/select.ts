@@ -10,7 +10,7 @@
 import { BpfError } from '@polybpf/errors';
 import { BPF_FUNC_tail_call, type Insn, type InsnRow, type ProgramRelocation } from '@polybpf/isa';
 import { type Analysis, type FunctionAnalysis, UPPER } from './analyse.ts';
-import { type CodeSymbol, type Cond, makeOp, NO_REG, type Op, type OpKind, R10 } from './op.ts';
+import { blankOp, type CodeSymbol, type Cond, makeOp, NO_REG, type Op, type OpKind, R10 } from './op.ts';
 
 /** What selection needs beside the analysis. */
 export interface SelectOptions {
@@ -91,23 +91,20 @@ function selectInsn(state: SelectState, row: InsnRow, insn: Insn, i: number): vo
       return selectJmp(state, row, insn, i);
     case 'ja': {
       const label = i + 1 + (row.op === 'ja32' ? insn.imm : insn.offset);
-      if (label !== nextReachable(state, i + 1)) push(state, makeOp('jump', i, { label }));
+      if (label !== nextReachable(state, i + 1)) push(state, jumpOp('jump', i, label));
       return;
     }
     case 'may_goto':
-      return push(state, makeOp('may_goto', i, { label: i + 1 + insn.offset }));
+      return push(state, jumpOp('may_goto', i, i + 1 + insn.offset));
     case 'exit':
       // An exit is a jump to the function's epilogue: the driver knows its label.
-      return push(state, makeOp('jump', i, { label: -1 }));
+      return push(state, jumpOp('jump', i, -1));
     case 'load':
     case 'load_acquire':
       return selectLoad(state, row, insn, i);
     case 'store':
     case 'store_release':
-      return foldAddress(
-        state,
-        makeOp(row.kind, i, { width: row.width, d: insn.dst_reg, b: insn.src_reg, offset: insn.offset }),
-      );
+      return foldAddress(state, memoryOp(row.kind, i, row.width, insn.dst_reg, NO_REG, insn.src_reg, insn.offset));
     case 'store_imm':
       return foldAddress(
         state,
@@ -120,12 +117,12 @@ function selectInsn(state: SelectState, row: InsnRow, insn: Insn, i: number): vo
     case 'addr_space_cast':
       return push(state, makeOp('addr_space_cast', i, { d: insn.dst_reg, a: insn.src_reg, imm: insn.imm }));
     case 'call_helper':
-      if (insn.imm === BPF_FUNC_tail_call) return push(state, makeOp('tail_call', i, { imm: insn.imm, symbol: { kind: 'helper', id: insn.imm } })); // prettier-ignore
-      return push(state, makeOp('call_helper', i, { imm: insn.imm, symbol: { kind: 'helper', id: insn.imm } }));
+      if (insn.imm === BPF_FUNC_tail_call) return pushCall(state, makeOp('tail_call', i, { imm: insn.imm, symbol: { kind: 'helper', id: insn.imm } })); // prettier-ignore
+      return pushCall(state, makeOp('call_helper', i, { imm: insn.imm, symbol: { kind: 'helper', id: insn.imm } }));
     case 'call_local': {
       const relocation = state.relocationOf.get(i);
       if (relocation?.kind === 'subprogram') return selectSymbolCall(state, relocation, i);
-      return push(state, makeOp('call_local', i, { label: i + 1 + insn.imm }));
+      return pushCall(state, jumpOp('call_local', i, i + 1 + insn.imm));
     }
     case 'call_kfunc': {
       const relocation = state.relocationOf.get(i);
@@ -133,7 +130,7 @@ function selectInsn(state: SelectState, row: InsnRow, insn: Insn, i: number): vo
       return selectSymbolCall(state, named, i);
     }
     case 'callx':
-      return push(state, makeOp('call_register', i, { a: insn.dst_reg }));
+      return pushCall(state, makeOp('call_register', i, { a: insn.dst_reg }));
     case 'load_packet':
       throw new BpfError('E_UNSUPPORTED', `${row.name}: legacy packet access has no native code`, { at: { insn: i } });
   }
@@ -141,15 +138,74 @@ function selectInsn(state: SelectState, row: InsnRow, insn: Insn, i: number): vo
 
 function selectSymbolCall(state: SelectState, relocation: ProgramRelocation, i: number): void {
   const symbol: CodeSymbol = { kind: 'function', name: relocation.symbol, weak: relocation.weak === true };
-  push(state, makeOp('call_symbol', i, { symbol, addend: relocation.addend }));
+  pushCall(state, makeOp('call_symbol', i, { symbol, addend: relocation.addend }));
 }
 
 function push(state: SelectState, op: Op): void {
   state.ops.push(op);
   if (op.d !== NO_REG) state.definedBy[op.d] = op;
-  // Atomics write their operand or r0, which `d`, their base, does not tell.
-  if (op.kind.includes('xchg') || op.kind.startsWith('fetch_')) state.definedBy.fill(undefined);
-  if (op.kind.startsWith('call_') || op.kind === 'tail_call') state.definedBy.fill(undefined);
+}
+
+/** Appends an op that writes registers other than `d`. */
+function pushCall(state: SelectState, op: Op): void {
+  state.ops.push(op);
+  state.definedBy.fill(undefined);
+}
+
+/** `d = a op b`, or `d = a op imm` when `b` is NO_REG. */
+function aluOp(
+  kind: OpKind,
+  i: number,
+  width: Op['width'],
+  d: number,
+  a: number,
+  b: number,
+  imm: number,
+  zext: boolean,
+): Op {
+  const op = blankOp(kind, i);
+  op.width = width;
+  op.d = d;
+  op.a = a;
+  op.b = b;
+  op.imm = imm;
+  op.zext = zext;
+  return op;
+}
+
+function movOp(i: number, width: Op['width'], d: number, a: number, zext: boolean): Op {
+  return aluOp('mov', i, width, d, a, NO_REG, 0, zext);
+}
+
+function sextOp(i: number, width: Op['width'], from: Op['from'], d: number, a: number, zext: boolean): Op {
+  const op = aluOp('sext', i, width, d, a, NO_REG, 0, zext);
+  op.from = from;
+  return op;
+}
+
+function constOp(i: number, d: number, imm: number, immHi: number, zext: boolean): Op {
+  const op = blankOp('const', i);
+  op.d = d;
+  op.imm = imm;
+  op.immHi = immHi;
+  op.zext = zext;
+  return op;
+}
+
+function memoryOp(kind: OpKind, i: number, width: Op['width'], d: number, a: number, b: number, offset: number): Op {
+  const op = blankOp(kind, i);
+  op.width = width;
+  op.d = d;
+  op.a = a;
+  op.b = b;
+  op.offset = offset;
+  return op;
+}
+
+function jumpOp(kind: OpKind, i: number, label: number): Op {
+  const op = blankOp(kind, i);
+  op.label = label;
+  return op;
 }
 
 function nextReachable({ analysis: { rows, reachable } }: SelectState, from: number): number {
@@ -179,18 +235,18 @@ function selectAlu(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
   if (row.op === 'mov') {
     if (row.source === 'imm') {
       const immHi = width === 64 && insn.imm < 0 ? -1 : 0;
-      return push(state, makeOp('const', i, { d, imm: insn.imm, immHi, zext }));
+      return push(state, constOp(i, d, insn.imm, immHi, zext));
     }
     const isNoop = d === src_reg && (width === 64 || !zext || (state.upperZero & (1 << src_reg)) !== 0);
     if (isNoop || (d === src_reg && width === 32 && extendsDefinition(state, d))) return;
     // A copy of a register whose upper half is dead or already zero is a plain copy.
     const plain = width === 32 && (state.upperZero & (1 << src_reg)) !== 0 && src_reg !== R10;
-    return push(state, makeOp('mov', i, { d, a: src_reg, width: plain ? 64 : width, zext }));
+    return push(state, movOp(i, plain ? 64 : width, d, src_reg, zext));
   }
   if (row.op === 'movsx') {
-    return push(state, makeOp('sext', i, { d, a: src_reg, width, from: row.signedFrom, zext }));
+    return push(state, sextOp(i, width, row.signedFrom, d, src_reg, zext));
   }
-  if (row.op === 'neg') return fuseMove(state, makeOp('neg', i, { d, a: d, width, zext }));
+  if (row.op === 'neg') return fuseMove(state, aluOp('neg', i, width, d, d, NO_REG, 0, zext));
   let kind = ALU_OPS[row.op]!;
   let { imm } = insn;
   const b = row.source === 'reg' ? src_reg : NO_REG;
@@ -203,15 +259,15 @@ function selectAlu(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
     else if (kind === 'umod' && power >= 0) [kind, imm] = ['and', imm - 1];
     else if (kind === 'mul' && power >= 0) [kind, imm] = ['lsh', power];
     if (isIdentity(kind, imm)) return width === 64 ? undefined : zeroExtend(state, d, i, zext);
-    if (kind === 'and' && imm === 0) return push(state, makeOp('const', i, { d, zext }));
+    if (kind === 'and' && imm === 0) return push(state, constOp(i, d, 0, 0, zext));
     if (fuseShiftPair(state, kind, imm, d, width, zext, i)) return;
     if (fuseAddition(state, kind, imm, d, width, i, zext)) return;
   }
-  fuseMove(state, makeOp(kind, i, { d, a: d, b, imm: b === NO_REG ? imm : 0, width, zext }));
+  fuseMove(state, aluOp(kind, i, width, d, d, b, b === NO_REG ? imm : 0, zext));
 }
 
 function zeroExtend(state: SelectState, d: number, i: number, zext: boolean): void {
-  if (zext) push(state, makeOp('mov', i, { d, a: d, width: 32, zext }));
+  if (zext) push(state, movOp(i, 32, d, d, zext));
 }
 
 /** Whether the op that defined `d` can zero-extend its result itself; then it is told to. */
@@ -244,8 +300,8 @@ function fuseShiftPair(
   if (shift?.kind !== 'lsh' || shift.width !== 64 || shift.d !== d || shift.b !== NO_REG || shift.imm !== imm)
     return false;
   state.ops.pop();
-  if (kind === 'arsh') push(state, makeOp('sext', i, { d, a: shift.a, width: 64, from, zext }));
-  else push(state, makeOp('mov', i, { d, a: shift.a, width: from, zext }));
+  if (kind === 'arsh') push(state, sextOp(i, 64, from, d, shift.a, zext));
+  else push(state, movOp(i, from, d, shift.a, zext));
   return true;
 }
 
@@ -265,7 +321,7 @@ function fuseAddition(
   const sum = add.imm + imm;
   if (sum !== (sum | 0)) return false;
   state.ops.pop();
-  push(state, makeOp('add', i, { d, a: add.a, imm: sum, zext }));
+  push(state, aluOp('add', i, 64, d, add.a, NO_REG, sum, zext));
   return true;
 }
 
@@ -300,13 +356,13 @@ function selectEnd(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
     // Conversion to the order the machine has truncates and zero-extends (RFC 9669 sec. 4.2).
     if (loaded && zext) load.zext = true;
     if (width === 64 || loaded || (width === 32 && !zext)) return;
-    return push(state, makeOp('mov', i, { d, a: d, width, zext }));
+    return push(state, movOp(i, width, d, d, zext));
   }
   if (loaded) {
     state.ops.pop();
     return push(state, { ...load, kind: 'load_bswap', insn: i, zext: !state.partialLoads || zext });
   }
-  fuseMove(state, makeOp('bswap', i, { d, a: d, width, zext }));
+  fuseMove(state, aluOp('bswap', i, width, d, d, NO_REG, 0, zext));
 }
 
 function selectJmp(state: SelectState, row: InsnRow, insn: Insn, i: number): void {
@@ -316,16 +372,21 @@ function selectJmp(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
   const width = row.width as 32 | 64;
   const b = row.source === 'reg' ? insn.src_reg : NO_REG;
   const imm = b === NO_REG ? insn.imm : 0;
-  push(state, makeOp('branch', i, { a: insn.dst_reg, b, imm, width, cond: CONDITIONS[row.op]!, label }));
+  const op = aluOp('branch', i, width, NO_REG, insn.dst_reg, b, imm, true);
+  op.cond = CONDITIONS[row.op]!;
+  op.label = label;
+  push(state, op);
 }
 
 function selectLoad(state: SelectState, row: InsnRow, insn: Insn, i: number): void {
   const { dst_reg: d, src_reg: a, offset } = insn;
   // Where it costs nothing, loads zero-extend whatever is read later, so that later extensions can be dropped.
   const zext = !state.partialLoads || isUpperLive(state, d, i);
-  if (row.kind === 'load_acquire') return foldAddress(state, makeOp('load_acquire', i, { width: row.width, d, a, offset, zext })); // prettier-ignore
-  const kind = row.op === 'load_signed' ? 'load_sext' : 'load';
-  foldAddress(state, makeOp(kind, i, { width: row.width, from: row.signedFrom, d, a, offset, zext }));
+  const kind = row.kind === 'load_acquire' ? row.kind : row.op === 'load_signed' ? 'load_sext' : 'load';
+  const op = memoryOp(kind, i, row.width, d, a, NO_REG, offset);
+  if (kind === 'load_sext') op.from = row.signedFrom;
+  op.zext = zext;
+  foldAddress(state, op);
 }
 
 /** Appends a memory op; `base = x + k` right before it goes into its displacement when nothing else reads `base`. */
@@ -358,7 +419,11 @@ function selectAtomic(state: SelectState, row: InsnRow, insn: Insn, i: number): 
   let kind = row.src === 'readwrite' || row.op === 'cmpxchg' ? (row.op as OpKind) : (`atomic_${row.op}` as OpKind);
   // The old value is dead: the plain form is shorter, and orders memory at least as RFC 9669 sec. 5.3 asks.
   if (row.op.startsWith('fetch_') && !isLive(state, b, i)) kind = `atomic_${row.op.slice(6)}` as OpKind;
-  foldAtomic(state, makeOp(kind, i, { width, d, b, offset, zext }));
+  const op = memoryOp(kind, i, width, d, NO_REG, b, offset);
+  op.zext = zext;
+  foldAtomic(state, op);
+  // Those with a result write their operand or r0, which `d`, their base, does not tell.
+  if (!kind.startsWith('atomic_')) state.definedBy.fill(undefined);
 }
 
 function foldAtomic(state: SelectState, op: Op): void {
@@ -378,7 +443,7 @@ function selectImm64(state: SelectState, row: InsnRow, insn: Insn, i: number): v
   const { maps } = state.analysis.program;
   switch (row.op) {
     case 'imm64':
-      return push(state, makeOp('const', i, { d, imm: insn.imm, immHi: high, zext: isUpperLive(state, d, i) }));
+      return push(state, constOp(i, d, insn.imm, high, isUpperLive(state, d, i)));
     case 'func':
       return push(state, makeOp('function_address', i, { d, label: i + 1 + insn.imm }));
     case 'map_idx':
