@@ -76,6 +76,7 @@ function forget(state: PeepholeState): void {
 /** Whether node i branches to right behind the next node, and that one copies a register. */
 function isBranchOverCopy(nodes: readonly MachineNode[], i: number): boolean {
   const { form, label, operands } = nodes[i]!;
+  if (label < 0) return false;
   const isConditional = COMPARISONS.has(form) || (form === B.brc && operands[0]! > 0 && operands[0]! < 15);
   if (!isConditional) return false;
   const copy = nodes[i + 1];

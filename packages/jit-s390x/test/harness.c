@@ -18,7 +18,7 @@
 typedef uint64_t u64;
 typedef uint32_t u32;
 
-enum { CODE_SIZE = 1 << 21, MEMORY_SIZE = 1 << 16, TABLE_SIZE = 64 };
+enum { CODE_SIZE = 1 << 21, MEMORY_SIZE = 1 << 18, TABLE_SIZE = 64 };
 
 /* Same addresses as in harness.ts. */
 static u64 *const table = (u64 *)0x40000000;
