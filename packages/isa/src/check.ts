@@ -19,34 +19,43 @@ const REGISTER_LIMIT = BPF_REG_10;
  */
 export function checkInsn(insn: Insn, index: number): BpfError | undefined {
   const row = rowOf(insn);
-  if (row === undefined) return noRow(insn, index);
-  const at = { insn: index };
-  const reserved = (field: string, value: number): BpfError =>
-    new BpfError('E_DECODE_RESERVED', `reserved field ${field} of ${row.name}`, {
-      at,
-      expected: '0',
-      got: String(value),
-    });
-  if (row.dst === 'none' && insn.dst_reg !== 0) return reserved('dst_reg', insn.dst_reg);
-  if (row.src === 'none' && insn.src_reg !== 0) return reserved('src_reg', insn.src_reg);
-  if (row.offsetUse === 'none' && insn.offset !== 0) return reserved('offset', insn.offset);
-  if (row.immUse === 'none' && insn.imm !== 0) return reserved('imm', insn.imm);
-  return checkRegisters(row, insn, index);
+  return row === undefined ? noRow(insn, index) : checkFields(row, insn, index);
 }
 
-function checkRegisters(row: InsnRow, insn: Insn, index: number): BpfError | undefined {
-  const at = { insn: index };
-  const range = (field: string, value: number): BpfError =>
-    // prettier-ignore
-    new BpfError('E_DECODE_REGISTER', `${field} of ${row.name} out of range`, { at, expected: 'r0 to r10', got: `r${value}` });
-  if (row.dst !== 'fixed' && insn.dst_reg > REGISTER_LIMIT) return range('dst_reg', insn.dst_reg);
-  if (row.src !== 'fixed' && insn.src_reg > REGISTER_LIMIT) return range('src_reg', insn.src_reg);
-  const readOnly = (field: string): BpfError =>
-    // prettier-ignore
-    new BpfError('E_DECODE_REGISTER', `${row.name} writes the frame pointer`, { at, expected: `${field} r0 to r9`, got: 'r10' });
-  if ((row.dst === 'write' || row.dst === 'readwrite') && insn.dst_reg === BPF_REG_10) return readOnly('dst_reg');
-  if ((row.src === 'write' || row.src === 'readwrite') && insn.src_reg === BPF_REG_10) return readOnly('src_reg');
+function checkFields(row: InsnRow, insn: Insn, index: number): BpfError | undefined {
+  if (row.dst === 'none' && insn.dst_reg !== 0) return reserved(row, index, 'dst_reg', insn.dst_reg);
+  if (row.src === 'none' && insn.src_reg !== 0) return reserved(row, index, 'src_reg', insn.src_reg);
+  if (row.offsetUse === 'none' && insn.offset !== 0) return reserved(row, index, 'offset', insn.offset);
+  if (row.immUse === 'none' && insn.imm !== 0) return reserved(row, index, 'imm', insn.imm);
+  if (row.dst !== 'fixed' && insn.dst_reg > REGISTER_LIMIT) return outOfRange(row, index, 'dst_reg', insn.dst_reg);
+  if (row.src !== 'fixed' && insn.src_reg > REGISTER_LIMIT) return outOfRange(row, index, 'src_reg', insn.src_reg);
+  if ((row.dst === 'write' || row.dst === 'readwrite') && insn.dst_reg === BPF_REG_10) return readOnly(row, index, 'dst_reg'); // prettier-ignore
+  if ((row.src === 'write' || row.src === 'readwrite') && insn.src_reg === BPF_REG_10) return readOnly(row, index, 'src_reg'); // prettier-ignore
   return undefined;
+}
+
+function reserved(row: InsnRow, insn: number, field: string, value: number): BpfError {
+  return new BpfError('E_DECODE_RESERVED', `reserved field ${field} of ${row.name}`, {
+    at: { insn },
+    expected: '0',
+    got: String(value),
+  });
+}
+
+function outOfRange(row: InsnRow, insn: number, field: string, value: number): BpfError {
+  return new BpfError('E_DECODE_REGISTER', `${field} of ${row.name} out of range`, {
+    at: { insn },
+    expected: 'r0 to r10',
+    got: `r${value}`,
+  });
+}
+
+function readOnly(row: InsnRow, insn: number, field: string): BpfError {
+  return new BpfError('E_DECODE_REGISTER', `${row.name} writes the frame pointer`, {
+    at: { insn },
+    expected: `${field} r0 to r9`,
+    got: 'r10',
+  });
 }
 
 function noRow(insn: Insn, index: number): BpfError {
@@ -78,8 +87,8 @@ export function checkInsns(insns: readonly Insn[]): BpfError[] {
   const targets: number[] = [];
   for (let i = 0; i < insns.length; i++) {
     const insn = insns[i]!;
-    const problem = checkInsn(insn, i);
     const row = rowOf(insn);
+    const problem = row === undefined ? noRow(insn, i) : checkFields(row, insn, i);
     if (problem !== undefined) problems.push(problem);
     if (row === undefined) continue;
     const target = jumpTarget(row, insn, i);

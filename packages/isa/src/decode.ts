@@ -5,14 +5,33 @@
 import type { Insn } from './insn.ts';
 import { INSN_TABLE, type InsnRow } from './insn-table.ts';
 
+/** A row with its fixed fields in one shape, which is faster to read than the table's. */
+interface Candidate {
+  readonly row: InsnRow;
+  readonly dst_reg: number | undefined;
+  readonly src_reg: number | undefined;
+  readonly offset: number | undefined;
+  readonly imm: number | undefined;
+}
+
 function buildIndex(): (readonly InsnRow[])[] {
   const index: InsnRow[][] = Array.from({ length: 256 }, () => []);
   for (const row of INSN_TABLE) index[row.opcode]!.push(row);
   return index;
 }
 
+function buildCandidates(): (readonly Candidate[])[] {
+  return buildIndex().map((rows) =>
+    rows.map((row) => {
+      const { dst_reg, src_reg, offset, imm } = row.fixed;
+      return { row, dst_reg, src_reg, offset, imm };
+    }),
+  );
+}
+
 const NO_ROWS: readonly InsnRow[] = [];
 const ROWS_BY_OPCODE: readonly (readonly InsnRow[])[] = /* @__PURE__ */ buildIndex();
+const CANDIDATES: readonly (readonly Candidate[])[] = /* @__PURE__ */ buildCandidates();
 
 /** Rows that share `opcode` (0..255), in table order. */
 export function rowsOfOpcode(opcode: number): readonly InsnRow[] {
@@ -21,15 +40,15 @@ export function rowsOfOpcode(opcode: number): readonly InsnRow[] {
 
 /** The row that `insn` matches, or undefined. Reserved fields are not looked at: see `checkInsn`. */
 export function rowOf(insn: Insn): InsnRow | undefined {
-  const rows = rowsOfOpcode(insn.opcode);
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!;
-    const { fixed } = row;
+  const candidates = CANDIDATES[insn.opcode];
+  if (candidates === undefined) return undefined;
+  for (let i = 0; i < candidates.length; i++) {
+    const { row, dst_reg, src_reg, offset, imm } = candidates[i]!;
     if (
-      (fixed.src_reg === undefined || fixed.src_reg === insn.src_reg) &&
-      (fixed.offset === undefined || fixed.offset === insn.offset) &&
-      (fixed.imm === undefined || fixed.imm === insn.imm) &&
-      (fixed.dst_reg === undefined || fixed.dst_reg === insn.dst_reg)
+      (src_reg === undefined || src_reg === insn.src_reg) &&
+      (offset === undefined || offset === insn.offset) &&
+      (imm === undefined || imm === insn.imm) &&
+      (dst_reg === undefined || dst_reg === insn.dst_reg)
     ) {
       return row;
     }

@@ -102,10 +102,10 @@ export function compile(program: Program, target: Target, options: CompileOption
   }
   const laidOut = layOut(target, nodes, pools.labels);
   const insnOffsets = new Int32Array(program.insns.length).fill(-1);
-  laidOut.nodes.forEach((node, i) => {
-    if (node.insn >= 0 && node.form !== LABEL && insnOffsets[node.insn] === -1)
-      insnOffsets[node.insn] = laidOut.offsets[i]!;
-  });
+  for (let i = laidOut.nodes.length - 1; i >= 0; i--) {
+    const node = laidOut.nodes[i]!;
+    if (node.insn >= 0 && node.form !== LABEL) insnOffsets[node.insn] = laidOut.offsets[i]!;
+  }
   return {
     name: program.name,
     target,

@@ -39,39 +39,69 @@ export interface LaidOut {
  * @throws BpfError `E_JIT_BRANCH_RANGE` when the longest form does not reach, `E_JIT_OPERAND` from the encoder
  */
 export function layOut(target: Target, input: readonly MachineNode[], labelCount: number): LaidOut {
-  let nodes = input;
   let labels = labelCount;
   const newLabel = (): number => labels++;
+  let plan = planOf(target, input);
   for (;;) {
-    const offsets = new Int32Array(nodes.length + 1);
-    const labelOffsets = new Int32Array(labels).fill(-1);
-    place(target, nodes, offsets, labelOffsets);
-    const far = findFar(nodes, offsets, labelOffsets);
-    if (far.length === 0) return encode(target, nodes, offsets, labelOffsets);
-    nodes = widen(nodes, far, newLabel);
+    const labelOffsets = place(plan, labels);
+    const far = findFar(plan, labelOffsets);
+    if (far.length === 0) return encode(target, plan.nodes, plan.offsets, labelOffsets);
+    plan = widen(target, plan, far, newLabel);
   }
 }
 
-function place(target: Target, nodes: readonly MachineNode[], offsets: Int32Array, labelOffsets: Int32Array): void {
-  let at = 0;
+/** Nodes and what the rounds need of them. */
+interface Plan {
+  readonly nodes: MachineNode[];
+  /** Bytes of each node; -n for alignment to n. */
+  readonly sizes: Int32Array;
+  /** Where each node goes, one more than there are nodes; filled by {@link place}. */
+  readonly offsets: Int32Array;
+  /** Indices of the nodes that define labels, and of those that jump to one. */
+  readonly labelNodes: readonly number[];
+  readonly branches: readonly number[];
+}
+
+function planOf(target: Target, input: readonly MachineNode[]): Plan {
+  const nodes = input.slice();
+  const sizes = new Int32Array(nodes.length);
+  const labelNodes: number[] = [];
+  const branches: number[] = [];
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[i]!;
-    offsets[i] = at;
-    if (node.form === LABEL) labelOffsets[node.label] = at;
-    else if (node.form === ALIGN) at += -at & (node.operands[0]! - 1);
-    else if (node.form === DATA64) at += 8;
-    else at += target.sizeOf(node);
+    const { form } = node;
+    if (form === LABEL) labelNodes.push(i);
+    else sizes[i] = nodeSize(target, node);
+    if (node.label >= 0 && form.branch !== undefined) branches.push(i);
   }
-  offsets[nodes.length] = at;
+  return { nodes, sizes, offsets: new Int32Array(nodes.length + 1), labelNodes, branches };
+}
+
+function nodeSize(target: Target, node: MachineNode): number {
+  if (node.form === ALIGN) return -node.operands[0]!;
+  return node.form === DATA64 ? 8 : target.sizeOf(node);
+}
+
+/** Fills the offsets of nodes; returns those of labels. */
+function place({ nodes, sizes, offsets, labelNodes }: Plan, labels: number): Int32Array {
+  let at = 0;
+  for (let i = 0; i < sizes.length; i++) {
+    offsets[i] = at;
+    const size = sizes[i]!;
+    at += size >= 0 ? size : -at & (-size - 1);
+  }
+  offsets[sizes.length] = at;
+  const labelOffsets = new Int32Array(labels).fill(-1);
+  for (const i of labelNodes) labelOffsets[nodes[i]!.label] = offsets[i]!;
+  return labelOffsets;
 }
 
 /** Indices of branches that do not reach their label. */
-function findFar(nodes: readonly MachineNode[], offsets: Int32Array, labelOffsets: Int32Array): number[] {
+function findFar({ nodes, offsets, branches }: Plan, labelOffsets: Int32Array): number[] {
   const far: number[] = [];
-  for (let i = 0; i < nodes.length; i++) {
+  for (const i of branches) {
     const node = nodes[i]!;
-    const { branch } = node.form;
-    if (branch === undefined || node.label < 0) continue;
+    const branch = node.form.branch!;
     const goal = labelOffsets[node.label]!;
     if (goal < 0) throw new Error(`BUG: ${node.form.name} uses label ${node.label}, which nothing binds`);
     const distance = goal - offsets[i]!;
@@ -85,19 +115,25 @@ function findFar(nodes: readonly MachineNode[], offsets: Int32Array, labelOffset
   return far;
 }
 
-function widen(nodes: readonly MachineNode[], far: readonly number[], newLabel: () => number): MachineNode[] {
-  const result: MachineNode[] = [];
-  let from = 0;
+/** Replaces far branches by their longer forms: in place where that is one node. */
+function widen(target: Target, plan: Plan, far: readonly number[], newLabel: () => number): Plan {
+  const { nodes, sizes } = plan;
+  const longer = new Map<number, MachineNode[]>();
   for (const index of far) {
-    for (let i = from; i < index; i++) result.push(nodes[i]!);
     const node = nodes[index]!;
-    for (const part of node.form.branch!.widen!(node, newLabel)) {
-      result.push(part.insn === node.insn ? part : { ...part, insn: node.insn });
-    }
-    from = index + 1;
+    const parts = node.form.branch!.widen!(node, newLabel).map((part) =>
+      part.insn === node.insn ? part : { ...part, insn: node.insn },
+    );
+    if (parts.length === 1) {
+      nodes[index] = parts[0]!;
+      sizes[index] = nodeSize(target, parts[0]!);
+    } else longer.set(index, parts);
   }
-  for (let i = from; i < nodes.length; i++) result.push(nodes[i]!);
-  return result;
+  if (longer.size === 0) return plan;
+  return planOf(
+    target,
+    nodes.flatMap((node, i) => longer.get(i) ?? node),
+  );
 }
 
 function encode(target: Target, nodes: readonly MachineNode[], offsets: Int32Array, labelOffsets: Int32Array): LaidOut {
