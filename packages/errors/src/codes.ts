@@ -50,6 +50,9 @@ export const ERROR_CODES = {
   E_MACHINE_PROTOCOL: 'the native runner broke its protocol',
   E_MACHINE_LIMIT: 'code or data does not fit the memory of the native runner',
 
+  E_KERNEL_CALL: 'a bpf(2) call failed; the message names the command and the errno',
+  E_KERNEL_REFUSED: 'the kernel refused a program or BTF; the message is that of its verifier',
+
   E_VECTOR_FORMAT: 'a test-vector file does not follow its schema',
   E_INPUT: 'an input file or argument is missing, unreadable or of an unknown kind',
   E_USAGE: 'the command line is wrong',

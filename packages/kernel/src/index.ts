@@ -1,0 +1,28 @@
+export type { KernelHost } from './host.ts';
+export { readHost, readKernelConfig } from './host.ts';
+export { errnoName } from './errno.ts';
+export { describeMap, isPerCpu, MAP_FLAGS, possibleCpus, userValueSize } from './create-map.ts';
+export type { MapInit } from './create-map.ts';
+export { openLiveKernel, probeLiveKernel } from './live-kernel.ts';
+export type { KernelProbe, LiveKernel } from './live-kernel.ts';
+export { readVmlinuxBtf } from './load-btf.ts';
+export type { BtfLoadOptions, BtfLoadOutcome, KernelBtf } from './load-btf.ts';
+export { PROGRAM_FLAGS } from './load-program.ts';
+export type { LoadOptions, LoadOutcome, LogLevel, RecordTable } from './load-program.ts';
+export { UPDATE_FLAGS } from './map-access.ts';
+export type { KernelMap, MapEntry } from './map-access.ts';
+export type { MapInfo, ProgramInfo } from './object-info.ts';
+export type { TestRunOptions, TestRunResult } from './test-run.ts';
+export {
+  ATTACH_TYPES,
+  attachTypeNumber,
+  MAP_TYPES,
+  mapTypeName,
+  mapTypeNumber,
+  PROGRAM_TYPES,
+  programTypeName,
+  programTypeNumber,
+} from './type-names.ts';
+export type { AttachTypeName, MapTypeName, ProgramTypeName } from './type-names.ts';
+export { summariseLog } from './verifier-log.ts';
+export type { LogSummary, VerifierStats } from './verifier-log.ts';

@@ -1,0 +1,77 @@
+/**
+ * The three C functions that bpf(2) takes, through koffi. koffi is a prebuilt binary that npm installs beside it as an
+ * optional package; it is loaded when the first kernel is opened, so that importing this package cannot fail.
+ */
+import { createRequire } from 'node:module';
+import { endianness } from 'node:os';
+import { BpfError } from '@polybpf/errors';
+import { EAGAIN, EINTR } from './errno.ts';
+
+/** What this package uses of libc. */
+export interface Libc {
+  /** bpf(2): the result, or the negative errno. A call that a signal interrupted is repeated. */
+  readonly bpf: (command: number, attr: Uint8Array, size: number) => number;
+  readonly close: (fd: number) => void;
+  /** Address of the first byte; the bytes must not be on the JavaScript heap. */
+  readonly addressOf: (bytes: Uint8Array) => number;
+}
+
+interface Koffi {
+  load(path: string | null): { func(definition: string): (...args: unknown[]) => number | bigint };
+  address(value: unknown): bigint;
+  errno(): number;
+}
+
+/** Number of bpf(2) by `process.arch`: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h. */
+const SYSCALL_NUMBERS: Readonly<Record<string, number>> = { x64: 321, arm64: 280 };
+/** As libbpf has it (`PROG_LOAD_ATTEMPTS`): the verifier gives up with EAGAIN when a signal is pending. */
+const ATTEMPTS = 5;
+
+let loaded: Libc | undefined;
+
+/**
+ * libc of this process.
+ *
+ * @throws BpfError `E_UNSUPPORTED` on other systems and CPUs, or when koffi's binary is not installed
+ */
+export function loadLibc(): Libc {
+  return (loaded ??= bindLibc());
+}
+
+function bindLibc(): Libc {
+  const number = SYSCALL_NUMBERS[process.arch];
+  if (process.platform !== 'linux' || number === undefined || endianness() !== 'LE') {
+    throw new BpfError('E_UNSUPPORTED', 'the live kernel on this host', {
+      expected: 'Linux on x86_64 or arm64',
+      got: `${process.platform} on ${process.arch}`,
+    });
+  }
+  const koffi = requireKoffi();
+  const lib = koffi.load(null);
+  const syscall = lib.func('long syscall(long number, int command, void *attr, uint size)');
+  const close = lib.func('int close(int fd)');
+  return {
+    bpf(command, attr, size) {
+      for (let attempt = 1; ; attempt++) {
+        const result = Number(syscall(number, command, attr, size));
+        if (result >= 0) return result;
+        const errno = koffi.errno();
+        if ((errno !== EAGAIN && errno !== EINTR) || attempt === ATTEMPTS) return -errno;
+      }
+    },
+    close: (fd) => void close(fd),
+    addressOf: (bytes) => Number(koffi.address(bytes)),
+  };
+}
+
+function requireKoffi(): Koffi {
+  try {
+    return createRequire(import.meta.url)('koffi') as Koffi;
+  } catch (cause) {
+    throw new BpfError('E_UNSUPPORTED', 'the live kernel without the package koffi', {
+      expected: `koffi with its binary for ${process.platform}-${process.arch}`,
+      got: cause instanceof Error ? cause.message.split('\n')[0]! : String(cause),
+      cause,
+    });
+  }
+}
