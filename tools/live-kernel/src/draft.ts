@@ -9,6 +9,8 @@ export interface Draft {
   /** `both` unless told: the result must not depend on byte order. */
   readonly endian?: 'both' | 'little' | 'big';
   readonly flags?: readonly string[];
+  /** The kernel is not asked: it would run the program, but means something else by it. */
+  readonly unasked?: true;
   readonly comment?: string;
   /**
    * What the specification says, for programs that Linux refuses to load, and for big-endian memory, which the live

@@ -11,7 +11,12 @@ import { parseVectorFile, vectorJsonSchema, type VectorFile } from '@polybpf/con
 import { format } from 'prettier';
 import { connectKernel } from './bpf-syscall.ts';
 import { labelDraft } from './label.ts';
+import { ADDRESS_TOPICS } from './topics/address.ts';
 import { ALU_TOPICS } from './topics/alu.ts';
+import { CALL_TOPICS } from './topics/call.ts';
+import { ENCODING_TOPICS } from './topics/encoding.ts';
+import { FUSION_TOPICS } from './topics/fusion.ts';
+import { JUMP_BOUNDARY_TOPICS } from './topics/jump-boundary.ts';
 import { JUMP_TOPICS } from './topics/jump.ts';
 import { MEMORY_TOPICS } from './topics/memory.ts';
 import { SPECIAL_TOPICS } from './topics/special.ts';
@@ -24,7 +29,18 @@ using kernel = connectKernel();
 let stale = 0;
 let count = 0;
 let refused = 0;
-for (const topic of [...ALU_TOPICS, ...JUMP_TOPICS, ...MEMORY_TOPICS, ...SPECIAL_TOPICS]) {
+const TOPICS = [
+  ...ALU_TOPICS,
+  ...FUSION_TOPICS,
+  ...JUMP_TOPICS,
+  ...JUMP_BOUNDARY_TOPICS,
+  ...CALL_TOPICS,
+  ...MEMORY_TOPICS,
+  ...ADDRESS_TOPICS,
+  ...ENCODING_TOPICS,
+  ...SPECIAL_TOPICS,
+];
+for (const topic of TOPICS) {
   const tests = topic.drafts.map((draft) => labelDraft(draft, kernel, kernelRelease));
   const file: VectorFile = {
     schema: 'polybpf-vectors@1',

@@ -206,6 +206,53 @@ function divisions(): Draft[] {
   return drafts;
 }
 
+/** Quotients that an estimate in double precision misses by one, divisors that share bits with the dividend, large constants. */
+function hardDivisions(): Draft[] {
+  const pairs: [bigint, bigint][] = [
+    [0x2fae26f436c49c34n, 0x3165b23997n], [0xe2c7a3c3eaa41dc7n, 0x67abb894137e398n], [0x5d990acd2bc9cfd9n, 0x16b04d43en],
+    [0x2f7161ec765d96e5n, 0x3a6429c091ae439n], [0x2408b5ab12dcacf8n, 0xe7f6c1f228n], [0xaa3bcb6811d03bcen, 0x69e5094e83bbn],
+    [0xffffffffffffffffn, 0x100000000n], [0xffffffffffffffffn, 0xffffffffn], [0x8000000000000000n, 0x4000000000000001n],
+    [0x1fffffffffffffn, 0x1ffffffffffffen], [0x20000000000000n, 0x100000001n], [0x8000000000000000n, 3n],
+  ]; // prettier-ignore
+  const drafts: Draft[] = [];
+  for (const [name, op] of DIVISIONS) {
+    for (const [a, b] of pairs) {
+      drafts.push({ id: `${name}64-hard-${tag(a)}-${tag(b)}`, asm: [set(0, a), set(1, b), `r0 ${op} r1`, 'exit'] });
+    }
+    for (const width of [64, 32]) {
+      for (const value of [
+        5n,
+        6n,
+        9n,
+        11n,
+        12n,
+        25n,
+        28n,
+        100n,
+        125n,
+        1000n,
+        4n,
+        8n,
+        32n,
+        0x40000000n,
+        0x7ffffffen,
+        -3n,
+        -7n,
+        -16n,
+        -0x7fffffffn,
+      ]) {
+        const dividends = [0n, 1n, -1n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 0xfffffffen, 0x7fffffffffffffffn, -0x8000000000000000n, 0xfffffffffffffff8n, 0xdeadbeef00000063n]; // prettier-ignore
+        const body = (a: bigint): string[] => [set(1, a), `${wide(1, width)} ${op} ${value}`, 'r0 *= 31', 'r0 ^= r1'];
+        drafts.push({
+          id: `${name}${width}-constant-${tag(value)}`,
+          asm: ['r0 = 0', ...dividends.flatMap(body), 'exit'],
+        });
+      }
+    }
+  }
+  return drafts;
+}
+
 function unary(): Draft[] {
   const drafts: Draft[] = [];
   const values = [
@@ -345,7 +392,7 @@ export const ALU_TOPICS: readonly Topic[] = [
   topic('alu-binary', 'binary arithmetic and logic at edge values', binary()),
   topic('alu-immediate', 'immediates at the limits of encodings', immediates()),
   topic('alu-shift', 'shifts, with counts at and beyond the width', shifts()),
-  topic('alu-division', 'division and modulo, signed and unsigned', divisions()),
+  topic('alu-division', 'division and modulo, signed and unsigned', [...divisions(), ...hardDivisions()]),
   topic('alu-unary', 'negation, moves, sign extensions', unary()),
   topic('alu-dirty-upper', '32-bit operations with dirty upper halves', dirty()),
   topic('alu-registers', 'every pair of registers', registerPairs()),

@@ -1,4 +1,4 @@
-/** Jumps, constants, calls. */
+/** Jumps and constants. */
 import { type Draft, hex, set, tag, type Topic } from '../draft.ts';
 
 const CONDITIONS: readonly (readonly [string, string])[] = [
@@ -185,189 +185,9 @@ function constants(): Draft[] {
   }));
 }
 
-function calls(): Draft[] {
-  const own = (name: string, asm: string[], extra: Partial<Draft> = {}): Draft => ({ id: name, asm, ...extra });
-  const save = [6, 7, 8, 9].map((r) => `r${r} = ${r * 11}`);
-  const fold = ['r0 *= 31', 'r0 += r6', 'r0 *= 31', 'r0 += r7', 'r0 *= 31', 'r0 += r8', 'r0 *= 31', 'r0 += r9'];
-  const chain = (depth: number): string[] => {
-    const lines = ['r1 = 1', 'call f1', 'exit'];
-    for (let i = 1; i < depth; i++) {
-      const next = i + 1 < depth ? [`r1 += ${i}`, `call f${i + 1}`] : ['r0 = r1'];
-      lines.push(`f${i}:`, `*(u64 *)(r10 - 8) = r1`, ...next, 'r2 = *(u64 *)(r10 - 8)', 'r0 *= 3', 'r0 += r2', 'exit');
-    }
-    return lines;
-  };
-  const chainResult = (depth: number): bigint => {
-    let argument = 1n;
-    const saved: bigint[] = [];
-    for (let i = 1n; i < depth; i++) {
-      saved.push(argument);
-      if (i + 1n < depth) argument += i;
-    }
-    return saved.reduceRight((result, slot) => result * 3n + slot, argument);
-  };
-  return [
-    own('callee-saved-preserved', [
-      ...save,
-      'r1 = 5',
-      'call f',
-      ...fold,
-      'exit',
-      'f:',
-      'r6 = 1',
-      'r7 = 2',
-      'r8 = 3',
-      'r9 = 4',
-      'r0 = r1',
-      'r0 += r9',
-      'exit',
-    ]),
-    own(
-      'frames-are-apart',
-      [
-        'r1 = 77',
-        '*(u64 *)(r10 - 8) = r1',
-        'call f',
-        'r1 = *(u64 *)(r10 - 8)',
-        'r0 += r1',
-        'exit',
-        'f:',
-        'r1 = 1000',
-        '*(u64 *)(r10 - 8) = r1',
-        'r0 = *(u64 *)(r10 - 8)',
-        'exit',
-      ],
-      { flags: ['Frames'] },
-    ),
-    own(
-      'nested-frames-same-slot',
-      [
-        'r1 = 1',
-        '*(u64 *)(r10 - 8) = r1',
-        'call f',
-        'r1 = *(u64 *)(r10 - 8)',
-        'r0 += r1',
-        'exit',
-        'f:',
-        'r1 = 20',
-        '*(u64 *)(r10 - 8) = r1',
-        'call g',
-        'r1 = *(u64 *)(r10 - 8)',
-        'r0 += r1',
-        'exit',
-        'g:',
-        'r1 = 300',
-        '*(u64 *)(r10 - 8) = r1',
-        'r0 = *(u64 *)(r10 - 8)',
-        'exit',
-      ],
-      { flags: ['Frames'] },
-    ),
-    own(
-      'pointer-to-callers-frame',
-      [
-        'r1 = 5',
-        '*(u64 *)(r10 - 16) = r1',
-        'r1 = r10',
-        'r1 += -16',
-        'call f',
-        'r1 = *(u64 *)(r10 - 16)',
-        'r0 += r1',
-        'exit',
-        'f:',
-        'r2 = *(u64 *)(r1 + 0)',
-        'r2 += 90',
-        '*(u64 *)(r1 + 0) = r2',
-        'r0 = 1000',
-        'exit',
-      ],
-      { flags: ['Frames'] },
-    ),
-    own('five-arguments', [
-      'r1 = 1',
-      'r2 = 20',
-      'r3 = 300',
-      'r4 = 4000',
-      'r5 = 50000',
-      'call f',
-      'exit',
-      'f:',
-      'r0 = r1',
-      'r0 += r2',
-      'r0 += r3',
-      'r0 += r4',
-      'r0 += r5',
-      'exit',
-    ]),
-    own('two-calls-one-function', [
-      'r1 = 3',
-      'call f',
-      'r6 = r0',
-      'r1 = 5',
-      'call f',
-      'r0 += r6',
-      'exit',
-      'f:',
-      'r0 = r1',
-      'r0 *= r1',
-      'exit',
-    ]),
-    own('result-feeds-argument', [
-      'r1 = 2',
-      'call f',
-      'r1 = r0',
-      'call f',
-      'r1 = r0',
-      'call f',
-      'exit',
-      'f:',
-      'r0 = r1',
-      'r0 *= r0',
-      'r0 += 1',
-      'exit',
-    ]),
-    own('call-in-loop', [
-      'r6 = 0',
-      'r7 = 0',
-      'r1 = r6',
-      'call f',
-      'r7 += r0',
-      'r6 += 1',
-      'if r6 < 10 goto -5',
-      'r0 = r7',
-      'exit',
-      'f:',
-      'r0 = r1',
-      'r0 *= 7',
-      'exit',
-    ]),
-    ...[2, 3, 7].map((depth) => own(`depth-${depth}`, chain(depth), { flags: ['Frames'] })),
-    // The wrapper that asks the kernel takes one frame, so it cannot be asked about eight.
-    own('depth-8', chain(8), {
-      flags: ['Frames', 'WrapperRefused'],
-      spec: { source: 'rfc9669 4.3.2; Linux: 8 frames', expect: { r0: hex(chainResult(8)) } },
-    }),
-    own('exit-in-the-middle', ['r0 = 1', 'if r0 == 1 goto +1', 'exit', 'r0 = 42', 'exit']),
-    own('dirty-argument-halves', [set(1, 0xdeadbeefcafebaben), 'call f', 'exit', 'f:', 'w0 = w1', 'r0 += r1', 'exit']),
-    own('frame-of-512', [
-      'r1 = 1',
-      '*(u64 *)(r10 - 512) = r1',
-      'r1 = 2',
-      '*(u64 *)(r10 - 8) = r1',
-      'r0 = *(u64 *)(r10 - 512)',
-      'r1 = *(u64 *)(r10 - 8)',
-      'r0 <<= 4',
-      'r0 += r1',
-      'exit',
-    ]),
-  ];
-}
-
 const NOTES = {
   Aliased: 'both operands are one register',
   Range: 'the distance is near the limit of a short branch form of some CPU',
-  WrapperRefused: 'refused for the frame of the program that asks the kernel, not for itself',
-  Frames: 'every function has 512 bytes of stack of its own',
 };
 
 function topic(file: string, name: string, spec: string, drafts: Draft[]): Topic {
@@ -376,10 +196,9 @@ function topic(file: string, name: string, spec: string, drafts: Draft[]): Topic
   return { file, topic: name, spec: [spec], notes, drafts };
 }
 
-/** All topics of control flow and constants. */
+/** All topics of jumps and constants. */
 export const JUMP_TOPICS: readonly Topic[] = [
   topic('jump-conditional', 'conditional jumps at edge values, 64 and 32 bits', 'rfc9669 4.3', conditional()),
   topic('jump-range', 'jumps just in and just out of short ranges', 'rfc9669 4.3', ranges()),
   topic('ld-imm64', '64-bit constants: all bit patterns that encodings care for', 'rfc9669 5.4', constants()),
-  topic('call-local', 'local calls: frames, saved registers, depth', 'rfc9669 4.3.2', calls()),
 ];

@@ -64,6 +64,7 @@ function loads(): Draft[] {
         ],
       });
     }
+    drafts.push(...storesInBothOrders(suffix, width));
     for (const value of [0, 1, -1, 0x7fffffff, -0x80000000, 255, 256]) {
       drafts.push({
         id: `st${suffix}-${value < 0 ? `minus-${-value}` : value}`,
@@ -75,6 +76,43 @@ function loads(): Draft[] {
     }
   }
   return drafts;
+}
+
+/** The low `width` bits of a value as they lie in memory. */
+function bytesOf(value: bigint, width: number, order: 'little' | 'big'): string {
+  const text = BigInt.asUintN(width, value)
+    .toString(16)
+    .padStart(width / 4, '0');
+  return order === 'big' ? text : text.match(/../g)!.reverse().join('');
+}
+
+/** What stores leave in memory, on machines of either order. */
+function storesInBothOrders(suffix: string, width: number): Draft[] {
+  const after = (value: bigint, order: 'little' | 'big'): { r0: string; mem: string } => {
+    const bytes = bytesOf(value, width, order);
+    return { r0: '0x0', mem: `${'ee'.repeat(3)}${bytes}${'ee'.repeat(13 - width / 8)}` };
+  };
+  const both = (value: bigint): Pick<Draft, 'mem' | 'spec'> => ({
+    mem: 'ee'.repeat(16),
+    spec: { source: 'rfc9669 5.1', expect: { little: after(value, 'little'), big: after(value, 'big') } },
+  });
+  const registers = [0, 2, 3, 4, 5, 6, 7, 8, 9].map((r): Draft => {
+    const value = 0x8899aabbccddeef0n + BigInt(r);
+    const place = `*(u${width} *)(r1 + 3)`;
+    return {
+      id: `stx${suffix}-orders-r${r}`,
+      flags: ['Registers'],
+      ...both(value),
+      asm: [set(r, value), `${place} = ${width === 64 ? 'r' : 'w'}${r}`, 'r0 = 0', 'exit'],
+    };
+  });
+  const immediates = [0, -1, 255, 256, 0x7fff, 0x8000, -0x8000, -0x8001, 0x12345678, -0x80000000].map((imm): Draft => ({
+    id: `st${suffix}-orders-${imm < 0 ? `minus-${-imm}` : imm}`,
+    flags: ['SignExtended'],
+    ...both(BigInt(imm)),
+    asm: [`*(u${width} *)(r1 + 3) = ${imm}`, 'r0 = 0', 'exit'],
+  }));
+  return [...registers, ...immediates];
 }
 
 /** Offsets at the limits of displacement fields, on the stack and in memory. */
@@ -267,6 +305,7 @@ function atomics(): Draft[] {
       const initAll = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((k) => set(k, 0x0101010101010101n * BigInt(k + 3)));
       const init = [...initAll, '*(u64 *)(r10 - 8) = r7'];
       for (const name of ['add', 'or', 'and', 'xor']) {
+        drafts.push(atomicInEqualWidth(`fetch-${name}`, width, n, `${r(n)} = atomic_fetch_${name}(${place}, ${r(n)})`));
         drafts.push({
           id: `fetch-${name}${width}-r${n}`,
           flags: ['Registers'],
@@ -281,6 +320,21 @@ function atomics(): Draft[] {
           ],
         });
       }
+      drafts.push(
+        atomicInEqualWidth(
+          'xchg',
+          width,
+          n,
+          width === 64 ? `r${n} = xchg_64(r10 - 8, r${n})` : `w${n} = xchg32_32(r10 - 8, w${n})`,
+        ),
+        atomicInEqualWidth(
+          'cmpxchg',
+          width,
+          n,
+          width === 64 ? `r0 = cmpxchg_64(r10 - 8, r0, r${n})` : `w0 = cmpxchg32_32(r10 - 8, w0, w${n})`,
+        ),
+        ...(n === 9 ? [] : atomicBases(width, n)),
+      );
       drafts.push({
         id: `xchg${width}-r${n}`,
         flags: ['Registers'],
@@ -317,6 +371,54 @@ function atomics(): Draft[] {
     });
   }
   return drafts;
+}
+
+const foldAll = [1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((k) => ['r0 *= 33', `r0 ^= r${k}`]);
+
+/** Memory is written and read in the width of the operation, so that the result does not depend on byte order. */
+function atomicInEqualWidth(name: string, width: number, n: number, line: string): Draft {
+  const r = width === 64 ? 'r' : 'w';
+  const registers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((k) => set(k, 0x8101010181010101n * BigInt(k + 3)));
+  const init = `*(u${width} *)(r10 - 8) = ${r}7`;
+  return {
+    id: `${name}${width}-equal-width-r${n}`,
+    flags: ['Registers', 'DirtyUpper'],
+    asm: [...registers, init, line, ...foldAll, `${r}1 = *(u${width} *)(r10 - 8)`, 'r0 += r1', 'exit'],
+  };
+}
+
+/** Every register as the base of an operation whose operand is r9; r0 too, which some CPUs need for themselves. */
+function atomicBases(width: number, n: number): Draft[] {
+  const r = width === 64 ? 'r' : 'w';
+  const place = `(u${width} *)(r${n} + 8)`;
+  const forms: [string, string][] = [
+    ...['add', 'or', 'and', 'xor'].flatMap((op): [string, string][] => [
+      [`fetch-${op}`, `${r}9 = atomic_fetch_${op}(${place}, ${r}9)`],
+      [op, `lock *${place} ${{ add: '+=', or: '|=', and: '&=', xor: '^=' }[op]} ${r}9`],
+    ]),
+    ['xchg', width === 64 ? `r9 = xchg_64(r${n} + 8, r9)` : `w9 = xchg32_32(r${n} + 8, w9)`],
+    ...(n === 0
+      ? []
+      : ([
+          ['cmpxchg', width === 64 ? `r0 = cmpxchg_64(r${n} + 8, r0, r9)` : `w0 = cmpxchg32_32(r${n} + 8, w0, w9)`],
+        ] as [string, string][])),
+  ];
+  return forms.map(([name, line]) => ({
+    id: `${name}${width}-base-r${n}`,
+    flags: ['Registers'],
+    asm: [
+      ...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((k) => set(k, 0x8101010181010101n * BigInt(k + 3))),
+      `*(u${width} *)(r10 - 16) = ${r}7`,
+      `r${n} = r10`,
+      `r${n} += -24`,
+      line,
+      `r${n} -= r10`,
+      ...foldAll,
+      `${r}1 = *(u${width} *)(r10 - 16)`,
+      'r0 += r1',
+      'exit',
+    ],
+  }));
 }
 
 const NOTES = {

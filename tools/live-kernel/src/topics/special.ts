@@ -78,8 +78,65 @@ function special(): Draft[] {
       flags: ['LinuxRefuses'],
       spec: { source: 'Linux: calls are at most 8 deep', expect: { error: 'E_RUN_CALL_DEPTH' } },
     },
+    ...faults(),
     { id: 'stack-is-zero-or-ours', asm: [set(1, 0x1234n), '*(u64 *)(r10 - 8) = r1', 'r0 = *(u64 *)(r10 - 8)', 'exit'] },
   ];
+}
+
+/** Accesses of every width that are outside by one byte, at either end of the memory and of the stack. */
+function faults(): Draft[] {
+  const drafts: Draft[] = [];
+  const refused = (id: string, mem: string, line: string, error = 'E_RUN_MEMORY'): void => {
+    drafts.push({
+      id,
+      mem,
+      asm: ['r2 = 1', line, 'r0 = 0', 'exit'],
+      flags: ['LinuxRefuses'],
+      spec: { source: 'an access is inside or not at all', expect: { error } },
+    });
+  };
+  for (const bytes of [1, 2, 4, 8]) {
+    const [type, value] = [`u${bytes * 8}`, bytes === 8 ? 'r2' : 'w2'];
+    for (const [where, mem, base, at] of [
+      ['memory-end', '00'.repeat(16), 'r1', 17 - bytes],
+      ['memory-start', '00'.repeat(16), 'r1', -1],
+      ['stack-end', '', 'r10', 1 - bytes],
+      ['stack-start', '', 'r10', -513],
+    ] as const) {
+      const place = `*(${type} *)(${base} ${at < 0 ? '-' : '+'} ${Math.abs(at)})`;
+      refused(`fault-load${bytes * 8}-${where}`, mem, `r3 = ${place}`);
+      refused(`fault-store${bytes * 8}-${where}`, mem, `${place} = ${value}`);
+      refused(`fault-store-imm${bytes * 8}-${where}`, mem, `${place} = 1`);
+      if (bytes < 8) refused(`fault-load-signed${bytes * 8}-${where}`, mem, `r3 = ${place.replace('u', 's')}`);
+    }
+  }
+  for (const bytes of [4, 8]) {
+    const atomic = (at: number): string => `lock *(u${bytes * 8} *)(r1 + ${at}) += ${bytes === 8 ? 'r2' : 'w2'}`;
+    refused(`fault-atomic${bytes * 8}-memory-end`, '00'.repeat(16), atomic(16));
+    refused(`fault-atomic${bytes * 8}-unaligned`, '00'.repeat(16), atomic(bytes / 2), 'E_RUN_ALIGN');
+  }
+  const addresses: [string, string[]][] = [
+    ['small-integer', ['r1 = 4096']],
+    ['all-ones', ['r1 = -1']],
+    ['far-beyond', ['r1 += 0x7fffffff', 'r1 += 0x7fffffff']],
+    ['another-region', ['r3 = 1', 'r3 <<= 32', 'r1 += r3']],
+    ['low-half-only', ['w1 = w1']],
+  ];
+  for (const [name, lines] of addresses) {
+    drafts.push({
+      id: `fault-address-${name}`,
+      mem: '00'.repeat(16),
+      asm: [...lines, 'r0 = *(u8 *)(r1 + 0)', 'exit'],
+      flags: ['LinuxRefuses'],
+      spec: { source: 'the address belongs to nothing', expect: { error: 'E_RUN_MEMORY' } },
+    });
+  }
+  drafts.push({
+    id: 'atomic32-at-multiple-of-4',
+    mem: '00'.repeat(16),
+    asm: ['r2 = 1', 'r3 = 2', '*(u32 *)(r1 + 4) = w2', 'lock *(u32 *)(r1 + 4) += w3', 'w0 = *(u32 *)(r1 + 4)', '*(u32 *)(r1 + 4) = 0', 'exit'],
+  }); // prettier-ignore
+  return drafts;
 }
 
 const toHex = (insns: readonly Insn[], endian: 'little' | 'big'): string => Buffer.from(encodeProgram(insns, endian)).toString('hex'); // prettier-ignore
@@ -98,6 +155,7 @@ function reserved(): Draft[] {
     if (row.dst !== 'none' && row.dst !== 'fixed') fields.push(['dst_reg', 11]);
     if (row.src !== 'none' && row.src !== 'fixed') fields.push(['src_reg', 15]);
     if (row.dst === 'write' || row.dst === 'readwrite') fields.push(['dst_reg', 10]);
+    if (row.src === 'readwrite') fields.push(['src_reg', 10]);
     for (const [field, value] of fields) {
       const first = { ...base, [field]: value };
       const insns = [...(row.slots === 2 ? [first, makeInsn(0, 0, 0, 0, 0)] : [first]), EXIT, EXIT];
@@ -119,6 +177,17 @@ function reserved(): Draft[] {
       push(drafts, `${row.name}-truncated`.replaceAll('_', '-'), [base]);
     }
   }
+  const pair = [makeInsn(0x18, 0, 0, 0, 1), makeInsn(0, 0, 0, 0, 0)];
+  push(drafts, 'jump-into-second-slot', [makeInsn(0x05, 0, 0, 1, 0), ...pair, EXIT]);
+  push(drafts, 'jump-to-the-end', [makeInsn(0x05, 0, 0, 1, 0), EXIT]);
+  push(drafts, 'jump-before-the-start', [makeInsn(0x05, 0, 0, -2, 0), EXIT]);
+  push(drafts, 'conditional-jump-to-the-end', [makeInsn(0x15, 0, 0, 1, 0), EXIT]);
+  push(drafts, 'gotol-to-the-end', [makeInsn(0x06, 0, 0, 0, 1), EXIT]);
+  push(drafts, 'gotol-into-second-slot', [makeInsn(0x06, 0, 0, 0, 1), ...pair, EXIT]);
+  push(drafts, 'call-to-the-end', [makeInsn(0x85, 0, 1, 0, 1), EXIT]);
+  push(drafts, 'call-into-second-slot', [makeInsn(0x85, 0, 1, 0, 1), ...pair, EXIT]);
+  push(drafts, 'function-address-to-the-end', [makeInsn(0x18, 1, 4, 0, 2), makeInsn(0, 0, 0, 0, 0), EXIT]);
+  push(drafts, 'may-goto-to-the-end', [makeInsn(0xe5, 0, 0, 1, 0), EXIT]);
   const rows = new Set(INSN_TABLE.map((row) => row.opcode));
   for (let opcode = 0; opcode < 256; opcode++)
     if (!rows.has(opcode))
