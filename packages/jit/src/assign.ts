@@ -28,11 +28,11 @@ export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles): Ass
   const sharesR0R1 = resultIsArgument === 0 && !fn.r0MeetsR1;
   const preservedArguments = roles.calleeSavedArgs ?? [];
   if (!fn.hasCalls) {
-    for (let argument = 1; argument <= 5; argument++) {
-      const register = roles.args[argument - 1]!;
-      if (!uses(argument) && register !== roles.result && !preservedArguments.includes(register))
-        volatile.push(register);
-    }
+    const unused = roles.args.filter(
+      (register, i) => !uses(i + 1) && register !== roles.result && !preservedArguments.includes(register),
+    );
+    if (roles.prefersArgs === true) volatile.unshift(...unused);
+    else volatile.push(...unused);
   }
   if (sharesR0R1 || resultIsArgument < 0) registers[0] = roles.result;
   else registers[0] = volatile.shift() ?? roles.calleeSaved[0]!;

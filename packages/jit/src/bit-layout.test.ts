@@ -42,6 +42,14 @@ describe('bit layouts', () => {
     expect(() => bytesOf(lg, [2, 524288, 0, 15])).toThrow(/-524288 to 524287, got 524288/);
   });
 
+  it('counts registers of short fields from the first one', () => {
+    // RISC-V C.SUB: c.sub a0, a5 is 8d1d.
+    const sub = form('c_sub', 'c.sub {rd:x}, {rs2:x}', '100 0 11 rd:3+8 00 rs2:3+8 01');
+    expect(bytesOf(sub, [10, 15])).toBe('1d8d');
+    expect(() => bytesOf(sub, [7, 15])).toThrow(/8 to 15, got 7/);
+    expect(() => bytesOf(sub, [10, 16])).toThrow(/8 to 15, got 16/);
+  });
+
   it('encodes full 32-bit fields, signed and unsigned', () => {
     const lgfi = form('lgfi', 'lgfi {R1:r}, {I2:i}', '11000000 R1:4 0001 I2:s32');
     expect(bytesOf(lgfi, [1, -2147483648], 0, true)).toBe('c01180000000');

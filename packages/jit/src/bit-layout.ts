@@ -8,6 +8,7 @@
  *   imm:s9        signed field
  *   imm:s19*4     signed, counts units of 4: the operand is in bytes and must be a multiple of 4
  *   imm:u12*8     unsigned and scaled
+ *   rd:3+8        counts from 8: registers 8 to 15 in three bits
  *   D:s20[11:0]   bits 11..0 of a signed 20-bit operand; the rest stands in another token D:s20[19:12]
  * ```
  *
@@ -32,6 +33,8 @@ interface Field {
   readonly signed: boolean;
   readonly bits: number;
   readonly scale: number;
+  /** The operand that is encoded as 0. */
+  readonly bias: number;
   readonly min: number;
   readonly max: number;
   readonly parts: readonly FieldPart[];
@@ -50,7 +53,7 @@ export interface LayoutForm extends MachineForm {
   readonly layout: BitLayout;
 }
 
-const TOKEN = /^([A-Za-z][A-Za-z0-9_]*):([su]?)(\d+)(?:\*(\d+))?(?:\[(\d+):(\d+)\])?$/;
+const TOKEN = /^([A-Za-z][A-Za-z0-9_]*):([su]?)(\d+)(?:\*(\d+))?(?:\+(\d+))?(?:\[(\d+):(\d+)\])?$/;
 
 /** Names of the operands in `syntax`, each once, in order of first appearance. */
 export function operandNames(syntax: string): string[] {
@@ -69,7 +72,10 @@ export function compileLayout(name: string, syntax: string, text: string): BitLa
   let total = 0;
   for (const token of tokens) total += tokenWidth(token, fault);
   if (total !== 16 && total !== 32 && total !== 48 && total !== 64) throw fault(`${total} bits`);
-  const building = new Map<string, { signed: boolean; bits: number; scale: number; parts: FieldPart[] }>();
+  const building = new Map<
+    string,
+    { signed: boolean; bits: number; scale: number; bias: number; parts: FieldPart[] }
+  >();
   let fixedLow = 0;
   let fixedHigh = 0;
   let position = total;
@@ -85,9 +91,9 @@ export function compileLayout(name: string, syntax: string, text: string): BitLa
       else fixedLow = (fixedLow | bits) >>> 0;
       continue;
     }
-    const [, field, sign, bits, scale, high, low] = TOKEN.exec(token)!;
+    const [, field, sign, bits, scale, bias, high, low] = TOKEN.exec(token)!;
     const known = building.get(field!);
-    const entry = known ?? { signed: sign === 's', bits: Number(bits), scale: Number(scale ?? 1), parts: [] };
+    const entry = known ?? { signed: sign === 's', bits: Number(bits), scale: Number(scale ?? 1), bias: Number(bias ?? 0), parts: [] }; // prettier-ignore
     if (known !== undefined && (known.signed !== (sign === 's') || known.bits !== Number(bits)))
       throw fault(`${field} differs between parts`);
     entry.parts.push({ word, shift, low: low === undefined ? 0 : Number(low), width });
@@ -107,10 +113,10 @@ export function compileLayout(name: string, syntax: string, text: string): BitLa
       }
     }
     if (covered.size !== entry.bits) throw fault(`${operand} has ${covered.size} of ${entry.bits} bits`);
-    const { signed, bits, scale, parts } = entry;
-    const min = signed ? -(2 ** (bits - 1)) * scale : 0;
-    const max = (signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1) * scale;
-    return { name: operand, signed, bits, scale, min, max, parts };
+    const { signed, bits, scale, bias, parts } = entry;
+    const min = (signed ? -(2 ** (bits - 1)) * scale : 0) + bias;
+    const max = (signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1) * scale + bias;
+    return { name: operand, signed, bits, scale, bias, min, max, parts };
   });
   return { size: (total / 8) as BitLayout['size'], fixedLow, fixedHigh, fields };
 }
@@ -119,7 +125,7 @@ function tokenWidth(token: string, fault: (what: string) => Error): number {
   if (/^[01]+$/.test(token)) return token.length;
   const match = TOKEN.exec(token);
   if (match === null) throw fault(`token ${token}`);
-  return match[5] === undefined ? Number(match[3]) : Number(match[5]) - Number(match[6]) + 1;
+  return match[6] === undefined ? Number(match[3]) : Number(match[6]) - Number(match[7]) + 1;
 }
 
 /**
@@ -143,8 +149,8 @@ export function encodeLayout(
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i]!;
     const operand = field.name === 'label' ? displacement : node.operands[next++]!;
-    let value = operand;
-    if (field.scale !== 1) value = operand / field.scale;
+    let value = operand - field.bias;
+    if (field.scale !== 1) value /= field.scale;
     if (!(operand >= field.min && operand <= field.max) || !Number.isInteger(value)) throw misfit(form, field, operand);
     for (const part of field.parts) {
       // Arithmetic shift first: `value` may be a signed number of up to 32 bits or an unsigned 32-bit one.

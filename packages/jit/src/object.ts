@@ -52,11 +52,14 @@ export function writeObject(programs: readonly CompiledProgram[], options: Objec
   base = 0;
   for (const program of programs) {
     for (const relocation of program.relocations) {
+      const { elfType, anchor } = target.relocations[relocation.kind]!;
+      const offset = base + relocation.offset;
+      const anchored = anchor !== undefined;
       text.relocations.push({
-        offset: base + relocation.offset,
-        type: target.relocations[relocation.kind]!.elfType,
-        symbol: symbolFor(state, relocation.symbol, program),
-        addend: relocation.addend,
+        offset,
+        type: elfType,
+        symbol: anchored ? anchorSymbol(state, offset + anchor) : symbolFor(state, relocation.symbol, program),
+        addend: anchored ? 0 : relocation.addend,
       });
     }
     base += alignUp(program.code.length);
@@ -78,6 +81,17 @@ function defineFunctions(state: ObjectState, program: CompiledProgram, base: num
     state.symbols.push({ name, section: 0, value: base + fn.offset, size: fn.size, bind, type: STT.STT_FUNC });
     if (k === 0) state.symbolIndex.set(name, state.symbols.length - 1);
   });
+}
+
+/** Index of a local symbol for the instruction at `value`. */
+function anchorSymbol(state: ObjectState, value: number): number {
+  const name = `.L${value.toString(16)}`;
+  const key = `anchor:${value}`;
+  const known = state.symbolIndex.get(key);
+  if (known !== undefined) return known;
+  state.symbols.push({ name, section: 0, value, bind: STB.STB_LOCAL, type: STT.STT_NOTYPE });
+  state.symbolIndex.set(key, state.symbols.length - 1);
+  return state.symbols.length - 1;
 }
 
 /** Index of the ELF symbol for `symbol`, added when it is new. */

@@ -22,6 +22,11 @@ export interface RegisterRoles {
   readonly result: number;
   /** Registers a call destroys that may hold BPF registers, best first; none of `args`, `result`, `scratch`. */
   readonly callerSaved: readonly number[];
+  /**
+   * Whether argument registers that a function without calls has no use for are taken before `callerSaved`: where they
+   * have shorter instructions.
+   */
+  readonly prefersArgs?: boolean;
   /** Registers a function must save before use that may hold BPF registers, best first. */
   readonly calleeSaved: readonly number[];
   /** Members of `args` that the ABI wants preserved all the same (s390x %r6); saved when the function writes them. */
@@ -100,6 +105,11 @@ export interface Fits extends Readonly<Record<ImmediateOpKind, FitsFn>> {
 /** How a relocation field is filled, and its ELF number. */
 export interface RelocationKind {
   readonly elfType: number;
+  /**
+   * Where the field must name another place instead of its symbol (RISC-V `PCREL_LO12`): offset from the field to the
+   * instruction whose relocation has the symbol. An object gets a local symbol there.
+   */
+  readonly anchor?: number;
   /**
    * Patches `code` at `offset`.
    *
