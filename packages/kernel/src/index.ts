@@ -26,3 +26,15 @@ export {
 export type { AttachTypeName, MapTypeName, ProgramTypeName } from './type-names.ts';
 export { summariseLog } from './verifier-log.ts';
 export type { LogSummary, VerifierStats } from './verifier-log.ts';
+export { createKernelRunner } from './kernel-runner.ts';
+export type {
+  KernelRunInput,
+  KernelRunner,
+  KernelRunOutcome,
+  KernelRunResult,
+  PreparedKernelProgram,
+  PrepareOptions,
+  PrepareOutcome,
+} from './kernel-runner.ts';
+export { createProgramMaps, usedMaps } from './program-maps.ts';
+export type { ProgramMaps, ProgramMapsOptions } from './program-maps.ts';
