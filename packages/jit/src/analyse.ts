@@ -11,11 +11,12 @@ import { BPF_FUNC_tail_call, type InsnRow, jumpTarget, type Program, rowOf } fro
 
 /** Bit offset of the upper halves in a live set. */
 export const UPPER = 16;
-const full = (register: number): number => (1 << register) | (1 << (register + UPPER));
-const low = (register: number): number => 1 << register;
-const ARGUMENTS = full(1) | full(2) | full(3) | full(4) | full(5);
-/** Registers that any call defines or destroys. */
-const CALL_CLOBBERS = full(0) | ARGUMENTS;
+/** Shifted left by the number of a register: the bits of both halves, and of the low one. */
+const FULL: number = 1 | (1 << UPPER);
+const LOW = 1;
+/** r1 to r5, and those that any call defines or destroys. */
+const ARGUMENTS: number = FULL * 0b111110;
+const CALL_CLOBBERS: number = FULL * 0b111111;
 
 export interface Analysis {
   readonly program: Program;
@@ -118,6 +119,8 @@ function findReachable(analysis: Analysis, start: number, end: number): void {
         if (kind === 'ja') break;
       }
       const next = i + row.slots;
+      // Compilers end a function with a call that does not return (`abort`); if it does, the function returns.
+      if (next >= end && isCall(row)) break;
       if (next >= end) visit(i, next);
       i = next;
     }
@@ -147,7 +150,8 @@ function findLiveness(analysis: Analysis, start: number, end: number): void {
       if (row.kind === 'jmp' || row.kind === 'ja' || row.kind === 'may_goto') {
         live = liveIn[jumpTarget(row, program.insns[last]!, last)!]!;
       }
-      if (row.kind !== 'ja' && row.kind !== 'exit') live |= liveIn[last + row.slots]!;
+      const next = last + row.slots;
+      if (row.kind !== 'ja' && row.kind !== 'exit' && next < end) live |= liveIn[next]!;
       const first = blockStartOf[k]!;
       if (liveOut[last] === live && liveIn[last] !== 0) continue;
       const before = liveIn[first]!;
@@ -178,22 +182,26 @@ function transfer({ program }: Analysis, i: number, row: InsnRow, live: number):
   const wide = row.width === 64;
   switch (row.kind) {
     case 'alu': {
-      if ((live & low(dst_reg)) === 0) return live; // dead: selection leaves it out
+      if ((live & (LOW << dst_reg)) === 0) return live; // dead: selection leaves it out
       const upperLive = (live & (1 << (dst_reg + UPPER))) !== 0;
-      const killed = live & ~full(dst_reg);
-      const use = wide && (upperLive || !lowHalfIsLocal(row.op)) ? full : low;
-      if (row.op === 'mov') return row.source === 'reg' ? killed | use(src_reg) : killed;
-      if (row.op === 'movsx') return killed | low(src_reg);
-      const shift = row.op === 'lsh' || row.op === 'rsh' || row.op === 'arsh';
-      return killed | use(dst_reg) | (row.source === 'reg' ? (shift ? low(src_reg) : use(src_reg)) : 0);
+      const killed = live & ~(FULL << dst_reg);
+      const use = wide && (upperLive || !lowHalfIsLocal(row.op)) ? FULL : LOW;
+      if (row.op === 'mov') return row.source === 'reg' ? killed | (use << src_reg) : killed;
+      if (row.op === 'movsx') return killed | (LOW << src_reg);
+      const used = killed | (use << dst_reg);
+      if (row.source !== 'reg') return used;
+      const shifts = row.op === 'lsh' || row.op === 'rsh' || row.op === 'arsh';
+      return used | ((shifts ? LOW : use) << src_reg);
     }
     case 'end':
-      if ((live & low(dst_reg)) === 0) return live;
-      return (live & ~full(dst_reg)) | (wide ? full(dst_reg) : low(dst_reg));
+      if ((live & (LOW << dst_reg)) === 0) return live;
+      return (live & ~(FULL << dst_reg)) | ((wide ? FULL : LOW) << dst_reg);
     case 'addr_space_cast':
-      return (live & ~full(dst_reg)) | full(src_reg);
-    case 'jmp':
-      return live | (wide ? full(dst_reg) : low(dst_reg)) | (row.source === 'reg' ? (wide ? full(src_reg) : low(src_reg)) : 0); // prettier-ignore
+      return (live & ~(FULL << dst_reg)) | (FULL << src_reg);
+    case 'jmp': {
+      const use = wide ? FULL : LOW;
+      return live | (use << dst_reg) | (row.source === 'reg' ? use << src_reg : 0);
+    }
     case 'ja':
     case 'may_goto':
       return live;
@@ -202,26 +210,26 @@ function transfer({ program }: Analysis, i: number, row: InsnRow, live: number):
     case 'call_kfunc':
       return (live & ~CALL_CLOBBERS) | ARGUMENTS;
     case 'callx':
-      return (live & ~CALL_CLOBBERS) | ARGUMENTS | full(dst_reg);
+      return (live & ~CALL_CLOBBERS) | ARGUMENTS | (FULL << dst_reg);
     case 'exit':
-      return full(0);
+      return FULL;
     case 'ld_imm64':
-      return live & ~full(dst_reg);
+      return live & ~(FULL << dst_reg);
     case 'load_packet':
-      return (live & ~CALL_CLOBBERS) | full(6) | (row.op === 'ind' ? low(src_reg) : 0);
+      return (live & ~CALL_CLOBBERS) | (FULL << 6) | (row.op === 'ind' ? LOW << src_reg : 0);
     case 'load':
     case 'load_acquire':
-      return (live & ~full(dst_reg)) | full(src_reg);
+      return (live & ~(FULL << dst_reg)) | (FULL << src_reg);
     case 'store':
     case 'store_release':
-      return live | full(dst_reg) | (wide ? full(src_reg) : low(src_reg));
+      return live | (FULL << dst_reg) | ((wide ? FULL : LOW) << src_reg);
     case 'store_imm':
-      return live | full(dst_reg);
+      return live | (FULL << dst_reg);
     case 'atomic': {
-      const use = wide ? full : low;
-      if (row.op === 'cmpxchg') return (live & ~full(0)) | full(dst_reg) | use(src_reg) | use(0);
+      const use = wide ? FULL : LOW;
+      if (row.op === 'cmpxchg') return (live & ~FULL) | (FULL << dst_reg) | (use << src_reg) | use;
       const fetches = row.src === 'readwrite';
-      return (fetches ? live & ~full(src_reg) : live) | full(dst_reg) | use(src_reg);
+      return (fetches ? live & ~(FULL << src_reg) : live) | (FULL << dst_reg) | (use << src_reg);
     }
   }
 }
@@ -265,12 +273,14 @@ function describeFunction(analysis: Analysis, name: string, start: number, end: 
     const either = liveIn[i]! | liveOut[i]! | written;
     usedRegisters |= either | (row.dst === 'read' ? 1 << dst_reg : 0) | (row.src === 'read' ? 1 << src_reg : 0);
     const after = (liveOut[i]! | written) & 3;
-    if ((liveIn[i]! & 3) === 3 || (after === 3 && !isCall(row))) r0MeetsR1 = true;
-    if (isCall(row)) hasCalls = true;
+    const calls = isCall(row);
+    if ((liveIn[i]! & 3) === 3 || (after === 3 && !calls)) r0MeetsR1 = true;
+    if (calls) hasCalls = true;
     else allWritten |= written;
     if (row.kind === 'call_helper' && imm === BPF_FUNC_tail_call) hasTailCall = true;
     if (row.kind === 'may_goto') hasMayGoto = true;
     if (row.kind === 'exit') exits++;
+    if (dst_reg !== 10 && src_reg !== 10) continue;
     const base = row.kind === 'load' || row.kind === 'load_acquire' ? src_reg : memoryBase(row) ? dst_reg : -1;
     if (base === 10) {
       frameAccesses++;
