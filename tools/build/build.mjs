@@ -5,7 +5,7 @@
 // imported from outside. The metafile (.report/metafile.json, not published) tells sizes. apps/cli is the exception: one file with
 // everything inside, which needs no node_modules at the place it runs.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
@@ -34,7 +34,9 @@ const shared = /** @type {const} */ ({
 const result = isApp ? await buildApp() : await buildLibrary();
 writeFileSync(join(folder, '.report/metafile.json'), `${JSON.stringify(result.metafile)}\n`);
 
-if (!isApp) emitDeclarations();
+// The command runs the project's vectors wherever it is installed.
+if (isApp) cpSync(join(folder, '../../test-vectors'), join(folder, 'dist/test-vectors'), { recursive: true });
+else emitDeclarations();
 
 function buildLibrary() {
   const entryPoints = Object.entries(manifest.exports).flatMap(([entry, target]) => {
