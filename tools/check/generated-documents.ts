@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CODES } from '@polybpf/errors';
 import { INSN_TABLE, type InsnRow } from '@polybpf/isa';
+import { ALL_TARGETS, PLANNED_TARGETS } from '../../packages/targets/src/all-targets.ts';
 import { workspaceFolders } from '../test-summary/summary.mjs';
 import { renderCliReference } from './cli-reference.ts';
 import { ROOT } from './repository.ts';
@@ -54,6 +55,7 @@ export const GENERATED_PARTS: readonly GeneratedPart[] = [
   { path: 'docs/CLI.md', name: 'commands', render: renderCliReference },
   { path: 'README.md', name: 'packages', render: renderPackageTable },
   { path: 'README.md', name: 'support matrix', render: renderSupportMatrix },
+  { path: 'README.md', name: 'targets', render: renderTargets },
   { path: 'docs/ARCHITECTURE.md', name: 'packages', render: renderPackageTable },
 ];
 
@@ -145,4 +147,12 @@ function tagValue(manifest: Manifest, tag: string): string {
 /** What `npm run gen:matrix` measured last; a native test measures it again. */
 function renderSupportMatrix(): string {
   return renderSupportTable(JSON.parse(readFileSync(join(ROOT, 'docs/support-matrix.json'), 'utf8')) as SupportMatrix);
+}
+
+function renderTargets(): string {
+  const names = (list: readonly string[]): string => list.map((name) => `\`${name}\``).join(', ');
+  const done = ALL_TARGETS.map(({ name, title }) => `\`${name}\` (${title})`).join(', ');
+  const planned =
+    PLANNED_TARGETS.length === 0 ? '' : ` Named, but without a code generator: ${names(PLANNED_TARGETS)}.`;
+  return `\nCPUs with a code generator: ${done}.${planned}\n`;
 }
