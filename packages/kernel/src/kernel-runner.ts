@@ -70,7 +70,15 @@ export type PrepareOutcome =
 /** A result, or the kernel's refusal. */
 export type KernelRunOutcome =
   | ({ readonly accepted: true } & KernelRunResult)
-  | { readonly accepted: false; readonly errno: number; readonly errnoName: string; readonly message: string; readonly log: string }; // prettier-ignore
+  | {
+      readonly accepted: false;
+      readonly errno: number;
+      readonly errnoName: string;
+      readonly message: string;
+      readonly log: string;
+      /** What the log calls insn N is insn N - `firstInsn` of the program; the rest belongs to the wrapper. */
+      readonly firstInsn: number;
+    };
 
 /** Prepares and runs programs. */
 export interface KernelRunner extends Disposable {
@@ -238,8 +246,7 @@ function runOnce(
     // Refused without a log: ask once more for the reason.
     const again = (given.logLevel ?? 0) === 0 ? prepare(cx, program, { ...given, logLevel: 4 }) : prepared;
     if (again.accepted) again.program.close();
-    else return refusal(again.load);
-    return refusal(prepared.load);
+    return refusal(again.accepted ? prepared : again);
   }
   try {
     return { accepted: true, ...prepared.program.run(input) };
@@ -248,6 +255,7 @@ function runOnce(
   }
 }
 
-function refusal({ errno, errnoName, message, log }: Extract<LoadOutcome, { accepted: false }>): KernelRunOutcome {
-  return { accepted: false, errno, errnoName, message, log };
+function refusal({ load, firstInsn }: Extract<PrepareOutcome, { accepted: false }>): KernelRunOutcome {
+  const { errno, errnoName, message, log } = load;
+  return { accepted: false, errno, errnoName, message, log, firstInsn };
 }

@@ -163,7 +163,8 @@ function writeNumbers(attr: DataView, options: LoadOptions): void {
 
 /** Lays the tables out one behind the other, then writes where they are: growing a block moves it. */
 function writeTables(cx: BpfContext, attr: DataView, options: LoadOptions): void {
-  const { fdArray, funcInfo, lineInfo, coreRelocations } = options;
+  const { funcInfo, lineInfo, coreRelocations } = options;
+  const fdArray = options.fdArray?.length === 0 ? undefined : options.fdArray;
   if (fdArray === undefined && funcInfo === undefined && lineInfo === undefined && coreRelocations === undefined) {
     return;
   }

@@ -4,9 +4,8 @@ import { parseHex } from '@polybpf/conformance';
 import { isBpfError } from '@polybpf/errors';
 import { decodeInsns, type Insn } from '@polybpf/isa';
 import type { VectorExpectation, VectorTest } from '@polybpf/conformance';
-import type { KernelConnection } from './bpf-syscall.ts';
+import type { KernelRunner, KernelRunOutcome } from '@polybpf/kernel';
 import type { Draft, Expected } from './draft.ts';
-import { runOnKernel, type KernelOutcome } from './run-on-kernel.ts';
 
 /**
  * The vector of a draft.
@@ -14,7 +13,7 @@ import { runOnKernel, type KernelOutcome } from './run-on-kernel.ts';
  * @param release - kernel release for the label, e.g. `6.18`
  * @throws Error when the kernel refuses a draft that has no specification, or computes something else than it says
  */
-export function labelDraft(draft: Draft, kernel: KernelConnection, release: string): VectorTest {
+export function labelDraft(draft: Draft, kernel: KernelRunner, release: string): VectorTest {
   const mem = parseHex(draft.mem ?? '')!;
   const outcome = draft.endian === 'big' || draft.unasked === true ? undefined : runDraft(draft, kernel, mem);
   const refused = outcome !== undefined && !outcome.accepted;
@@ -51,13 +50,13 @@ export function labelDraft(draft: Draft, kernel: KernelConnection, release: stri
   };
 }
 
-function runDraft(draft: Draft, kernel: KernelConnection, mem: Uint8Array): KernelOutcome {
+function runDraft(draft: Draft, kernel: KernelRunner, mem: Uint8Array): KernelRunOutcome {
   try {
     const insns: readonly Insn[] =
       draft.asm === undefined
         ? decodeInsns(parseHex(draft.bytes!.little!)!, 'little')
         : assemble(draft.asm.join('\n'), { endian: 'little' }).insns;
-    return runOnKernel(kernel, insns, mem);
+    return kernel.run(insns, { mem }, { logLevel: 1, registers: 'r0' });
   } catch (error) {
     if (isBpfError(error)) throw new Error(`${draft.id}: ${error.message}`, { cause: error });
     throw error;
@@ -90,8 +89,8 @@ function agree(id: string, own: VectorExpectation, said: Expected | undefined): 
   throw new Error(`${id}: the kernel says ${own.r0}, the specification ${said.r0}`);
 }
 
-/** The kernel's words without what differs from run to run. */
-function reasonOf({ errno, message }: { readonly errno: number; readonly message: string }): string {
-  const words = message.replace(/^\d+: \([0-9a-f]{2}\) .*$/, '').trim();
-  return words === '' ? `errno ${errno}` : words;
+/** The kernel's words without what differs from run to run, with insn indices of the program. */
+function reasonOf({ errnoName, message, firstInsn }: Extract<KernelRunOutcome, { accepted: false }>): string {
+  const words = message.replace(/\binsn (\d+)/g, (_, insn: string) => `insn ${Number(insn) - firstInsn}`);
+  return words === '' ? errnoName : words;
 }

@@ -8,8 +8,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseVectorFile, vectorJsonSchema, type VectorFile } from '@polybpf/conformance';
+import { createKernelRunner, openLiveKernel } from '@polybpf/kernel';
 import { format } from 'prettier';
-import { connectKernel } from './bpf-syscall.ts';
 import { labelDraft } from './label.ts';
 import { ADDRESS_TOPICS } from './topics/address.ts';
 import { ALU_TOPICS } from './topics/alu.ts';
@@ -25,7 +25,8 @@ const folder = fileURLToPath(new URL('../../../test-vectors/', import.meta.url))
 const check = process.argv.includes('--check');
 const kernelRelease = release().split('.').slice(0, 2).join('.');
 
-using kernel = connectKernel();
+using kernel = openLiveKernel();
+using runner = createKernelRunner(kernel);
 let stale = 0;
 let count = 0;
 let refused = 0;
@@ -41,7 +42,7 @@ const TOPICS = [
   ...SPECIAL_TOPICS,
 ];
 for (const topic of TOPICS) {
-  const tests = topic.drafts.map((draft) => labelDraft(draft, kernel, kernelRelease));
+  const tests = topic.drafts.map((draft) => labelDraft(draft, runner, kernelRelease));
   const file: VectorFile = {
     schema: 'polybpf-vectors@1',
     topic: topic.topic,
