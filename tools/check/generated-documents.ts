@@ -10,7 +10,7 @@ import { INSN_TABLE, type InsnRow } from '@polybpf/isa';
 import { ALL_TARGETS, PLANNED_TARGETS } from '../../packages/targets/src/all-targets.ts';
 import { workspaceFolders } from '../test-summary/summary.mjs';
 import { renderCliReference } from './cli-reference.ts';
-import { ROOT } from './repository.ts';
+import { isTracked, ROOT } from './repository.ts';
 import { renderSupportTable, type SupportMatrix } from './support-table.ts';
 
 /** One generated part of a document. */
@@ -123,9 +123,10 @@ interface Manifest {
   readonly nx: { readonly tags: readonly string[] };
 }
 
-/** One row for each published package, from the lowest layer up. */
+/** One row for each published package that git knows, from the lowest layer up. */
 function renderPackageTable(toRoot: string): string {
   const rows = workspaceFolders(ROOT)
+    .filter((folder) => isTracked(ROOT, join(folder, 'package.json')))
     .map((folder) => ({
       folder: folder.slice(ROOT.length),
       manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest,

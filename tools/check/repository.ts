@@ -17,6 +17,11 @@ export function repositoryFiles(root: string): string[] {
   return [...new Set(git('--cached', '--others', '--exclude-standard'))].filter((path) => !deleted.has(path)).sort();
 }
 
+/** Whether git knows `path`: what is only being tried out has no place in a generated list. */
+export function isTracked(root: string, path: string): boolean {
+  return execFileSync('git', ['ls-files', '--', path], { cwd: root, encoding: 'utf8' }) !== '';
+}
+
 /** This repository, as the document checks see it. */
 export function openRepository(root: string = ROOT): Repository {
   const manifest: unknown = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
