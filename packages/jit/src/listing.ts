@@ -74,7 +74,8 @@ export function formatListing(compiled: CompiledProgram, options: ListingOptions
     // Instructions that were fused into a later one, or have no code, stand before the code that follows them.
     for (; next <= line.insn; next++) {
       const source = lineAt.get(next);
-      if (source !== undefined) out.push(`; ${source.file}:${source.line}: ${source.text.trim()}`);
+      if (source !== undefined)
+        out.push(`; ${source.file === '' ? 'line ' : `${source.file}:`}${source.line}: ${source.text.trim()}`);
       out.push(`${String(next).padStart(5)}: ${options.insnText?.(next) ?? ''}`.trimEnd());
       if (rowOf(insns[next]!)?.slots === 2) next++;
     }

@@ -57,7 +57,8 @@ function runTarget(vectors: readonly Vector[], target: Target, demanded: boolean
   try {
     engine = nativeEngine(target);
   } catch (error) {
-    if (!isBpfError(error) || demanded || error.code !== 'E_MACHINE_MISSING') throw error;
+    if (!isBpfError(error) || demanded || !(error.code === 'E_MACHINE_MISSING' || error.code === 'E_UNSUPPORTED'))
+      throw error;
     const reason = error.message;
     return vectors.map(({ name }) => ({
       name,

@@ -52,9 +52,16 @@ const MAP: MapDef = { name: 'map', kind: 'bss', type: 2, keySize: 4, valueSize: 
 /** Compiles a program with just this instruction. */
 function compiles(target: Target, row: InsnRow): boolean {
   const { src_reg, offset, imm } = row.fixed;
-  const jump = row.immUse === 'jump' || row.immUse === 'subprogram' ? row.slots : 0;
+  // Jumps go over the next instruction: one to the next would be left out.
+  const hop = row.offsetUse === 'jump' ? 1 : 0;
   const insns: Insn[] = [
-    makeInsn(row.opcode, row.dst === 'none' ? 0 : 1, src_reg ?? (row.src === 'none' ? 0 : 2), offset ?? 0, imm ?? jump),
+    makeInsn(
+      row.opcode,
+      row.dst === 'none' ? 0 : 1,
+      src_reg ?? (row.src === 'none' ? 0 : 2),
+      offset ?? hop,
+      imm ?? (row.immUse === 'jump' ? 1 : 0),
+    ),
   ];
   if (row.slots === 2) insns.push(makeInsn(0, 0, 0, 0, 0));
   // r0 = result, so that nothing is left out as dead; then a second function for calls to land on.
