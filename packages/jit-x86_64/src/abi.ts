@@ -42,7 +42,7 @@ const RED_ZONE = 128;
 const PUSH_ROOM = 16;
 /** Accesses through r10 from which a base without SIB byte is shorter: `mov base, rsp` is 3 bytes, with push and pop 5. */
 const COPY_PAYS = 2;
-const LEAF_SAVED_PAYS = 6;
+const LEAF_SAVED_PAYS = 2;
 /** With a frame, `leave` undoes both rbp and rsp. */
 const SAVED_PAYS = 2;
 
@@ -105,6 +105,8 @@ export function emitPrologue(cx: LowerContext): void {
   } else if (local === 128) emit(cx, I.add_rm64_imm8, [RSP, -128]);
   else if (local > 0) emit(cx, local < 128 ? I.sub_rm64_imm8 : I.sub_rm64_imm32, [RSP, local]);
   if (baseKind === 'copy') emit(cx, I.mov_rm_r64, [base, RSP]);
+  // r4 may live elsewhere, see RegisterRoles.shiftCount
+  if ((cx.fn.entryRegisters & (1 << 4)) !== 0 && hw(cx, 4) !== RCX) emit(cx, I.mov_rm_r64, [hw(cx, 4), RCX]);
   // the counter fits 32 bits, so that is what its slot holds
   if (cx.fn.hasMayGoto) emit(cx, I.mov_m32_imm32, [base, mayGotoOffset, BPF_MAX_LOOPS]);
 }

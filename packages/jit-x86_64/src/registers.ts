@@ -46,6 +46,8 @@ export const ROLES: RegisterRoles = {
   callerSaved: [R9],
   calleeSaved: [RBX, RBP, R14, R15, R13, R12],
   frameBase: RBP,
+  shiftCount: RCX,
+  shortRegisters: [RAX, RCX, RDX, RBX, RBP, RSI, RDI],
   scratch: [SCRATCH1, SCRATCH2],
   stackPointer: RSP,
 };

@@ -42,6 +42,12 @@ export interface FunctionAnalysis {
   readonly exits: number;
   /** Bit r: register r is read or written. */
   readonly usedRegisters: number;
+  /** Bit r: register r is read before it is written. */
+  readonly entryRegisters: number;
+  /** For r0 to r10: how many instructions shift by it. */
+  readonly shiftCountUses: readonly number[];
+  /** For r0 to r10: how many instructions use it in less than 64 bits or as a shift count. */
+  readonly narrowUses: readonly number[];
   /** Bit r: an instruction other than a call writes register r. */
   readonly writtenRegisters: number;
   readonly stackDepth: number;
@@ -190,8 +196,7 @@ function transfer({ program }: Analysis, i: number, row: InsnRow, live: number):
       if (row.op === 'movsx') return killed | (LOW << src_reg);
       const used = killed | (use << dst_reg);
       if (row.source !== 'reg') return used;
-      const shifts = row.op === 'lsh' || row.op === 'rsh' || row.op === 'arsh';
-      return used | ((shifts ? LOW : use) << src_reg);
+      return used | ((isShift(row.op) ? LOW : use) << src_reg);
     }
     case 'end':
       if ((live & (LOW << dst_reg)) === 0) return live;
@@ -234,6 +239,10 @@ function transfer({ program }: Analysis, i: number, row: InsnRow, live: number):
   }
 }
 
+function isShift(op: string): boolean {
+  return op === 'lsh' || op === 'rsh' || op === 'arsh';
+}
+
 /** Whether the low half of the result depends on low halves only. */
 function lowHalfIsLocal(op: string): boolean {
   return op === 'add' || op === 'sub' || op === 'mul' || op === 'and' || op === 'or' || op === 'xor' || op === 'mov' || op === 'neg'; // prettier-ignore
@@ -265,6 +274,8 @@ function describeFunction(analysis: Analysis, name: string, start: number, end: 
   let frameAddressTaken = false;
   let frameAccesses = 0;
   let r0MeetsR1 = false;
+  const shiftCountUses = new Array<number>(11).fill(0);
+  const narrowUses = new Array<number>(11).fill(0);
   for (let i = start; i < end; i++) {
     const row = rows[i];
     if (row === undefined || reachable[i] === 0) continue;
@@ -279,6 +290,12 @@ function describeFunction(analysis: Analysis, name: string, start: number, end: 
     else allWritten |= written;
     if (row.kind === 'call_helper' && imm === BPF_FUNC_tail_call) hasTailCall = true;
     if (row.kind === 'may_goto') hasMayGoto = true;
+    const shifts = row.kind === 'alu' && row.source === 'reg' && isShift(row.op);
+    if (shifts) shiftCountUses[src_reg]!++;
+    if (row.width !== 64 || shifts) {
+      if (row.dst !== 'none' && row.width !== 64) narrowUses[dst_reg]!++;
+      if (row.src !== 'none' && row.src !== 'fixed') narrowUses[src_reg]!++;
+    }
     if (row.kind === 'exit') exits++;
     if (dst_reg !== 10 && src_reg !== 10) continue;
     const base = row.kind === 'load' || row.kind === 'load_acquire' ? src_reg : memoryBase(row) ? dst_reg : -1;
@@ -296,6 +313,9 @@ function describeFunction(analysis: Analysis, name: string, start: number, end: 
   return {
     name, start, end, hasCalls, hasTailCall, hasMayGoto, exits,
     usedRegisters: usedRegisters & 0x7ff,
+    entryRegisters: liveIn[start]! & 0x7ff,
+    shiftCountUses,
+    narrowUses,
     writtenRegisters: allWritten,
     stackDepth: frameAddressTaken ? escapedDepth(analysis, start, end, depth) : (depth + 7) & ~7,
     frameAddressTaken, frameAccesses, r0MeetsR1,

@@ -4,7 +4,8 @@
  * r1..r5 live where the C ABI passes arguments, so calls need no moves. r0 lives in the ABI's result register, also when
  * that is the register of the first argument, as long as r0 and r1 are never alive together. r6..r9 take registers that
  * calls preserve, or, in a function without calls, any register that is free, so that nothing need be saved. r10 has no
- * register: the frame's base and bias stand for it.
+ * register: the frame's base and bias stand for it. Where shift counts must be in the register of an argument, a function
+ * that shifts by registers and makes no calls keeps that argument elsewhere; its prologue moves it there.
  */
 import type { FunctionAnalysis } from './analyse.ts';
 import { NO_REG } from './op.ts';
@@ -27,9 +28,14 @@ export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles): Ass
   // Only an exact match with the first argument is shared; a target whose result is another argument uses a free one.
   const sharesR0R1 = resultIsArgument === 0 && !fn.r0MeetsR1;
   const preservedArguments = roles.calleeSavedArgs ?? [];
+  const { shiftCount, displaced } = shiftCountRegister(fn, roles);
   if (!fn.hasCalls) {
     const unused = roles.args.filter(
-      (register, i) => !uses(i + 1) && register !== roles.result && !preservedArguments.includes(register),
+      (register, i) =>
+        !uses(i + 1) &&
+        register !== roles.result &&
+        register !== shiftCount &&
+        !preservedArguments.includes(register),
     );
     if (roles.prefersArgs === true) volatile.unshift(...unused);
     else volatile.push(...unused);
@@ -38,24 +44,42 @@ export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles): Ass
   else registers[0] = volatile.shift() ?? roles.calleeSaved[0]!;
   const isPreserved = (register: number): boolean => roles.calleeSaved.includes(register);
   const accessesFrame = fn.frameAccesses + (fn.frameAddressTaken ? 1 : 0) > 1;
-  const frameBase = fn.hasCalls && accessesFrame ? roles.frameBase : undefined;
+  const frameBase = accessesFrame ? roles.frameBase : undefined;
   const preserved = roles.calleeSaved.filter((register) => register !== registers[0] && register !== frameBase);
   const usedCalleeSaved = preservedArguments.filter((register) => {
     const argument = roles.args.indexOf(register) + 1;
     return (fn.writtenRegisters & (1 << argument)) !== 0;
   });
-  for (let register = 6; register <= 9; register++) {
-    if (!uses(register)) {
-      // Never accessed by reachable code, but scratch use of it must not destroy anything.
-      registers[register] = preserved[preserved.length - 1] ?? NO_REG;
-      continue;
-    }
-    const free = fn.hasCalls ? undefined : volatile.shift();
-    const chosen = free ?? preserved.shift();
-    if (chosen === undefined) throw new Error('BUG: too few registers for r6 to r9');
-    registers[register] = chosen;
-    if (isPreserved(chosen)) usedCalleeSaved.push(chosen);
+  const wanted: number[] = [];
+  for (const register of displaced === undefined ? [6, 7, 8, 9] : [displaced, 6, 7, 8, 9]) {
+    if (uses(register)) wanted.push(register);
+    // Never accessed by reachable code, but scratch use of it must not destroy anything.
+    else if (register !== displaced) registers[register] = preserved[preserved.length - 1] ?? NO_REG;
   }
+  const chosen = [...(fn.hasCalls ? [] : volatile), ...preserved].slice(0, wanted.length);
+  if (chosen.length < wanted.length) throw new Error('BUG: too few registers');
+  const short = roles.shortRegisters;
+  if (short !== undefined) {
+    chosen.sort((a, b) => Number(short.includes(b)) - Number(short.includes(a)));
+    wanted.sort((a, b) => fn.narrowUses[b]! - fn.narrowUses[a]!);
+  }
+  wanted.forEach((register, i) => {
+    registers[register] = chosen[i]!;
+    if (isPreserved(chosen[i]!)) usedCalleeSaved.push(chosen[i]!);
+  });
   if (isPreserved(registers[0]!)) usedCalleeSaved.push(registers[0]!);
   return { registers, usedCalleeSaved, sharesR0R1 };
+}
+
+/** The register to keep free for shift counts, and the BPF register that moves out of it, if the function gains by that. */
+function shiftCountRegister(fn: FunctionAnalysis, roles: RegisterRoles): { shiftCount?: number; displaced?: number } {
+  const { shiftCount } = roles;
+  if (shiftCount === undefined || fn.hasCalls) return {};
+  const argument = roles.args.indexOf(shiftCount) + 1;
+  const own = fn.shiftCountUses[argument]!;
+  const others = fn.shiftCountUses.reduce((sum, uses) => sum + uses, -own);
+  if (others === 0) return {};
+  if ((fn.usedRegisters & (1 << argument)) === 0) return { shiftCount };
+  // Each shift by another register saves two moves around it; each by this one needs a move, as does the entry.
+  return 2 * others > own + 1 ? { shiftCount, displaced: argument } : {};
 }

@@ -171,6 +171,7 @@ function describe(
     registers: assignment.registers,
     usedCalleeSaved: assignment.usedCalleeSaved,
     usedRegisters: fn.usedRegisters,
+    entryRegisters: fn.entryRegisters,
     writtenRegisters: fn.writtenRegisters,
     exits: fn.exits,
   };

@@ -38,6 +38,13 @@ export interface RegisterRoles {
   readonly frameBase?: number;
   /** Never hold BPF registers: SCRATCH_A and SCRATCH_B, destroyed by any op. */
   readonly scratch: readonly [number, number];
+  /**
+   * The only register that can hold the count of a shift by a register, one of `args`. Functions that shift so, and do
+   * not need that argument in place for calls, keep it free of BPF registers.
+   */
+  readonly shiftCount?: number;
+  /** Registers with which instructions on narrow operands, and shifts by them, are shorter; absent: all are alike. */
+  readonly shortRegisters?: readonly number[];
   readonly stackPointer: number;
 }
 
@@ -79,6 +86,8 @@ export interface FunctionInfo {
   readonly usedCalleeSaved: readonly number[];
   /** Bit r: BPF register r is read, written or live somewhere in the function. */
   readonly usedRegisters: number;
+  /** Bit r: register r is read before it is written: the arguments that the function takes. */
+  readonly entryRegisters: number;
   /** Bit r: an instruction of the function writes BPF register r (calls not counted). */
   readonly writtenRegisters: number;
   /** How many exits the function has. */

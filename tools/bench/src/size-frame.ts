@@ -5,7 +5,7 @@
  * ```text
  *     if r9 == k goto L_k
  *     <class>
- *     *(u8 *)(r6 + 31 + k) = r9
+ *     *(u64 *)(r6 + 8 * k) = r9
  *   L_k:
  * ```
  *
@@ -37,7 +37,7 @@ export function frameProgram(
   for (let copy = 1; copy <= copies; copy++) {
     lines.push(`if r9 == ${copy} goto L_${copy}`);
     if (contents === 'class') lines.push(...sizeClass.lines(copy));
-    lines.push(`*(u8 *)(r6 + ${31 + copy}) = r9`, `L_${copy}:`);
+    lines.push(`*(u64 *)(r6 + ${8 * copy}) = r9`, `L_${copy}:`);
   }
   const letter = sizeClass.readsUpper ? 'r' : 'w';
   for (const register of values) lines.push(`${letter}0 += ${letter}${register}`);
