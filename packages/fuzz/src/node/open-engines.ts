@@ -1,0 +1,42 @@
+/** Engines by the names that the command line gives them. */
+import { type Engine } from '@polybpf/conformance';
+import { nativeEngine } from '@polybpf/conformance/node';
+import { BpfError } from '@polybpf/errors';
+import { targetByName } from '@polybpf/targets';
+import { referenceEngine } from '../reference.ts';
+import { kernelEngine } from './kernel-engine.ts';
+
+/** Engines that are open; disposing closes all of them. */
+export interface OpenEngines extends Disposable {
+  readonly engines: readonly Engine[];
+}
+
+const KNOWN = 'kernel, interpreter, native:ARCH';
+
+/**
+ * Opens engines: `interpreter`, `kernel`, `native:ARCH`.
+ *
+ * @throws BpfError `E_USAGE` for an unknown name, `E_TARGET_UNKNOWN`; `E_UNSUPPORTED` or `E_MACHINE_MISSING` for an engine
+ *   that does not run here
+ */
+export function openEngines(names: readonly string[]): OpenEngines {
+  const engines: (Engine & Partial<Disposable>)[] = [];
+  const dispose = (): void => {
+    for (const engine of engines.splice(0)) engine[Symbol.dispose]?.();
+  };
+  try {
+    for (const name of new Set(names)) engines.push(openEngine(name));
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  return { engines: engines.slice(), [Symbol.dispose]: dispose };
+}
+
+function openEngine(name: string): Engine & Partial<Disposable> {
+  if (name === 'interpreter') return referenceEngine();
+  if (name === 'kernel') return kernelEngine();
+  const arch = /^native:(.+)$/.exec(name)?.[1];
+  if (arch === undefined) throw new BpfError('E_USAGE', 'unknown engine', { expected: KNOWN, got: name });
+  return nativeEngine(targetByName(arch));
+}
