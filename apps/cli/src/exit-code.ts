@@ -9,5 +9,5 @@ export const EXIT_UNSUPPORTED = 3;
 /** The exit status that an error of this code ends the command with. */
 export function exitCodeOf(code: ErrorCode): number {
   if (code === 'E_UNSUPPORTED' || code === 'E_MACHINE_MISSING') return EXIT_UNSUPPORTED;
-  return /^E_(RUN|JIT|MACHINE)_/.test(code) ? EXIT_FAILED : EXIT_BAD_INPUT;
+  return /^E_(RUN|JIT|MACHINE|KERNEL)_/.test(code) ? EXIT_FAILED : EXIT_BAD_INPUT;
 }

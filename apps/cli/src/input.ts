@@ -25,6 +25,8 @@ export interface Input {
   readonly programs: readonly Program[];
   /** For `object`. */
   readonly object?: LoadedObject;
+  /** The file itself, for `object`. */
+  readonly bytes?: Uint8Array;
   /** Whether the byte order is part of the file, as in an object, or can be chosen, as for assembly. */
   readonly fixedOrder: boolean;
 }
@@ -41,7 +43,7 @@ export function readProgramFile(path: string, options: InputOptions = {}): Input
   switch (kind) {
     case 'object': {
       const object = loadObject(bytes, { illegal: options.keepIllegal === true ? 'keep' : 'check' });
-      return { kind, programs: object.programs, object, fixedOrder: true };
+      return { kind, programs: object.programs, object, bytes, fixedOrder: true };
     }
     case 'asm': {
       const text = decodeText(bytes, path);

@@ -36,5 +36,15 @@ export type {
   PrepareOptions,
   PrepareOutcome,
 } from './kernel-runner.ts';
-export { createProgramMaps, usedMaps } from './program-maps.ts';
+export { openProgramMaps, usedMaps } from './program-maps.ts';
 export type { ProgramMaps, ProgramMapsOptions } from './program-maps.ts';
+export { openObject } from './load-object.ts';
+export type {
+  KernelObject,
+  KernelObjectLoader,
+  ObjectLoadOptions,
+  ObjectProgramDetails,
+  ProgramVerdict,
+} from './load-object.ts';
+export type { ObjectSymbols } from './object-btf.ts';
+export type { KconfigPlace } from './object-externs.ts';

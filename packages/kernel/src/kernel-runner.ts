@@ -8,7 +8,7 @@ import { captureProgram, RESULT_MARK, RESULT_SIZE } from './capture.ts';
 import type { LiveKernel } from './live-kernel.ts';
 import type { LoadOptions, LoadOutcome } from './load-program.ts';
 import type { KernelMap } from './map-access.ts';
-import { createProgramMaps, type ProgramMaps, usedMaps } from './program-maps.ts';
+import { openProgramMaps, type ProgramMaps, usedMaps } from './program-maps.ts';
 
 /** How programs are prepared. */
 export interface PrepareOptions extends Omit<LoadOptions, 'fdArray' | 'type'> {
@@ -157,7 +157,8 @@ function prepare(cx: RunnerContext, given: Program | readonly Insn[], options: P
     input: input === 'context' ? 'context' : { mapFd: memory?.map.fd, size: memSize },
     registers,
   });
-  const maps = createProgramMaps(cx.kernel, program.maps, usedMaps(program.insns, program.maps));
+  const maps = openProgramMaps(cx.kernel, program.maps);
+  maps.ensure(usedMaps(program.insns, program.maps));
   const outcome = cx.kernel.load(captured.insns, {
     ...load,
     type,

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import { BpfError } from '@polybpf/errors';
+import type * as KoffiModule from 'koffi';
 import { EAGAIN, EINTR } from './errno.ts';
 
 /** What this package uses of libc. */
@@ -16,11 +17,7 @@ export interface Libc {
   readonly addressOf: (bytes: Uint8Array) => number;
 }
 
-interface Koffi {
-  load(path: string | null): { func(definition: string): (...args: unknown[]) => number | bigint };
-  address(value: unknown): bigint;
-  errno(): number;
-}
+type Koffi = Pick<typeof KoffiModule, 'load' | 'address' | 'errno'>;
 
 /** Number of bpf(2) by `process.arch`: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h. */
 const SYSCALL_NUMBERS: Readonly<Record<string, number>> = { x64: 321, arm64: 280 };
@@ -64,14 +61,20 @@ function bindLibc(): Libc {
   };
 }
 
+/** From here, or, where this code is part of a bundle, from where the package lies beside it. */
 function requireKoffi(): Koffi {
+  const require = createRequire(import.meta.url);
   try {
-    return createRequire(import.meta.url)('koffi') as Koffi;
+    return require('koffi') as Koffi;
   } catch (cause) {
-    throw new BpfError('E_UNSUPPORTED', 'the live kernel without the package koffi', {
-      expected: `koffi with its binary for ${process.platform}-${process.arch}`,
-      got: cause instanceof Error ? cause.message.split('\n')[0]! : String(cause),
-      cause,
-    });
+    try {
+      return createRequire(require.resolve('@polybpf/kernel/package.json'))('koffi') as Koffi;
+    } catch {
+      throw new BpfError('E_UNSUPPORTED', 'the live kernel without the package koffi', {
+        expected: `koffi with its binary for ${process.platform}-${process.arch}`,
+        got: cause instanceof Error ? cause.message.split('\n')[0]! : String(cause),
+        cause,
+      });
+    }
   }
 }

@@ -6,20 +6,30 @@ import type { LiveKernel } from './live-kernel.ts';
 import type { KernelMap } from './map-access.ts';
 import { mapTypeName } from './type-names.ts';
 
-/** The maps by index of the definition; undefined where nothing asked for the map. */
+/** The maps by index of the definition. They are created when they are first needed. */
 export interface ProgramMaps extends Disposable {
+  /** Undefined where nothing asked for the map yet. */
   readonly maps: readonly (KernelMap | undefined)[];
   /** What `BPF_PSEUDO_MAP_IDX` refers to: file descriptors by index, -1 for those that are not there. */
   readonly fdArray: readonly number[];
+  /**
+   * Creates the maps with these indices and fills them: initial data, maps of maps by their slots. Data that nobody may
+   * write is frozen, so that the verifier takes it for constants.
+   *
+   * @throws BpfError `E_KERNEL_CALL` for a map that the kernel refuses, `E_UNSUPPORTED` for data that holds addresses
+   */
+  ensure(used: ReadonlySet<number>): void;
   close(): void;
 }
 
-/** What {@link createProgramMaps} needs beside the definitions. */
+/** What {@link openProgramMaps} can be told beside the definitions. */
 export interface ProgramMapsOptions {
   /** File descriptor of the object's BTF, as loaded; without it maps have no BTF. */
   readonly btfFd?: number;
-  /** Contents of a map that has none in its definition (`.kconfig`); by index. */
-  readonly contents?: ReadonlyMap<number, Uint8Array>;
+  /** Whether the loaded BTF describes a map's value; default: those of kind `map`. */
+  readonly hasType?: (definition: MapDef) => boolean;
+  /** Contents of a data section; default: what its definition says. */
+  readonly contents?: (definition: MapDef) => Uint8Array | undefined;
 }
 
 /** Types that refuse BTF for key and value (libbpf: bpf_object__create_map). */
@@ -52,37 +62,47 @@ export function usedMaps(insns: readonly Insn[], maps: readonly MapDef[]): Set<n
   return used;
 }
 
-/**
- * Creates the maps with these indices and fills them: initial data, maps of maps by their slots. Data that nobody may
- * write is frozen, so that the verifier takes it for constants.
- *
- * @throws BpfError `E_KERNEL_CALL` for a map that the kernel refuses
- */
-export function createProgramMaps(
+/** Maps of a program or object, none of them created yet. */
+export function openProgramMaps(
   kernel: LiveKernel,
   definitions: readonly MapDef[],
-  used: ReadonlySet<number>,
   options: ProgramMapsOptions = {},
 ): ProgramMaps {
   const maps: (KernelMap | undefined)[] = definitions.map(() => undefined);
   const close = (): void => {
-    for (const map of maps) map?.close();
+    maps.forEach((map) => map?.close());
+    maps.fill(undefined);
   };
-  try {
-    for (const index of used) maps[index] = createOne(kernel, definitions[index]!, options.btfFd);
-    for (const index of used) fill(definitions, maps, index, options.contents?.get(index));
-  } catch (error) {
-    close();
-    throw error;
-  }
-  return { maps, fdArray: maps.map((map) => map?.fd ?? -1), close, [Symbol.dispose]: close };
+  return {
+    maps,
+    get fdArray() {
+      return maps.map((map) => map?.fd ?? -1);
+    },
+    ensure(used) {
+      const fresh = [...used].filter((index) => maps[index] === undefined);
+      try {
+        for (const index of fresh) maps[index] = createOne(kernel, definitions[index]!, options);
+        for (const index of fresh) fill(definitions[index]!, maps, index, options);
+      } catch (error) {
+        for (const index of fresh) {
+          maps[index]?.close();
+          maps[index] = undefined;
+        }
+        throw error;
+      }
+    },
+    close,
+    [Symbol.dispose]: close,
+  };
 }
 
-function createOne(kernel: LiveKernel, definition: MapDef, btfFd: number | undefined): KernelMap {
-  const inner = definition.inner === undefined ? undefined : createOne(kernel, definition.inner, btfFd);
+function createOne(kernel: LiveKernel, definition: MapDef, options: ProgramMapsOptions): KernelMap {
+  const inner = definition.inner === undefined ? undefined : createOne(kernel, definition.inner, options);
   try {
     const init = { ...mapInit(definition), ...(inner === undefined ? {} : { innerMapFd: inner.fd }) };
-    const typed = btfFd === undefined ? undefined : withBtf(init, definition, btfFd);
+    const hasType = options.hasType ?? ((map: MapDef): boolean => map.kind === 'map');
+    const { btfFd } = options;
+    const typed = btfFd === undefined || !hasType(definition) ? undefined : withBtf(init, definition, btfFd);
     return typed === undefined ? kernel.createMap(init) : createTyped(kernel, typed, init);
   } finally {
     inner?.close();
@@ -130,17 +150,16 @@ function effectiveEntries({ type, maxEntries }: MapDef): number {
 }
 
 function fill(
-  definitions: readonly MapDef[],
+  definition: MapDef,
   maps: readonly (KernelMap | undefined)[],
   index: number,
-  contents: Uint8Array | undefined,
+  options: ProgramMapsOptions,
 ): void {
-  const definition = definitions[index]!;
   const map = maps[index]!;
   if (definition.kind !== 'map') {
-    const initial = contents ?? definition.initial;
-    const addresses = definition.initialSymbols?.find(({ kind }) => kind === 'extern' || kind === 'subprogram');
-    if (addresses !== undefined) throw unsupported(`the address of ${addresses.symbol} in the data section ${definition.name}`); // prettier-ignore
+    const initial = options.contents === undefined ? definition.initial : options.contents(definition);
+    const address = definition.initialSymbols?.[0];
+    if (address !== undefined) throw unsupported(`the address of ${address.symbol} in the data section ${definition.name}`); // prettier-ignore
     if (initial !== undefined) map.update(FIRST_KEY, initial);
     if (definition.kind === 'rodata' || definition.kind === 'kconfig') map.freeze();
     return;
