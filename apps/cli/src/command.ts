@@ -7,7 +7,9 @@ import { type AsmFlags, runAsm } from './commands/asm.ts';
 import { type CompileFlags, runCompile } from './commands/compile.ts';
 import { type ConformanceFlags, runConformance } from './commands/conformance.ts';
 import { type DisasmFlags, runDisasm } from './commands/disasm.ts';
+import { type FuzzFlags, runFuzz } from './commands/fuzz.ts';
 import { type InspectFlags, runInspect } from './commands/inspect.ts';
+import { addKernelCommands } from './commands/kernel.ts';
 import { type PluginFlags, runPlugin } from './commands/plugin.ts';
 import { type RunFlags, runRun } from './commands/run.ts';
 import { runTargets, type TargetsFlags } from './commands/targets.ts';
@@ -98,7 +100,25 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--target <ARCH>', 'CPU of native code')
     .action((memory: string | undefined, flags: PluginFlags) => runPlugin(memory, flags));
 
+  add('fuzz', 'run generated programs on several engines and compare')
+    .option('--against <LIST>', 'engines: kernel, interpreter, native:ARCH; default: all that run here')
+    .option('--count <N>', 'programs; default 1000, or no limit with --time')
+    .option('--time <S>', 'seconds')
+    .option('--seed <N>', 'default: a fresh one')
+    .option('--index <N>', 'number of the first program; with --count 1 just that one')
+    .addOption(choice('--isa <version>', 'newest instructions', ['v1', 'v2', 'v3', 'v4']).default('v4'))
+    .addOption(
+      choice('--flavour <flavour>', 'what the kernel takes, or all that is defined; default: kernel with that engine', [
+        'kernel',
+        'any',
+      ]),
+    ) // prettier-ignore
+    .option('--save <DIR>', 'write each disagreement as a vector file')
+    .option('--keep-going', 'do not stop at the first disagreement')
+    .action((flags: FuzzFlags) => finish(runFuzz(flags) ? EXIT_DONE : EXIT_FAILED));
+
   add('targets', 'list CPUs, what they compile and how their code runs here').action((flags: TargetsFlags) => runTargets(flags)); // prettier-ignore
+  addKernelCommands(program.command('kernel').description('the running Linux kernel: verify, run, dump, probe; needs root or CAP_BPF').exitOverride(), finish); // prettier-ignore
   return program;
 }
 

@@ -2,7 +2,7 @@
  * Schemas of what each command prints with `--json`. `apps/cli/schemas/*.schema.json` is generated from them
  * (`npm run schemas`); a test keeps both equal and checks real output against them.
  */
-import { reportSchema } from '@polybpf/conformance';
+import { reportSchema, vectorTestSchema } from '@polybpf/conformance';
 import { z } from 'zod';
 
 const hexBytes = z.string().regex(/^([0-9a-f]{2})*$/);
@@ -170,8 +170,87 @@ const targets = z.strictObject({
   planned: z.array(z.string()),
 });
 
+const engineOutcome = z.array(z.strictObject({ engine: z.string(), outcome: z.string() }));
+const counts = z.record(z.string(), z.record(z.string(), z.number().int()));
+
+const fuzz = z.strictObject({
+  seed: z.number().int(),
+  first: z.number().int().describe('index of the first program'),
+  programs: z.number().int(),
+  isa: z.enum(['v1', 'v2', 'v3', 'v4']),
+  flavour: z.enum(['kernel', 'any']),
+  insns: z.number().int().describe('slots of all programs'),
+  elapsedMs: z.number().int(),
+  compared: z.array(z.strictObject({ engine: z.string(), endian, programs: z.number().int() })),
+  refused: z.array(z.strictObject({ engine: z.string(), reason: z.string(), programs: z.number().int() })),
+  coverage: z.strictObject({
+    operands: counts.describe('row of the instruction table, class of operands: instructions'),
+    values: counts.describe('row, classes of the values it was executed with: times, in a sample of the programs'),
+    missing: z.array(z.string()).describe('rows that should be generated and were not'),
+  }),
+  disagreements: z.array(
+    z.strictObject({
+      index: z.number().int(),
+      endian,
+      insns: z.number().int(),
+      outcomes: engineOutcome,
+      shrunkOutcomes: engineOutcome,
+      vector: vectorTestSchema.describe('the shrunk program, ready for a vector file'),
+    }),
+  ),
+});
+
+const hexOrNull = hex64.nullable();
+const kernelInfo = z.strictObject({
+  release: z.string(),
+  machine: z.string(),
+  cpus: z.number().int(),
+  sysctls: z.record(z.string(), z.string().nullable()),
+  capabilities: z.array(z.string()),
+  lockdown: z.string().nullable(),
+  abilities: z.array(z.strictObject({ name: z.string(), usable: z.boolean(), reason: z.string().nullable() })),
+});
+
+const kernelLoad = z.strictObject({
+  kernel: z.string().describe('release'),
+  btfProblem: z.string().nullable().describe("why the kernel did not take the object's BTF"),
+  programs: z.array(
+    z.strictObject({
+      program: programName,
+      section: z.string().nullable(),
+      type: z.string().nullable(),
+      attachType: z.string().nullable(),
+      verdict: z.enum(['accepted', 'refused', 'error']).describe('error: it did not get as far as the verifier'),
+      insnsProcessed: z.number().int().nullable(),
+      totalStates: z.number().int().nullable(),
+      peakStates: z.number().int().nullable(),
+      stackDepth: z.array(z.number().int()).nullable().describe('bytes by function'),
+      verificationTimeUs: z.number().nullable(),
+      errno: z.string().nullable(),
+      message: z.string().describe('the line of the log that tells why'),
+      log: z.string().optional(),
+    }),
+  ),
+});
+
+const kernelRun = z.strictObject({
+  program: programName,
+  type: z.string(),
+  r0: hex64,
+  complete: z
+    .boolean()
+    .describe('false when only the lower 32 bits of r0 are known: a tail call or exception ended it'),
+  registers: z.array(hexOrNull).describe('r0 to r9 at the exit; null for those that may be uninitialised'),
+  retval: z.number().int(),
+  mem: hexBytes,
+  data: hexBytes.describe('packet afterwards'),
+  context: hexBytes,
+  repeat: z.number().int(),
+  durationNs: z.number().describe('mean of one run'),
+});
+
 /** Schema of the `--json` output of each command, and of `error`. */
-export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets }; // prettier-ignore
+export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, fuzz, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun }; // prettier-ignore
 
 /** JSON Schema documents by file name. */
 export function schemaFiles(): Record<string, object> {

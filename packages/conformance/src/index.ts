@@ -11,5 +11,5 @@ export type { SuiteSummary, VectorResult } from './run-suite.ts';
 export { suiteHelpers, UNWIND_HELPER } from './suite-helpers.ts';
 export { formatHex, formatU64, parseHex } from './vector.ts';
 export type { Expectation, Vector } from './vector.ts';
-export { parseVectorFile, vectorFileSchema, vectorJsonSchema } from './vector-schema.ts';
+export { parseVectorFile, vectorFileSchema, vectorJsonSchema, vectorTestSchema } from './vector-schema.ts';
 export type { VectorExpectation, VectorFile, VectorTest } from './vector-schema.ts';

@@ -63,6 +63,9 @@ export interface VectorTest {
   readonly acceptedBy?: { linux: boolean; reason?: string | undefined } | undefined;
 }
 
+/** Schema of one test. */
+export const vectorTestSchema: z.ZodType<VectorTest> = vector;
+
 /** A file of `test-vectors/`. */
 export interface VectorFile {
   readonly schema: 'polybpf-vectors@1';

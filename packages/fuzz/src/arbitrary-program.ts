@@ -6,6 +6,7 @@ import { DISPLACEMENTS, immediates, wideValues } from './edge-values.ts';
 import type {
   ConditionShape,
   FunctionShape,
+  OperandsShape,
   PlaceShape,
   ProgramFlavour,
   ProgramOptions,
@@ -47,6 +48,14 @@ const places: fc.Arbitrary<PlaceShape> = /* @__PURE__ */ fc.record({
   temporary: picks,
   index: picks,
 });
+
+const operands: fc.Arbitrary<OperandsShape | null> = /* @__PURE__ */ fc.oneof(
+  { arbitrary: /* @__PURE__ */ fc.constant(null), weight: 3 },
+  {
+    arbitrary: /* @__PURE__ */ fc.record({ dst: wideValues, src: wideValues, hidden: /* @__PURE__ */ fc.boolean() }),
+    weight: 1,
+  },
+);
 
 /**
  * Valid programs: every one ends, reads nothing that has no value and touches only its own memory, so that every engine
@@ -115,6 +124,7 @@ function statementsByKind(
     dst: picks,
     src: picks,
     imm: immediates,
+    operands,
   });
   const constant = fc.record({ kind: fc.constant('constant' as const), dst: picks, value: wideValues });
   const load = fc.record({
@@ -213,5 +223,6 @@ function conditions(options: ProgramOptions): fc.Arbitrary<ConditionShape> {
     dst: picks,
     src: picks,
     imm: immediates,
+    operands,
   });
 }

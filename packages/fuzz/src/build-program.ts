@@ -107,6 +107,7 @@ function buildFunction(
   later: readonly BuiltFunction[],
 ): BuiltFunction {
   const cx = createFunctionContext(program);
+  cx.mayBePruned = !isMain;
   const called = new Set<BuiltFunction>();
   const available = later.slice();
   const callees: CalleeSet = {

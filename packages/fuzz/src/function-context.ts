@@ -32,6 +32,11 @@ export interface ProgramContext {
 }
 
 export interface FunctionContext extends ProgramContext {
+  /**
+   * A verifier may have seen what follows on another path. Linux 6.18 then forgets that r0 must be zero-extended after a
+   * 32-bit cmpxchg that succeeds, which x86_64 does not do by itself: r0 keeps its upper half. Found by this package.
+   */
+  mayBePruned: boolean;
   lines: Line[];
   /** Registers that hold a number, one bit each. */
   defined: number;
@@ -54,7 +59,17 @@ const WORKING_SET = 5;
 
 /** An empty function. */
 export function createFunctionContext(program: ProgramContext): FunctionContext {
-  return { ...program, lines: [], defined: 0, reserved: 0, areas: [], stackBytes: 0, times: 1, cost: 0 };
+  return {
+    ...program,
+    mayBePruned: false,
+    lines: [],
+    defined: 0,
+    reserved: 0,
+    areas: [],
+    stackBytes: 0,
+    times: 1,
+    cost: 0,
+  };
 }
 
 /** The row called `name`. */
@@ -82,6 +97,7 @@ export function emit(cx: FunctionContext, name: string, operands: Operands = {})
   const insn = makeInsn(row.opcode, fixed.dst_reg ?? dst, fixed.src_reg ?? src, fixed.offset ?? offset, fixed.imm ?? imm); // prettier-ignore
   const nextImm = row.slots === 2 ? (operands.nextImm ?? 0) : undefined;
   cx.lines.push({ kind: 'insn', insn, nextImm, target });
+  if (row.offsetUse === 'jump' || row.immUse === 'jump') cx.mayBePruned = true;
   cx.cost += cx.times;
 }
 

@@ -46,7 +46,15 @@ export function lowerStore(
   }
   const from = readable(cx, src);
   const { base, offset } = lowerPlace(cx, place, row, aligned, (1 << from) | (comparesR0 ? 1 : 0));
+  // Half of the comparisons succeed: with what is there, sign-extended where that must not matter.
+  if (comparesR0 && (imm & 1) === 0) {
+    const load = row.width === 64 ? 'ldxdw' : cx.isa >= 'v4' && (imm & 2) === 0 ? 'ldxsw' : 'ldxw';
+    emit(cx, load, { dst: 0, src: base, offset });
+  }
   emit(cx, name, { dst: base, src: from, offset });
+  if (comparesR0 && row.width === 32 && cx.flavour === 'kernel' && cx.mayBePruned) {
+    emit(cx, 'mov32_reg', { dst: 0, src: 0 });
+  }
 }
 
 /** Emits what an address needs; registers of the mask `avoid` keep their values. */

@@ -15,6 +15,7 @@ import {
   rowNamed,
   writable,
 } from './function-context.ts';
+import type { Halves } from './edge-values.ts';
 import { lowerLoad, lowerStore } from './lower-access.ts';
 import { lowerCall } from './lower-call.ts';
 import type { StatementShape } from './program-shape.ts';
@@ -68,12 +69,26 @@ function lowerStatement(cx: FunctionContext, statement: StatementShape, callees:
   }
 }
 
-function lowerAlu(cx: FunctionContext, { row: name, dst, src, imm }: StatementShape & { kind: 'alu' }): void {
+function lowerAlu(cx: FunctionContext, statement: StatementShape & { kind: 'alu' }): void {
+  const { row: name, dst, src, imm, operands } = statement;
   const row = rowNamed(name);
   const from = row.source === 'reg' ? readable(cx, src) : 0;
   const to = row.dst === 'write' ? writable(cx, dst) : readable(cx, dst);
+  if (operands !== null) {
+    if (row.dst !== 'write') giveValue(cx, to, operands.dst, operands.hidden);
+    if (row.source === 'reg' && from !== to) giveValue(cx, from, operands.src, operands.hidden);
+  }
   emit(cx, name, { dst: to, src: from, imm: row.immUse === 'imm' ? legalImmediate(cx, row, imm) : 0 });
   define(cx, to);
+}
+
+/** Gives a register a value, where the instruction after it will use it. */
+function giveValue(cx: FunctionContext, register: number, value: Halves, hidden: boolean): void {
+  emitConstant(cx, register, value);
+  const stack = cx.areas.find(({ kind }) => kind === 'stack');
+  if (!hidden || stack === undefined) return;
+  emit(cx, 'stxdw', { dst: 10, src: register, offset: stack.delta });
+  emit(cx, 'ldxdw', { dst: register, src: 10, offset: stack.delta });
 }
 
 /** The kernel refuses shifts by more than the width and divisions by 0 when it can see them. */
@@ -95,6 +110,10 @@ function lowerIf(cx: FunctionContext, statement: StatementShape & { kind: 'if' }
   const row = rowNamed(condition.row);
   const src = row.source === 'reg' ? readable(cx, condition.src) : 0;
   const dst = readable(cx, condition.dst);
+  if (condition.operands !== null) {
+    giveValue(cx, dst, condition.operands.dst, condition.operands.hidden);
+    if (row.source === 'reg' && src !== dst) giveValue(cx, src, condition.operands.src, condition.operands.hidden);
+  }
   emit(cx, condition.row, { dst, src, imm: row.immUse === 'imm' ? condition.imm : 0, target: elseLabel });
   const before = cx.defined;
   lowerStatements(cx, then, callees);

@@ -45,6 +45,14 @@ export interface PlaceShape {
   readonly index: Pick;
 }
 
+/** Values that the operands of an instruction get right before it. */
+export interface OperandsShape {
+  readonly dst: Halves;
+  readonly src: Halves;
+  /** By way of the stack, so that no compiler knows them. */
+  readonly hidden: boolean;
+}
+
 /** A conditional jump without its target. */
 export interface ConditionShape {
   /** Name of a row of kind `jmp`. */
@@ -52,11 +60,19 @@ export interface ConditionShape {
   readonly dst: Pick;
   readonly src: Pick;
   readonly imm: number;
+  readonly operands: OperandsShape | null;
 }
 
 export type StatementShape =
   /** A row of kind `alu` or `end`. */
-  | { readonly kind: 'alu'; readonly row: string; readonly dst: Pick; readonly src: Pick; readonly imm: number }
+  | {
+      readonly kind: 'alu';
+      readonly row: string;
+      readonly dst: Pick;
+      readonly src: Pick;
+      readonly imm: number;
+      readonly operands: OperandsShape | null;
+    }
   | { readonly kind: 'constant'; readonly dst: Pick; readonly value: Halves }
   /** A row of kind `load` or `load_acquire`. */
   | { readonly kind: 'load'; readonly row: string; readonly dst: Pick; readonly place: PlaceShape }

@@ -2,7 +2,9 @@
 import { type Engine } from '@polybpf/conformance';
 import { nativeEngine } from '@polybpf/conformance/node';
 import { BpfError } from '@polybpf/errors';
-import { targetByName } from '@polybpf/targets';
+import { probeLiveKernel } from '@polybpf/kernel';
+import { probeMachine } from '@polybpf/machine';
+import { ALL_TARGETS, targetByName } from '@polybpf/targets';
 import { referenceEngine } from '../reference.ts';
 import { kernelEngine } from './kernel-engine.ts';
 
@@ -39,4 +41,10 @@ function openEngine(name: string): Engine & Partial<Disposable> {
   const arch = /^native:(.+)$/.exec(name)?.[1];
   if (arch === undefined) throw new BpfError('E_USAGE', 'unknown engine', { expected: KNOWN, got: name });
   return nativeEngine(targetByName(arch));
+}
+
+/** The engines that run here: the interpreter always, the live kernel and native targets where they are usable. */
+export function usableEngines(): string[] {
+  const native = ALL_TARGETS.filter((target) => probeMachine(target).available).map(({ name }) => `native:${name}`);
+  return ['interpreter', ...(probeLiveKernel().available ? ['kernel'] : []), ...native];
 }
