@@ -53,8 +53,8 @@ export class CodeBuffer {
     this.bytes[this.length++] = value;
   }
 
-  /** What has been written, as a copy of exact size. */
+  /** What has been written, in exact size; nothing may be appended afterwards. */
   toUint8Array(): Uint8Array {
-    return this.bytes.slice(0, this.length);
+    return this.length === this.bytes.length ? this.bytes : this.bytes.slice(0, this.length);
   }
 }

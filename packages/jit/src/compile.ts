@@ -70,11 +70,14 @@ export function compile(program: Program, target: Target, options: CompileOption
   const pools: Pools = { labels: program.insns.length, literals: new Map() };
   const nodes: MachineNode[] = [];
   const infos: { info: FunctionInfo; label: number; frameSize: number }[] = [];
+  const selectOptions = { bigEndian: target.endian === 'big', partialLoads: target.partialLoads === true };
+  const helperCalls: HelperCalls = options.helperCalls ?? { kind: 'relocation' };
+  const newLabel = (): number => pools.labels++;
+  const pooledLiteral: LowerContext['literal'] = (low, high) =>
+    literal(pools, `${low | 0},${high | 0}`, makeNode(DATA64, [low | 0, high | 0]));
+  const pooledSymbol: LowerContext['symbolLiteral'] = (symbol, addend) => symbolLiteral(pools, symbol, addend);
   for (const fn of analysis.functions) {
-    const ops = select(analysis, fn, relocationOf, {
-      bigEndian: target.endian === 'big',
-      partialLoads: target.partialLoads === true,
-    });
+    const ops = select(analysis, fn, relocationOf, selectOptions);
     const { info, assignedOps } = describe(fn, target, ops, pools);
     const frame = target.planFrame(info);
     if (target.codeAlignment > 1 && nodes.length > 0) nodes.push(makeNode(ALIGN, [target.codeAlignment]));
@@ -82,15 +85,15 @@ export function compile(program: Program, target: Target, options: CompileOption
     nodes.push(makeNode(LABEL, [], label));
     const cx: LowerContext = {
       target,
-      helperCalls: options.helperCalls ?? { kind: 'relocation' },
+      helperCalls,
       fn: info,
       frame,
       nodes: [],
       insn: NO_REG,
       liveAfter: 0,
-      newLabel: () => pools.labels++,
-      literal: (low, high) => literal(pools, `${low | 0},${high | 0}`, makeNode(DATA64, [low | 0, high | 0])),
-      symbolLiteral: (symbol, addend) => symbolLiteral(pools, symbol, addend),
+      newLabel,
+      literal: pooledLiteral,
+      symbolLiteral: pooledSymbol,
     };
     lowerFunction(cx, fn, assignedOps, analysis.liveOut, analysis.isTarget);
     for (const node of target.peephole(cx.nodes)) nodes.push(node);
@@ -189,24 +192,19 @@ function lowerFunction(
   const inlineExit = target.inlineEpilogue(info, cx.frame);
   const shares = info.registers[0] === info.registers[1];
   let usesSharedEpilogue = false;
-  let unbound = fn.start;
-  const bindUpTo = (insn: number): void => {
-    for (; unbound <= insn; unbound++) if (isTarget[unbound] === 1) nodes.push(makeNode(LABEL, [], unbound, unbound));
-  };
   // Calls of this function go to the label of its first insn: bound before the prologue, while a loop back to the first
   // insn must skip it, so jumps there get a label of their own.
   const bodyLabel = isTarget[fn.start] === 1 ? cx.newLabel() : NO_REG;
   nodes.push(makeNode(LABEL, [], fn.start));
-  unbound = fn.start + 1;
+  let unbound = fn.start + 1;
   target.prologue(cx);
   if (bodyLabel !== NO_REG) nodes.push(makeNode(LABEL, [], bodyLabel, fn.start));
   for (let k = 0; k < ops.length; k++) {
     const op = ops[k]!;
-    bindUpTo(op.insn);
+    unbound = bindUpTo(nodes, isTarget, unbound, op.insn);
     cx.insn = op.insn;
     const live = liveOut[op.insn]! & 0x7ff;
     cx.liveAfter = shares && (live & 3) !== 0 ? live | 3 : live;
-    const jumps = op.kind === 'jump' || op.kind === 'branch' || op.kind === 'may_goto';
     if (op.kind === 'jump' && op.label === NO_REG) {
       if (k === ops.length - 1) {
         // The last exit falls through into the shared epilogue when there is one.
@@ -219,10 +217,10 @@ function lowerFunction(
       }
       continue;
     }
-    if (jumps && op.label === fn.start) op.label = bodyLabel;
+    if (bodyLabel !== NO_REG && op.label === fn.start && isJump(op)) op.label = bodyLabel;
     lowerLegal(cx, op);
   }
-  bindUpTo(fn.end - 1);
+  bindUpTo(nodes, isTarget, unbound, fn.end - 1);
   // Falls off its end after a call that was not expected to return: see `analyse`.
   const fallsOff = ops[ops.length - 1]?.kind !== 'jump';
   if (fallsOff && !usesSharedEpilogue) target.epilogue(cx);
@@ -230,4 +228,14 @@ function lowerFunction(
     nodes.push(makeNode(LABEL, [], info.epilogueLabel));
     target.epilogue(cx);
   }
+}
+
+/** Defines the labels of the jump targets from `unbound` to `insn`; returns the next one. */
+function bindUpTo(nodes: MachineNode[], isTarget: Uint8Array, unbound: number, insn: number): number {
+  for (; unbound <= insn; unbound++) if (isTarget[unbound] === 1) nodes.push(makeNode(LABEL, [], unbound, unbound));
+  return unbound;
+}
+
+function isJump({ kind }: Op): boolean {
+  return kind === 'jump' || kind === 'branch' || kind === 'may_goto';
 }

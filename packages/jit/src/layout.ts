@@ -137,7 +137,7 @@ function widen(target: Target, plan: Plan, far: readonly number[], newLabel: () 
 }
 
 function encode(target: Target, nodes: readonly MachineNode[], offsets: Int32Array, labelOffsets: Int32Array): LaidOut {
-  const out = new CodeBuffer(offsets[nodes.length]! || 1);
+  const out = new CodeBuffer(offsets[nodes.length]!);
   const relocations: CodeRelocation[] = [];
   const bigEndian = target.endian === 'big';
   for (let i = 0; i < nodes.length; i++) {

@@ -3,10 +3,10 @@ import { createInterpreter } from '@polybpf/interpreter';
 import { makeProgram } from '@polybpf/isa';
 import { compile } from '@polybpf/jit';
 import { ALL_TARGETS } from '@polybpf/targets';
-import { expect, it } from 'vitest';
-import { countInsns } from '../src/bench-interpreter.ts';
+import { describe, expect, it } from 'vitest';
+import { benchInterpreter, countInsns } from '../src/bench-interpreter.ts';
 import { concatenate, withEndian } from '../src/concatenate.ts';
-import { wrongResult, hashOf, type Workload } from '../src/workload.ts';
+import { hashOf, loadWorkloads, type Workload, wrongResult } from '../src/workload.ts';
 
 const twoExits = assemble('r0 += 1\nif r0 > 100 goto +1\nexit\nr0 += 1000\nexit');
 const wide = assemble('r0 += 2\nr3 = 0x9500000095 ll\nexit');
@@ -59,10 +59,27 @@ it('counts instructions of repeated calls on the same memory', () => {
 
 it('says what is wrong with a result', () => {
   const { quick } = workloadOf(Uint8Array.of(1));
-  expect(wrongResult(quick, { r0: 1n, mem: Uint8Array.of(0) })).toBeUndefined();
-  expect(wrongResult(quick, { r0: 2n, mem: Uint8Array.of(0) })).toContain('r0');
-  expect(wrongResult(quick, { r0: 1n, mem: Uint8Array.of(1) })).toContain('memory');
-  const { memHash: _, ...unknown } = quick;
-  expect(wrongResult(unknown, { r0: 1n, mem: Uint8Array.of(1) })).toBeUndefined();
-  expect(wrongResult(unknown, { r0: 1n, mem: Uint8Array.of(1) }, quick.memHash)).toContain('memory');
+  const result = (r0: bigint, byte: number): string | undefined =>
+    wrongResult(quick, { r0, memHash: hashOf(Uint8Array.of(byte)) });
+  expect(result(1n, 0)).toBeUndefined();
+  expect(result(2n, 0)).toContain('r0');
+  expect(result(1n, 1)).toContain('memory');
+});
+
+describe('workloads', () => {
+  it('of a clone are the examples, long enough to time, and checked', () => {
+    const { origin, workloads } = loadWorkloads(undefined);
+    expect(origin).toBe('examples');
+    expect(workloads.map(({ name }) => name)).toEqual(['packet_parser', 'hash', 'counter', 'sort']);
+    const rows = benchInterpreter(workloads, 'quick', { warmUp: 0, measured: 1 });
+    expect(rows.map(({ name }) => name)).toEqual(['hash', 'counter', 'sort']);
+    expect(rows.every(({ wrong, insns }) => wrong === undefined && insns > 2000)).toBe(true);
+  });
+
+  it('with a wrong result are reported, not scored', () => {
+    const [workload] = loadWorkloads(undefined).workloads.filter(({ name }) => name === 'hash');
+    const broken = { ...workload!, quick: { ...workload!.quick, r0: workload!.quick.r0 + 1n } };
+    const [row] = benchInterpreter([broken], 'quick', { warmUp: 0, measured: 1 });
+    expect(row!.wrong).toContain('r0 is 0x');
+  });
 });
