@@ -69,8 +69,14 @@ interface Operand {
   readonly name: string;
   readonly min: number;
   readonly max: number;
+  /** `min` and `max` as far as they are signed 32-bit numbers, which are faster to compare. */
+  readonly low: number;
+  readonly high: number;
   readonly print: (value: number) => string;
 }
+
+/** What an operand type says. */
+type OperandType = Omit<Operand, 'name' | 'low' | 'high'>;
 
 /** A row of the instruction table. */
 export interface X64Form extends MachineForm {
@@ -82,17 +88,17 @@ export interface X64Form extends MachineForm {
 const NO_MODRM = -1;
 const REG_OPERAND = 8;
 
-const register = (names: readonly string[]): Omit<Operand, 'name'> => ({
+const register = (names: readonly string[]): OperandType => ({
   min: 0,
   max: 15,
   print: (value) => names[value] ?? `?${value}`,
 });
 
-const integer = (min: number, max: number): Omit<Operand, 'name'> => ({ min, max, print: String });
+const integer = (min: number, max: number): OperandType => ({ min, max, print: String });
 
 const hex32 = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 
-const OPERAND_TYPES: Readonly<Record<string, Omit<Operand, 'name'>>> = {
+const OPERAND_TYPES: Readonly<Record<string, OperandType>> = {
   r64: register(NAMES64),
   r32: register(NAMES32),
   r16: register(NAMES16),
@@ -131,7 +137,8 @@ export function compileForm(name: string, syntax: string, encoding: string): Enc
     if (operand === 'label' || operand === 'symbol') continue;
     const description = OPERAND_TYPES[type!];
     if (description === undefined) throw fault(`operand type ${type}`);
-    operands.push({ name: operand!, ...description });
+    const { min, max, print: format } = description;
+    operands.push({ name: operand!, min, max, low: Math.max(min, -(2 ** 31)), high: Math.min(max, 2 ** 31 - 1), print: format }); // prettier-ignore
   }
   const at = (operand: string): number => operands.findIndex((entry) => entry.name === operand);
 
@@ -275,9 +282,11 @@ function checkOperands(form: X64Form, values: readonly number[]): void {
     throw misfit(form, 'operand list', `${operands.length} operands`, String(values.length));
   for (let i = 0; i < operands.length; i++) {
     const value = values[i]!;
-    const { min, max } = operands[i]!;
+    const operand = operands[i]!;
+    if (value === (value | 0) && value >= operand.low && value <= operand.high) continue;
+    const { min, max } = operand;
     if (!(value >= min && value <= max) || !Number.isInteger(value)) {
-      throw misfit(form, `operand ${operands[i]!.name}`, `${min} to ${max}`, String(value));
+      throw misfit(form, `operand ${operand.name}`, `${min} to ${max}`, String(value));
     }
   }
   if (indexAt < 0) return;
