@@ -78,7 +78,8 @@ function defineFunctions(state: ObjectState, program: CompiledProgram, base: num
     if (k === 0 && state.symbolIndex.has(name))
       throw new BpfError('E_ELF_WRITE', 'two programs have one name', { got: name });
     const bind = k === 0 ? STB.STB_GLOBAL : STB.STB_LOCAL;
-    state.symbols.push({ name, section: 0, value: base + fn.offset, size: fn.size, bind, type: STT.STT_FUNC });
+    const other = state.target.elf.functionOther ?? 0;
+    state.symbols.push({ name, section: 0, value: base + fn.offset, size: fn.size, bind, type: STT.STT_FUNC, other });
     if (k === 0) state.symbolIndex.set(name, state.symbols.length - 1);
   });
 }

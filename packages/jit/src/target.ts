@@ -173,7 +173,12 @@ export interface Target {
   readonly relocations: Readonly<Record<string, RelocationKind>>;
   /** Key into `relocations` for an 8-byte absolute address in data. */
   readonly absolute64: string;
-  readonly elf: { readonly machine: number; readonly flags: number };
+  readonly elf: {
+    readonly machine: number;
+    readonly flags: number;
+    /** `st_other` of functions, visibility aside; default 0. */
+    readonly functionOther?: number;
+  };
   /** All rows of the instruction table, for tests and docs. */
   readonly forms: readonly MachineForm[];
   /** How `op.symbol` names appear in an object; absent: the driver's default. */

@@ -3,11 +3,16 @@ import { BpfError } from '@polybpf/errors';
 import type { Target } from '@polybpf/jit';
 import type { RunnerCpu } from '../runner-program.ts';
 import { arm64Runner } from './arm64.ts';
+import { ppc64leRunner, ppc64Runner } from './ppc64.ts';
+import { riscv64Runner } from './riscv64.ts';
 import { s390xRunner } from './s390x.ts';
 import { x64Runner } from './x86_64.ts';
 
 const RUNNERS: Readonly<Record<string, (target: Target) => RunnerCpu>> = {
   arm64: arm64Runner,
+  ppc64: ppc64Runner,
+  ppc64le: ppc64leRunner,
+  riscv64: riscv64Runner,
   s390x: s390xRunner,
   x86_64: x64Runner,
 };

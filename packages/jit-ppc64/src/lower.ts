@@ -1,0 +1,138 @@
+/**
+ * How each op becomes Power code. Where hardware and BPF differ:
+ *
+ * ```text
+ *   BPF (RFC 9669)                             Power (ISA 2.07)                           what is done about it
+ *   x / 0 = 0 (4.1)                            anything, no trap (Book I 3.3.9)           isel 0
+ *   x % 0 = x (4.1)                            no remainder                               x - q * 0, whatever q is
+ *   INT_MIN / -1 = INT_MIN                     anything, no trap                          x * -1 instead
+ *   INT_MIN % -1 = 0                           no remainder                               division by |b|
+ *   shift counts modulo the width (4.1)        one bit more: everything is shifted out    count masked into r0
+ *   32-bit results are zero-extended (4.1)     64-bit results; rlwinm, slw, srw extend    rldicl where `zext` says so
+ *   32-bit quotients                           upper half undefined                       the same
+ *   32-bit old values of atomics (5.3)         lwarx zero-extends                         nothing
+ *   load: zero-extended (5.1)                  lbz, lhz, lwz                              nothing
+ *   movsx, ldxsx                               extsb.., lha, lwa; no lba                  lbz and extsb
+ *   bswap, be, le (4.2)                        in loads and stores only                   rotations, or through memory
+ *   displacement of 16 bits                    ld, std, lwa: multiples of 4               index in r0
+ *   register 0..10 as base or in an addition   r0 reads as zero there                     none lives in r0
+ *   jset on 32 bits looks at the low word      and. looks at 64 bits                      rlwinm., andi. or cmpwi
+ *   unsigned jumps with a negative constant    cmpldi zero-extends 16 bits                constant into r0
+ *   atomic add, and, or, xor                   load and reserve, store conditional        loop
+ *   atomics that return are ordered (5.3)      not by themselves                          sync on either side
+ *   acquire and release                        weakly ordered storage                     lwsync
+ *   conditional jump of 16 (32) bits           32 KiB                                     widened, see branches.ts
+ * ```
+ *
+ * Unaligned atomics are alignment interrupts; the rest of storage may be accessed at any alignment.
+ */
+import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import {
+  lowerAdd,
+  lowerAnd,
+  lowerArsh,
+  lowerLsh,
+  lowerMul,
+  lowerOr,
+  lowerRsh,
+  lowerSub,
+  lowerXor,
+} from './lower-alu.ts';
+import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
+import {
+  lowerAddress,
+  lowerCallHelper,
+  lowerCallLocal,
+  lowerCallRegister,
+  lowerCallSymbol,
+  lowerFunctionAddress,
+  lowerTailCall,
+} from './lower-call.ts';
+import { lowerConst } from './lower-constant.ts';
+import { lowerDivision } from './lower-divide.ts';
+import {
+  lowerAtomic,
+  lowerCmpxchg,
+  lowerFetch,
+  lowerLoad,
+  lowerLoadAcquire,
+  lowerLoadBswap,
+  lowerLoadSext,
+  lowerStore,
+  lowerStoreImm,
+  lowerStoreRelease,
+  lowerXchg,
+} from './lower-memory.ts';
+import { lowerBswap, lowerMov, lowerNeg, lowerSext } from './lower-move.ts';
+
+const always = (): boolean => true;
+
+/** Every operand is taken: which form it gets, or whether it goes through r0, is decided where it is used. */
+export const FITS: Fits = {
+  add: always,
+  sub: always,
+  mul: always,
+  udiv: always,
+  umod: always,
+  sdiv: always,
+  smod: always,
+  and: always,
+  or: always,
+  xor: always,
+  lsh: always,
+  rsh: always,
+  arsh: always,
+  store_imm: always,
+  branch: always,
+  displacement: always,
+};
+
+export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
+  mov: lowerMov,
+  sext: lowerSext,
+  const: lowerConst,
+  add: lowerAdd,
+  sub: lowerSub,
+  mul: lowerMul,
+  udiv: lowerDivision,
+  umod: lowerDivision,
+  sdiv: lowerDivision,
+  smod: lowerDivision,
+  and: lowerAnd,
+  or: lowerOr,
+  xor: lowerXor,
+  lsh: lowerLsh,
+  rsh: lowerRsh,
+  arsh: lowerArsh,
+  neg: lowerNeg,
+  bswap: lowerBswap,
+  load: lowerLoad,
+  load_sext: lowerLoadSext,
+  load_bswap: lowerLoadBswap,
+  store: lowerStore,
+  store_imm: lowerStoreImm,
+  atomic_add: lowerAtomic,
+  atomic_or: lowerAtomic,
+  atomic_and: lowerAtomic,
+  atomic_xor: lowerAtomic,
+  fetch_add: lowerFetch,
+  fetch_or: lowerFetch,
+  fetch_and: lowerFetch,
+  fetch_xor: lowerFetch,
+  xchg: lowerXchg,
+  cmpxchg: lowerCmpxchg,
+  load_acquire: lowerLoadAcquire,
+  store_release: lowerStoreRelease,
+  branch: lowerBranch,
+  jump: lowerJump,
+  may_goto: lowerMayGoto,
+  call_helper: lowerCallHelper,
+  call_local: lowerCallLocal,
+  call_symbol: lowerCallSymbol,
+  call_register: lowerCallRegister,
+  tail_call: lowerTailCall,
+  address: lowerAddress,
+  function_address: lowerFunctionAddress,
+  // User space has one address space.
+  addr_space_cast: lowerMov,
+};
