@@ -20,7 +20,7 @@ export function measureSpeed(options: BenchOptions): SpeedReport {
   const { origin, workloads } = loadWorkloads(sharedFolder());
   const rounds: Rounds = options.quick ? { warmUp: 1, measured: 3 } : { warmUp: 2, measured: 9 };
   // The compiler has more code for the engine to optimise than all others together.
-  const compileRounds: Rounds = options.quick ? { warmUp: 30, measured: 20 } : { warmUp: 40, measured: 60 };
+  const compileRounds: Rounds = options.quick ? { warmUp: 10, measured: 15 } : { warmUp: 20, measured: 40 };
   const interpreterSize = options.full ? 'full' : 'quick';
   const nativeSize = options.quick ? 'quick' : 'full';
   const programs = workloads.map(({ program }) => program);

@@ -367,8 +367,11 @@ function compileTable(): Record<InstructionName, X64Form> {
   const table = {} as Record<InstructionName, X64Form>;
   for (const [name, { syntax, encoding }] of Object.entries<Row>(ROWS)) {
     const code = compileForm(name, syntax, encoding);
+    let far: X64Form | undefined;
     const branch =
-      code.relSize === 0 || syntax.includes('{symbol') ? undefined : branchUse(code, () => widened(table, name));
+      code.relSize === 0 || syntax.includes('{symbol')
+        ? undefined
+        : branchUse(code, () => (far ??= widened(table, name)));
     table[name as InstructionName] = {
       name,
       syntax,

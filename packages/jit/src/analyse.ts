@@ -99,18 +99,6 @@ export function analyse(program: Program): Analysis {
 function findReachable(analysis: Analysis, start: number, end: number): void {
   const { program, rows, reachable, isTarget } = analysis;
   const pending = [start];
-  const visit = (from: number, to: number): void => {
-    if (to >= start && to < end && rows[to] !== undefined) {
-      if (reachable[to] === 0) pending.push(to);
-      return;
-    }
-    const expected = `insn ${start} to ${end - 1}`;
-    throw new BpfError('E_JIT_PROGRAM', 'control leaves its function', {
-      at: { insn: from },
-      expected,
-      got: `insn ${to}`,
-    });
-  };
   while (pending.length > 0) {
     let i = pending.pop()!;
     while (reachable[i] === 0) {
@@ -120,17 +108,31 @@ function findReachable(analysis: Analysis, start: number, end: number): void {
       if (kind === 'exit') break;
       if (kind === 'jmp' || kind === 'ja' || kind === 'may_goto') {
         const target = jumpTarget(row, program.insns[i]!, i)!;
-        visit(i, target);
+        if (!isInside(rows, start, end, target)) throw leaves(i, start, end, target);
+        if (reachable[target] === 0) pending.push(target);
         isTarget[target] = 1;
         if (kind === 'ja') break;
       }
       const next = i + row.slots;
       // Compilers end a function with a call that does not return (`abort`); if it does, the function returns.
       if (next >= end && isCall(row)) break;
-      if (next >= end) visit(i, next);
+      if (!isInside(rows, start, end, next)) throw leaves(i, start, end, next);
       i = next;
     }
   }
+}
+
+/** Whether an instruction of the function starts at `insn`. */
+function isInside(rows: Analysis['rows'], start: number, end: number, insn: number): boolean {
+  return insn >= start && insn < end && rows[insn] !== undefined;
+}
+
+function leaves(insn: number, start: number, end: number, to: number): BpfError {
+  return new BpfError('E_JIT_PROGRAM', 'control leaves its function', {
+    at: { insn },
+    expected: `insn ${start} to ${end - 1}`,
+    got: `insn ${to}`,
+  });
 }
 
 /** Backward over the reachable blocks of one function until the live sets stop growing. */
