@@ -3,6 +3,7 @@
  * (`npm run schemas`); a test keeps both equal and checks real output against them.
  */
 import { reportSchema, vectorTestSchema } from '@polybpf/conformance';
+import { kernelProfileSchema } from '@polybpf/kernel';
 import { z } from 'zod';
 
 const hexBytes = z.string().regex(/^([0-9a-f]{2})*$/);
@@ -249,8 +250,23 @@ const kernelRun = z.strictObject({
   durationNs: z.number().describe('mean of one run'),
 });
 
+const kernelProbe = z.strictObject({
+  kernel: z.string().describe('release'),
+  counts: z.record(z.string(), z.number().int()),
+  file: z.string().nullable().describe('the profile; kernel-profile.schema.json describes it'),
+  comparedWith: z.string().nullable(),
+  differences: z.array(
+    z.strictObject({
+      path: z.string(),
+      ours: z.string().nullable().describe('JSON'),
+      theirs: z.string().nullable().describe('JSON'),
+      explanation: z.string().nullable().describe('why the kernels do not differ, where they do not'),
+    }),
+  ),
+});
+
 /** Schema of the `--json` output of each command, and of `error`. */
-export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, fuzz, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun }; // prettier-ignore
+export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, fuzz, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
 
 /** JSON Schema documents by file name. */
 export function schemaFiles(): Record<string, object> {

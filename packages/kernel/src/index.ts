@@ -48,3 +48,20 @@ export type {
 } from './load-object.ts';
 export type { ObjectSymbols } from './object-btf.ts';
 export type { KconfigPlace } from './object-externs.ts';
+export { compareProfiles } from './probe/compare-profiles.ts';
+export type { ProfileDifference } from './probe/compare-profiles.ts';
+export { probeKernel } from './probe/probe-kernel.ts';
+export type { ProbeOptions } from './probe/probe-kernel.ts';
+export type {
+  ContextAccess,
+  HelperProfile,
+  IsaProfile,
+  KernelProfile,
+  KfuncProfile,
+  LimitProfile,
+  MapTypeProfile,
+  OpcodeProfile,
+  ProgramVariantProfile,
+  ReturnValueProfile,
+} from './probe/profile.ts';
+export { kernelProfileSchema, parseKernelProfile } from './probe/profile-schema.ts';

@@ -4,6 +4,7 @@ import { EXIT_DONE, EXIT_FAILED } from '../exit-code.ts';
 import { INPUT_KINDS } from '../input.ts';
 import { type KernelInfoFlags, runKernelInfo } from './kernel-info.ts';
 import { type KernelLoadFlags, runKernelLoad } from './kernel-load.ts';
+import { type KernelProbeFlags, runKernelProbe } from './kernel-probe.ts';
 import { type KernelRunFlags, runKernelRun } from './kernel-run.ts';
 
 const FILE = 'ELF object, raw bytes, hex text or assembly, found by content; - is standard input';
@@ -46,4 +47,10 @@ export function addKernelCommands(kernel: Command, finish: (exitCode: number) =>
     .option('--repeat <N>', 'run N times, memory carried on')
     .option('--registers', 'print r0 to r9')
     .action((file: string, flags: KernelRunFlags) => runKernelRun(file, flags));
+
+  add('probe', 'find out what this kernel offers: program and map types, helpers, contexts, limits; about 20 seconds')
+    .option('-o, --output <FILE>', 'write the profile; default: standard output')
+    .option('--compare <FILE>', 'say what differs from this profile; exit status 1 unless all of it is explained')
+    .option('--profile <FILE>', 'compare this one instead of probing')
+    .action((flags: KernelProbeFlags) => finish(runKernelProbe(flags) ? EXIT_DONE : EXIT_FAILED));
 }
