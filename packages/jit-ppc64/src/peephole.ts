@@ -1,5 +1,195 @@
-import type { MachineNode } from '@polybpf/jit';
-/** Rewrites the nodes of one function. */
+/**
+ * Rewrites the nodes of one function before layout:
+ *
+ * - a branch around a jump or a return becomes its opposite, one around a copy or two `isel`;
+ * - a comparison that repeats the last one is left out;
+ * - a scratch register that holds a constant, or a masked shift count, is not given the same value again.
+ *
+ * Labels that no branch goes to any more do not count as places where control comes from elsewhere.
+ */
+import { LABEL, type MachineForm, makeNode, type MachineNode } from '@polybpf/jit';
+import { invertBranch, IS_SET } from './branches.ts';
+import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
+import { NO_BASE, R0, R11, R12 } from './registers.ts';
+
+const {
+  b, bc, bclr, bctrl, bl, bl_symbol, blr, cmpd, cmpdi, cmpld, cmpldi, cmplw, cmplwi, cmpw, cmpwi, isel, li, lis, or, ori,
+  oris, rldicl, rldicr, rldimi,
+} = INSTRUCTIONS; // prettier-ignore
+
+/** What writes condition field 0 and nothing else. */
+const COMPARISONS: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([
+  cmpd, cmpw, cmpld, cmplw, cmpdi, cmpwi, cmpldi, cmplwi,
+]); // prettier-ignore
+
+/** What continues a constant in the register that it reads and writes. */
+const CONTINUATIONS: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([
+  ori,
+  oris,
+  rldicl,
+  rldicr,
+  rldimi,
+]);
+
+/** Copies that are worth executing always instead of branching around them: as many as save an instruction. */
+const MAX_SELECTS = 2;
+
+/** The target's peephole pass; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return nodes;
+  return dropRepeated(straighten(nodes));
+}
+
+/** Inverts branches around jumps and returns, and selects instead of branching around copies. */
+function straighten(nodes: MachineNode[]): MachineNode[] {
+  let uses: Map<number, number> | undefined;
+  let out: MachineNode[] | undefined;
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    const replaced = node.form === bc ? replaceBranch(nodes, i) : undefined;
+    if (replaced === undefined) {
+      if (out !== undefined && !(node.form === LABEL && uses!.get(node.label) === 0)) out.push(node);
+      continue;
+    }
+    out ??= nodes.slice(0, i);
+    uses ??= countUses(nodes);
+    uses.set(node.label, uses.get(node.label)! - 1);
+    out.push(...replaced);
+    i += replaced.length;
+  }
+  return out ?? nodes;
+}
+
+/** What stands for a conditional branch and the nodes it goes around, one for each of those; or undefined. */
+function replaceBranch(nodes: readonly MachineNode[], i: number): MachineNode[] | undefined {
+  const branch = nodes[i]!;
+  const next = nodes[i + 1];
+  if (next === undefined) return undefined;
+  if (next.form === b || next.form === blr) {
+    if (!isLabelAt(nodes, i + 2, branch.label)) return undefined;
+    if (next.form === b) return [invertBranch(branch, next.label)];
+    return [makeNode(bclr, [branch.operands[0]! ^ IS_SET], -1, next.insn)];
+  }
+  const selects: MachineNode[] = [];
+  for (let k = i + 1; k < nodes.length && selects.length <= MAX_SELECTS; k++) {
+    const select = selectFor(nodes[k]!, branch.operands[0]!);
+    if (select === undefined) break;
+    selects.push(select);
+  }
+  const { length } = selects;
+  return length > 0 && length <= MAX_SELECTS && isLabelAt(nodes, i + 1 + length, branch.label) ? selects : undefined;
+}
+
+/** Whether `label` is bound at `at`, maybe among others. */
+function isLabelAt(nodes: readonly MachineNode[], at: number, label: number): boolean {
+  for (let i = at; i < nodes.length && nodes[i]!.form === LABEL; i++) if (nodes[i]!.label === label) return true;
+  return false;
+}
+
+/** The select that keeps the register when the condition holds, and copies when it does not. */
+function selectFor({ form, operands, insn }: MachineNode, condition: number): MachineNode | undefined {
+  const [d, source, second] = operands as [number, number, number];
+  const bit = condition & 3;
+  if (bit > 2) return undefined;
+  const keepsWhenSet = (condition & IS_SET) !== 0;
+  if (form === or && source === second && source !== R0) {
+    return makeNode(isel, keepsWhenSet ? [bit, d, d, source] : [bit, d, source, d], -1, insn);
+  }
+  // Zero comes without a register, but only where the bit is set.
+  if (form === li && source === 0 && !keepsWhenSet && d !== R0) return makeNode(isel, [bit, d, NO_BASE, d], -1, insn);
+  return undefined;
+}
+
+/** How many nodes go to each label. */
+function countUses(nodes: readonly MachineNode[]): Map<number, number> {
+  const uses = new Map<number, number>();
+  for (const { form, label } of nodes) {
+    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
+  }
+  return uses;
+}
+
+interface Known {
+  /** The instructions whose result r0, r11 and r12 hold; empty when unknown. */
+  readonly held: Map<number, readonly MachineNode[]>;
+  /** The comparison whose result is in condition field 0, while its operands keep their values. */
+  compared: MachineNode | undefined;
+}
+
+function dropRepeated(nodes: MachineNode[]): MachineNode[] {
+  const out: MachineNode[] = [];
+  const known: Known = { held: new Map(), compared: undefined };
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    const { form } = node;
+    if (form === LABEL || form === bl || form === bl_symbol || form === bctrl) {
+      known.held.clear();
+      known.compared = undefined;
+      out.push(node);
+      continue;
+    }
+    const end = constantEnd(nodes, i);
+    if (end > i) {
+      const sequence = nodes.slice(i, end);
+      const register = node.operands[0]!;
+      i = end - 1;
+      if (isSameSequence(known.held.get(register), sequence)) continue;
+      out.push(...sequence);
+      forgetRegister(known, register);
+      if (!(form === rldicl && node.operands[1] === register)) known.held.set(register, sequence);
+      continue;
+    }
+    if (COMPARISONS.has(form)) {
+      if (known.compared !== undefined && isSame(known.compared, node)) continue;
+      known.compared = node;
+      out.push(node);
+      continue;
+    }
+    const { uses, setsCondition } = form as Ppc64Form;
+    if (setsCondition) known.compared = undefined;
+    for (let k = 0; k < uses.length; k++) {
+      if (uses[k] === 'write' || uses[k] === 'readwrite') forgetRegister(known, node.operands[k]!);
+    }
+    out.push(node);
+  }
+  return out;
+}
+
+/** End of the instructions from `start` on that put a value of their own into a scratch register; `start` if none do. */
+function constantEnd(nodes: readonly MachineNode[], start: number): number {
+  const { form, operands } = nodes[start]!;
+  const register = operands[0];
+  if (register !== R0 && register !== R11 && register !== R12) return start;
+  if (form !== li && form !== lis && !(form === rldicl && operands[2] === 0)) return start;
+  let end = start + 1;
+  for (; end < nodes.length; end++) {
+    const next = nodes[end]!;
+    if (!CONTINUATIONS.has(next.form) || next.operands[0] !== register || next.operands[1] !== register) break;
+  }
+  return end;
+}
+
+function isSameSequence(held: readonly MachineNode[] | undefined, sequence: readonly MachineNode[]): boolean {
+  if (held?.length !== sequence.length) return false;
+  for (let i = 0; i < sequence.length; i++) if (!isSame(held[i]!, sequence[i]!)) return false;
+  return true;
+}
+
+function isSame(a: MachineNode, b: MachineNode): boolean {
+  if (a.form !== b.form) return false;
+  for (let i = 0; i < a.operands.length; i++) if (a.operands[i] !== b.operands[i]) return false;
+  return true;
+}
+
+/** A register has a new value. */
+function forgetRegister(known: Known, register: number): void {
+  known.held.delete(register);
+  for (const [holder, [first]] of known.held) {
+    if (first!.form === rldicl && first!.operands[1] === register) known.held.delete(holder);
+  }
+  if (known.compared !== undefined && readsRegister(known.compared, register)) known.compared = undefined;
+}
+
+function readsRegister({ form, operands }: MachineNode, register: number): boolean {
+  const { uses } = form as Ppc64Form;
+  return operands.some((operand, k) => operand === register && uses[k] !== 'none');
 }
