@@ -2,7 +2,7 @@
 import { BpfError, type ErrorPlace, isBpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
 import type { CodeStore } from './code-store.ts';
-import { type ExitStatus, signalName } from './exit-status.ts';
+import type { ExitStatus } from './exit-status.ts';
 import {
   COMMAND,
   HEADER,
@@ -24,6 +24,7 @@ import {
   type NativeJob,
   writeInterval,
 } from './native-job.ts';
+import { type LinuxAbi, signalNameOf } from './linux-abi.ts';
 import type { RunnerProcess } from './runner-process.ts';
 import type { SharedFile } from './shared-file.ts';
 
@@ -33,6 +34,8 @@ export interface JobRunnerParts {
   readonly file: SharedFile;
   readonly layout: SharedLayout;
   readonly endian: Endian;
+  /** Linux on the target's CPU. */
+  readonly linux: LinuxAbi;
   readonly memory: FlushableMemory;
   readonly code: CodeStore;
   /** Addresses of helper stubs by slot. */
@@ -52,8 +55,6 @@ const TIMER_SIGNALS: readonly (string | undefined)[] = ['SIGPROF', 'SIGALRM'];
  */
 const wallLimitMs = (timeoutMs: number): number => 60_000 + 10 * timeoutMs;
 
-/** Flags of `struct sigaction`: SA_SIGINFO, SA_ONSTACK, and SA_RESTORER, without which x86-64 delivers no signal. */
-const SIGNAL_FLAGS = 0x4 | 0x08000000 | 0x04000000;
 /** si_code of a fault whose address the CPU does not tell. */
 const SI_KERNEL = 0x80;
 /** Signals whose si_addr is the address of the instruction. */
@@ -83,7 +84,7 @@ class RunnerGone {}
 
 /** Makes the function that runs jobs. */
 export function createJobRunner(parts: JobRunnerParts): RunJobs {
-  const { process, file, layout, memory, code, stubs } = parts;
+  const { process, file, layout, linux, memory, code, stubs } = parts;
   const little = parts.endian === 'little';
   const input = new Uint8Array(MESSAGE_BYTES);
   const inputView = new DataView(input.buffer);
@@ -102,8 +103,8 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
   const receive = (): boolean => {
     if (!process.receive(input)) return false;
     if (word(0) !== BigInt(REPORT.fault)) return true;
-    const signal = signalName(Number(word(1)));
-    const code = Number(BigInt.asIntN(32, little ? word(2) : word(2) >> 32n));
+    const signal = signalNameOf(linux, Number(word(1)));
+    const code = Number(BigInt.asIntN(32, little === linux.siginfoCode.isSecondHalf ? word(2) >> 32n : word(2)));
     fault = { signal, address: code === SI_KERNEL ? undefined : word(3), pc: word(4) };
     return false;
   };
@@ -121,9 +122,9 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
     const view = new DataView(table.buffer);
     stubs.forEach((address, slot) => view.setBigUint64(8 * slot, BigInt(address), little));
     field(HEADER.jobIndex, IDLE);
-    // All signals are blocked in the handler, whether the CPU's structure has a restorer before the mask or not.
-    field(HEADER.signalAction, parts.signalHandler, SIGNAL_FLAGS, -1, -1);
-    field(HEADER.signalStack, SHARED_BASE + layout.header + SIGNAL_STACK.offset, 0, SIGNAL_STACK.length);
+    field(HEADER.signalAction, ...linux.signalAction(parts.signalHandler, !little));
+    const stack = linux.signalStack(SHARED_BASE + layout.header + SIGNAL_STACK.offset, SIGNAL_STACK.length);
+    field(HEADER.signalStack, ...stack);
     file.write(layout.header, header);
     file.write(layout.table, table);
     wallLimit = 0;

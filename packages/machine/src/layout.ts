@@ -86,7 +86,7 @@ export const REPORT = {
   helper: 3,
   /** words: result */
   returned: 4,
-  /** words: signal number, si_code in the word at offset 8 of siginfo_t, si_addr, pc, job index; the runner exits */
+  /** words: signal number, the word of siginfo_t that holds si_code, si_addr, pc, job index; the runner exits */
   fault: 5,
 } as const;
 

@@ -10,6 +10,7 @@ import { createMachineMemory, type MachineMemory } from './machine-memory.ts';
 import type { JobOutcome, NativeJob } from './native-job.ts';
 import { preparePrograms, type PreparedProgram, type PreparedPrograms, type PrepareOptions } from './prepare.ts';
 import { createRegionAllocator } from './region-allocator.ts';
+import { GENERIC_LINUX } from './linux-abi.ts';
 import { buildRunner } from './runner-image.ts';
 import { createRunnerProcess } from './runner-process.ts';
 import { runnerCpu } from './runners/runner-cpus.ts';
@@ -137,6 +138,7 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
     file,
     layout,
     endian: target.endian,
+    linux: cpu.linux ?? GENERIC_LINUX,
     memory,
     code,
     stubs: image.stubs,

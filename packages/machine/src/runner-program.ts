@@ -6,6 +6,7 @@
  * reports. State lies in the header and the job record (layout.ts).
  */
 import { LABEL, makeNode, type MachineNode } from '@polybpf/jit';
+import { GENERIC_LINUX, type LinuxAbi } from './linux-abi.ts';
 import {
   CODE_BASE,
   COMMAND,
@@ -46,6 +47,8 @@ export interface RunnerCpu {
   readonly qemu: string;
   readonly qemuArguments: readonly string[];
   readonly syscalls: SyscallNumbers;
+  /** Where Linux differs on this CPU; default: {@link GENERIC_LINUX}. */
+  readonly linux?: LinuxAbi;
   /** C arguments 1 to 5. */
   readonly args: readonly number[];
   /** Result of a C function. */
@@ -94,16 +97,13 @@ export interface RunnerProgram {
 const PROT_READ_WRITE = 3;
 const PROT_READ_WRITE_EXEC = 7;
 const MAP_SHARED_FIXED = 0x11;
-const MAP_PRIVATE_FIXED_ANONYMOUS = 0x32;
+const MAP_PRIVATE_FIXED = 0x12;
 const CLOCK_MONOTONIC = 1;
 const ITIMER_REAL = 0;
 const ITIMER_PROF = 2;
 const RLIMIT_CORE = 4;
-/** Signals of faults and of the two timers: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGALRM, SIGPROF. */
-const SIGNALS = [4, 5, 7, 8, 11, 14, 27] as const;
-const SIGSET_BYTES = 8;
-/** Offsets of si_code and si_addr in `siginfo_t` on 64-bit CPUs. */
-const SIGINFO = { code: 8, address: 16 } as const;
+/** Offset of si_addr in `siginfo_t` on 64-bit CPUs. */
+const SIGINFO_ADDRESS = 16;
 /** File descriptors that Node gives to the runner. */
 const FD = { input: 0, output: 1, shared: 3 } as const;
 
@@ -114,7 +114,7 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
   const newLabel = (): number => labels++;
   const bind = (label: number): void => void out.push(makeNode(LABEL, [], label));
   const header = SHARED_BASE + layout.header;
-  const { syscalls } = cpu;
+  const { syscalls, linux = GENERIC_LINUX } = cpu;
   const [value, base, second, third] = cpu.temps;
 
   const loadHeader = (): void => cpu.constant(out, base, header);
@@ -159,7 +159,7 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
       CODE_BASE,
       layout.codeBytes,
       PROT_READ_WRITE_EXEC,
-      MAP_PRIVATE_FIXED_ANONYMOUS,
+      MAP_PRIVATE_FIXED | linux.mapAnonymous,
       -1,
       0,
     ]);
@@ -167,8 +167,8 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
     // QEMU would leave a core file in the working directory when a job crashes.
     cpu.syscall(out, syscalls.prlimit64, [0, RLIMIT_CORE, header + HEADER.zeros, 0]);
     cpu.syscall(out, syscalls.sigaltstack, [header + HEADER.signalStack, 0]);
-    for (const signal of SIGNALS) {
-      cpu.syscall(out, syscalls.rt_sigaction, [signal, header + HEADER.signalAction, 0, SIGSET_BYTES]);
+    for (const signal of Object.values(linux.signals)) {
+      cpu.syscall(out, syscalls.rt_sigaction, [signal, header + HEADER.signalAction, 0, linux.sigsetBytes]);
     }
     cpu.setStack(out, header);
     send(REPORT.ready);
@@ -301,9 +301,9 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
     bind(entry);
     loadHeader();
     cpu.store64(out, signal!, base, HEADER.output + 8);
-    cpu.load64(out, value, info!, SIGINFO.code);
+    cpu.load64(out, value, info!, linux.siginfoCode.offset);
     cpu.store64(out, value, base, HEADER.output + 16);
-    cpu.load64(out, value, info!, SIGINFO.address);
+    cpu.load64(out, value, info!, SIGINFO_ADDRESS);
     cpu.store64(out, value, base, HEADER.output + 24);
     cpu.load64(out, value, context!, cpu.signalPc);
     cpu.store64(out, value, base, HEADER.output + 32);

@@ -1,0 +1,185 @@
+/**
+ * The passes over the nodes of a function: calls of symbols get their code, a branch around a move becomes a conditional
+ * move and one around a jump its opposite, constants that $at still holds are not made again, and delay slots are filled.
+ */
+import { LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { CALL_SYMBOL, invertBranch, isConditional, LA_SYMBOL } from './branches.ts';
+import { fillDelaySlots } from './delay-slots.ts';
+import { INSTRUCTIONS as I, type MipsForm } from './instructions.ts';
+import { AT, RA, T9, V1 } from './registers.ts';
+
+/** Rewrites the nodes of one function; the result is never longer. */
+export function peephole(nodes: MachineNode[]): MachineNode[] {
+  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes))));
+}
+
+/**
+ * A symbol that is called once: its address to $t9, then jalr. One that is called more often: bal to code behind the
+ * function that does so, and jumps.
+ */
+function expandCalls(nodes: MachineNode[]): MachineNode[] {
+  let counts: Map<number, number> | undefined;
+  for (const { form, label } of nodes) {
+    if (form === CALL_SYMBOL) (counts ??= new Map<number, number>()).set(label, (counts.get(label) ?? 0) + 1);
+  }
+  if (counts === undefined) return nodes;
+  const out: MachineNode[] = [];
+  const shared = new Map<number, MachineNode>();
+  for (const node of nodes) {
+    if (node.form !== CALL_SYMBOL) out.push(node);
+    else if (counts.get(node.label) === 1) {
+      out.push({ ...node, form: LA_SYMBOL, operands: [T9], label: -1 }, makeNode(I.jalr, [T9], -1, node.insn));
+    } else {
+      out.push(makeNode(I.bal, [], node.label, node.insn));
+      shared.set(node.label, node);
+    }
+  }
+  for (const [label, node] of shared) {
+    out.push(
+      makeNode(LABEL, [], label),
+      makeNode(I.move, [V1, RA]),
+      { ...node, form: LA_SYMBOL, operands: [T9], label: -1, insn: -1 },
+      makeNode(I.jr, [T9]),
+      makeNode(I.move, [RA, V1]),
+    );
+  }
+  return out;
+}
+
+/** Moves that are worth executing always instead of branching around them. */
+const MAX_MOVES = 3;
+
+/**
+ * `beqz c, L; nop; move d, s; L:` is `movn d, s, c`, and `beq L; nop; b M; nop; L:` is the opposite branch to M. Labels
+ * that nothing goes to any more are dropped.
+ */
+function straighten(nodes: MachineNode[]): MachineNode[] {
+  let uses: Map<number, number> | undefined;
+  let out: MachineNode[] | undefined;
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    const isZeroTest = node.form === I.beqz || node.form === I.bnez;
+    const moves = isZeroTest ? movesBeforeLabel(nodes, i, node) : 0;
+    const skipsJump = moves === 0 && isBranchOverJump(nodes, i);
+    if (moves === 0 && !skipsJump) {
+      if (out !== undefined && !(node.form === LABEL && uses!.get(node.label) === 0)) out.push(node);
+      continue;
+    }
+    out ??= nodes.slice(0, i);
+    uses ??= countUses(nodes);
+    uses.set(node.label, uses.get(node.label)! - 1);
+    if (skipsJump) {
+      out.push(
+        invertBranch(node, nodes[i + 2]!.label, (name) => I[name]),
+        nodes[i + 3]!,
+      );
+      i += 3;
+      continue;
+    }
+    const form = node.form === I.beqz ? I.movn : I.movz;
+    for (let k = i + 2; k < i + 2 + moves; k++) {
+      const { operands, insn } = nodes[k]!;
+      out.push(makeNode(form, [operands[0]!, operands[1]!, node.operands[0]!], -1, insn));
+    }
+    i += 1 + moves;
+  }
+  return out ?? nodes;
+}
+
+/** Whether node `i` is a conditional branch around nothing but a jump. */
+function isBranchOverJump(nodes: readonly MachineNode[], i: number): boolean {
+  if (nodes[i + 2]?.form !== I.b || nodes[i + 1]!.form !== I.nop || nodes[i + 3]!.form !== I.nop) return false;
+  return isConditional(nodes[i]!.form.name) && isLabelAt(nodes, i + 4, nodes[i]!.label);
+}
+
+/** Whether `label` is bound at `at`, maybe among others. */
+function isLabelAt(nodes: readonly MachineNode[], at: number, label: number): boolean {
+  for (let i = at; i < nodes.length && nodes[i]!.form === LABEL; i++) if (nodes[i]!.label === label) return true;
+  return false;
+}
+
+/** How many moves, 1 to {@link MAX_MOVES}, lie between the branch `i` and its label; 0 when there is anything else. */
+function movesBeforeLabel(nodes: readonly MachineNode[], i: number, { operands, label }: MachineNode): number {
+  if (nodes[i + 1]?.form !== I.nop) return 0;
+  let end = i + 2;
+  for (; end < nodes.length && end - i - 2 <= MAX_MOVES; end++) {
+    const move = nodes[end]!;
+    if (move.form !== I.move) break;
+    // The next move asks the register again.
+    if (move.operands[0] === operands[0] && nodes[end + 1]?.form === I.move) return 0;
+  }
+  const moves = end - i - 2;
+  return moves >= 1 && moves <= MAX_MOVES && isLabelAt(nodes, end, label) ? moves : 0;
+}
+
+/** How many nodes go to each label. */
+function countUses(nodes: readonly MachineNode[]): Map<number, number> {
+  const uses = new Map<number, number>();
+  for (const { form, label } of nodes) {
+    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
+  }
+  return uses;
+}
+
+/** What a constant may begin with, and what may follow to complete it. */
+const STARTS: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([I.li, I.li_unsigned, I.lui]);
+const CONTINUES: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([
+  I.ori, I.dsll, I.dsll32, I.dsrl, I.dsrl32,
+]); // prettier-ignore
+
+/** Leaves out constants that $at holds already. */
+function reuseConstants(nodes: MachineNode[]): MachineNode[] {
+  const out: MachineNode[] = [];
+  // Where in `out` the instructions lie that made the constant in $at; empty when it is unknown.
+  let knownFrom = 0;
+  let knownTo = 0;
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    const { form, operands } = node;
+    if (operands[0] === AT && STARTS.has(form) && !isSlot(nodes, i)) {
+      const end = constantEnd(nodes, i);
+      if (!isSame(nodes, i, end, out, knownFrom, knownTo)) {
+        knownFrom = out.length;
+        for (let k = i; k < end; k++) out.push(nodes[k]!);
+        knownTo = out.length;
+      }
+      i = end - 1;
+      continue;
+    }
+    out.push(node);
+    const { writes } = form as MipsForm;
+    if (form === LABEL || form === I.bal || form === I.jalr || writes === undefined) knownFrom = knownTo = 0;
+    else for (const position of writes) if (operands[position] === AT) knownFrom = knownTo = 0;
+  }
+  return out;
+}
+
+/** Whether node `i` stands in a delay slot. */
+function isSlot(nodes: readonly MachineNode[], i: number): boolean {
+  return (nodes[i - 1]?.form as MipsForm | undefined)?.effect === 'branch';
+}
+
+function constantEnd(nodes: readonly MachineNode[], start: number): number {
+  let end = start + 1;
+  for (; end < nodes.length; end++) {
+    const { form, operands } = nodes[end]!;
+    if (!CONTINUES.has(form) || operands[0] !== AT || operands[1] !== AT) break;
+  }
+  return end;
+}
+
+function isSame(
+  nodes: readonly MachineNode[],
+  from: number,
+  to: number,
+  known: readonly MachineNode[],
+  knownFrom: number,
+  knownTo: number,
+): boolean {
+  if (to - from !== knownTo - knownFrom) return false;
+  for (let k = 0; k < to - from; k++) {
+    const [a, b] = [nodes[from + k]!, known[knownFrom + k]!];
+    if (a.form !== b.form || a.operands.some((operand, at) => operand !== b.operands[at])) return false;
+  }
+  return true;
+}

@@ -1,0 +1,54 @@
+/**
+ * What Linux does differently on some CPUs: signal numbers, flags, and the order of fields in structures that the runner
+ * hands to the kernel.
+ */
+
+/** Signals of faults and of the runner's timers. */
+export type RunnerSignal = 'SIGILL' | 'SIGTRAP' | 'SIGBUS' | 'SIGFPE' | 'SIGSEGV' | 'SIGALRM' | 'SIGPROF';
+
+/** Linux on one CPU, as far as the runner sees it. */
+export interface LinuxAbi {
+  readonly signals: Readonly<Record<RunnerSignal, number>>;
+  /** MAP_ANONYMOUS. */
+  readonly mapAnonymous: number;
+  /** Length of the kernel's `sigset_t` in bytes. */
+  readonly sigsetBytes: number;
+  /** Kernel's `struct sigaction` with SA_SIGINFO and SA_ONSTACK and all signals blocked, as 64-bit words. */
+  readonly signalAction: (handler: number, bigEndian: boolean) => readonly (number | bigint)[];
+  /** `stack_t` as 64-bit words. */
+  readonly signalStack: (address: number, length: number) => readonly number[];
+  /** Offset in `siginfo_t` of the 64-bit word that holds `si_code`, and whether that is the word at the higher address. */
+  readonly siginfoCode: { readonly offset: 0 | 8; readonly isSecondHalf: boolean };
+}
+
+/** SA_SIGINFO, SA_ONSTACK, and SA_RESTORER, without which x86-64 delivers no signal. */
+const SIGNAL_FLAGS = 0x4 | 0x08000000 | 0x04000000;
+
+/** include/uapi/asm-generic/signal.h, siginfo.h, mman-common.h; x86-64 and s390x agree as far as the runner goes. */
+export const GENERIC_LINUX: LinuxAbi = {
+  signals: { SIGILL: 4, SIGTRAP: 5, SIGBUS: 7, SIGFPE: 8, SIGSEGV: 11, SIGALRM: 14, SIGPROF: 27 },
+  mapAnonymous: 0x20,
+  sigsetBytes: 8,
+  // All signals are blocked in the handler, whether the CPU's structure has a restorer before the mask or not.
+  signalAction: (handler) => [handler, SIGNAL_FLAGS, -1, -1],
+  signalStack: (address, length) => [address, 0, length],
+  siginfoCode: { offset: 8, isSecondHalf: false },
+};
+
+/** SA_SIGINFO and SA_ONSTACK of MIPS. */
+const MIPS_SIGNAL_FLAGS = 0x8 | 0x08000000;
+
+/** arch/mips/include/uapi/asm/signal.h, siginfo.h, mman.h: flags come first, `si_code` before `si_errno`. */
+export const MIPS_LINUX: LinuxAbi = {
+  signals: { SIGILL: 4, SIGTRAP: 5, SIGBUS: 10, SIGFPE: 8, SIGSEGV: 11, SIGALRM: 14, SIGPROF: 29 },
+  mapAnonymous: 0x800,
+  sigsetBytes: 16,
+  signalAction: (handler, bigEndian) => [bigEndian ? BigInt(MIPS_SIGNAL_FLAGS) << 32n : MIPS_SIGNAL_FLAGS, handler, -1, -1], // prettier-ignore
+  signalStack: (address, length) => [address, length, 0],
+  siginfoCode: { offset: 0, isSecondHalf: true },
+};
+
+/** Name of a signal number of one CPU. */
+export function signalNameOf({ signals }: LinuxAbi, signal: number): string {
+  return Object.entries(signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;
+}
