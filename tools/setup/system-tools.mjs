@@ -12,7 +12,11 @@
 
 /** @type {readonly SystemTool[]} */
 export const SYSTEM_TOOLS = [
-  { debianPackage: 'qemu-user', programs: ['qemu-aarch64', 'qemu-s390x', 'qemu-x86_64'], neededFor: ['run'] },
+  {
+    debianPackage: 'qemu-user',
+    programs: ['qemu-aarch64', 'qemu-riscv64', 'qemu-s390x', 'qemu-x86_64'],
+    neededFor: ['run'],
+  },
   { debianPackage: 'gcc', programs: ['gcc'], neededFor: ['c'] },
   {
     debianPackage: 'libc6-dev',
@@ -27,6 +31,11 @@ export const SYSTEM_TOOLS = [
     neededFor: ['test'],
   },
   {
+    debianPackage: 'binutils-riscv64-linux-gnu',
+    programs: ['riscv64-linux-gnu-as', 'riscv64-linux-gnu-ld', 'riscv64-linux-gnu-objdump'],
+    neededFor: ['test'],
+  },
+  {
     debianPackage: 'binutils-s390x-linux-gnu',
     programs: ['s390x-linux-gnu-as', 's390x-linux-gnu-ld', 's390x-linux-gnu-objdump'],
     neededFor: ['test'],
@@ -36,6 +45,13 @@ export const SYSTEM_TOOLS = [
     debianPackage: 'libc6-dev-arm64-cross',
     programs: [],
     anyFile: ['/usr/aarch64-linux-gnu/include/stdio.h'],
+    neededFor: ['test'],
+  },
+  { debianPackage: 'gcc-riscv64-linux-gnu', programs: ['riscv64-linux-gnu-gcc'], neededFor: ['test'] },
+  {
+    debianPackage: 'libc6-dev-riscv64-cross',
+    programs: [],
+    anyFile: ['/usr/riscv64-linux-gnu/include/stdio.h'],
     neededFor: ['test'],
   },
   { debianPackage: 'gcc-s390x-linux-gnu', programs: ['s390x-linux-gnu-gcc'], neededFor: ['test'] },

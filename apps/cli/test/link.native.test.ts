@@ -20,6 +20,11 @@ const TOOLS: Readonly<
     run: ['qemu-s390x', '-L', '/usr/s390x-linux-gnu'],
     sysroot: '/usr/s390x-linux-gnu',
   },
+  riscv64: {
+    gcc: 'riscv64-linux-gnu-gcc',
+    run: ['qemu-riscv64', '-L', '/usr/riscv64-linux-gnu'],
+    sysroot: '/usr/riscv64-linux-gnu',
+  },
 };
 
 interface Example {
