@@ -76,7 +76,9 @@ function buildApp() {
     mainFields: ['module', 'main'],
     minifySyntax: true,
     // commander is CommonJS and requires node's own modules, which an ES module can only do through createRequire.
-    banner: { js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
+    },
   });
 }
 

@@ -32,7 +32,9 @@ export async function buildCli(): Promise<Cli> {
     target: 'node20.19',
     conditions: ['@polybpf/source'],
     logLevel: 'warning',
-    banner: { js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
+    },
   });
   return {
     folder,
