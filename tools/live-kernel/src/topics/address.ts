@@ -176,6 +176,79 @@ function stored(): Draft[] {
   ]; // prettier-ignore
 }
 
+/** Every register as base and as index, both dead after the access. */
+function indexes(): Draft[] {
+  const registers = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  return [8, 16, 32, 64].map((width): Draft => {
+    const narrow = width === 64 ? 'r' : 'w';
+    const body = registers.flatMap((base) =>
+      registers.filter((index) => index !== base).flatMap((index) => [
+        `r${base} = r10`, `r${base} += -64`, `r${index} = 3`, `r${index} <<= ${Math.log2(width / 8)}`, `r${base} += r${index}`,
+        `${narrow}${base} = *(u${width} *)(r${base} + 0)`, `r0 += r${base}`, 'r0 *= 31',
+      ]),
+    ); // prettier-ignore
+    const at = 64 - 3 * (width / 8);
+    return {
+      id: `index-in-every-register-${width}`,
+      asm: ['r0 = 0', set(1, VALUE), `*(u${width} *)(r10 - ${at}) = ${narrow}1`, ...body, 'exit'],
+    };
+  });
+}
+
+/** Neighbouring accesses, which some CPUs can do at once. */
+function adjacent(): Draft[] {
+  const fold = (...registers: number[]): string[] => registers.flatMap((r) => ['r0 *= 31', `r0 += r${r}`]);
+  const drafts: Draft[] = [];
+  for (const width of [32, 64]) {
+    const [bytes, narrow] = [width / 8, width === 64 ? 'r' : 'w'];
+    const place = (at: number, base = 1): string => `*(u${width} *)(r${base} ${at < 0 ? '-' : '+'} ${Math.abs(at)})`;
+    const fill = [0, 1, 2, 3].flatMap((k) => [set(5, VALUE * BigInt(k + 1)), `${place(k * bytes)} = ${narrow}5`]);
+    const programs: [string, string[]][] = [
+      ['loads-ascending', [`r3 = ${place(bytes)}`, `r4 = ${place(2 * bytes)}`, ...fold(3, 4)]],
+      ['loads-descending', [`r3 = ${place(2 * bytes)}`, `r4 = ${place(bytes)}`, ...fold(3, 4)]],
+      ['loads-same-register', [`r3 = ${place(bytes)}`, `r3 = ${place(2 * bytes)}`, ...fold(3)]],
+      ['loads-with-gap', [`r3 = ${place(0)}`, `r4 = ${place(2 * bytes)}`, ...fold(3, 4)]],
+      ['loads-overlapping', [`r3 = ${place(bytes)}`, `r4 = ${place(bytes)}`, ...fold(3, 4)]],
+      ['loads-three', [`r3 = ${place(0)}`, `r4 = ${place(bytes)}`, `r5 = ${place(2 * bytes)}`, ...fold(3, 4, 5)]],
+      ['loads-negative', ['r3 = r1', 'r3 += 24', 'r6 = r3', `r4 = ${place(-24, 3)}`, `r5 = ${place(bytes - 24, 3)}`, 'r6 -= r3', ...fold(4, 5, 6)]],
+      ['loads-far', [`r3 = r1`, `r3 += ${-63 * bytes}`, `r4 = ${place(63 * bytes, 3)}`, `r5 = ${place(64 * bytes, 3)}`, 'r3 -= r1', ...fold(3, 4, 5)]],
+      ['stores-ascending', [set(3, 77n), `${place(0)} = ${narrow}3`, `${place(bytes)} = ${narrow}2`, `r4 = ${place(0)}`, `r5 = ${place(bytes)}`, ...fold(4, 5)]],
+      ['stores-descending', [set(3, 77n), `${place(bytes)} = ${narrow}3`, `${place(0)} = ${narrow}2`, `r4 = ${place(0)}`, `r5 = ${place(bytes)}`, ...fold(4, 5)]],
+      ['stores-same-place', [set(3, 77n), `${place(bytes)} = ${narrow}3`, `${place(bytes)} = ${narrow}2`, `r4 = ${place(0)}`, `r5 = ${place(bytes)}`, ...fold(4, 5)]],
+      ['store-then-load', [set(3, 77n), `${place(bytes)} = ${narrow}3`, `r4 = ${place(2 * bytes)}`, `r5 = ${place(bytes)}`, ...fold(4, 5)]],
+      ['constants', [`${place(0)} = 100000`, `${place(bytes)} = 100000`, `${place(2 * bytes)} = 100001`, ...[0, 1, 2].flatMap((k) => [`r3 = ${place(k * bytes)}`, ...fold(3)])]],
+    ]; // prettier-ignore
+    for (const [name, lines] of programs)
+      drafts.push({ id: `adjacent-${name}-${width}`, mem: MEM, asm: ['r0 = 0', ...fill, ...lines, ...CLEAR, 'exit'] });
+  }
+  return [
+    ...drafts,
+    {
+      id: 'adjacent-load-changes-base',
+      asm: [
+        'r1 = r10', 'r1 += -64', '*(u64 *)(r10 - 16) = r1', set(2, VALUE), '*(u64 *)(r10 - 56) = r2', 'r2 = 5', '*(u64 *)(r10 - 8) = r2',
+        'r3 = r10', 'r3 += -16', 'r3 = *(u64 *)(r3 + 0)', 'r4 = *(u64 *)(r3 + 8)', 'r0 = r4', 'exit',
+      ],
+    },
+    {
+      id: 'constant-across-label',
+      mem: MEM,
+      asm: [
+        'r0 = 0', 'r7 = 1', '*(u64 *)(r1 + 0) = r7',
+        ...[16, 32, 64].flatMap((width) => [
+          `*(u${width} *)(r1 + 8) = 100000`, 'if r7 == 1 goto +1', `*(u${width} *)(r1 + 8) = 200000`,
+          `*(u${width} *)(r1 + 16) = 200000`, `r3 = *(u${width} *)(r1 + 16)`, ...fold(3),
+        ]),
+        ...CLEAR, 'exit',
+      ],
+    },
+    {
+      id: 'constant-across-call',
+      asm: ['*(u64 *)(r10 - 8) = 100000', 'r1 = 7', 'call 5', '*(u64 *)(r10 - 16) = 100000', 'r0 = *(u64 *)(r10 - 8)', 'r1 = *(u64 *)(r10 - 16)', ...fold(1), 'exit'],
+    },
+  ]; // prettier-ignore
+}
+
 const NOTES = {
   Alive: 'the base is read again afterwards',
   LinuxRefuses: 'the Linux verifier does not load it',
@@ -188,6 +261,6 @@ export const ADDRESS_TOPICS: readonly Topic[] = [
     topic: 'addresses that are computed right before the access',
     spec: ['rfc9669 5.1', 'rfc9669 5.2', 'rfc9669 5.3'],
     notes: NOTES,
-    drafts: [...addressing(), ...stored()],
+    drafts: [...addressing(), ...stored(), ...indexes(), ...adjacent()],
   },
 ];

@@ -253,6 +253,79 @@ function hardDivisions(): Draft[] {
   return drafts;
 }
 
+/** Quotient and remainder of r2 by r3 in r1: the dividend must survive, and a zero divisor has its own way. */
+function divisionsIntoAnother(): Draft[] {
+  const drafts: Draft[] = [];
+  for (const width of [64, 32]) {
+    for (const [name, op] of DIVISIONS) {
+      for (const [kind, divisor] of [
+        ['by-zero', 0n],
+        ['by-minus-one', -1n],
+        ['by-seven', 7n],
+      ] as const) {
+        const asm = ['r0 = 3', set(2, 0xdeadbeef80000000n), set(3, divisor), `${wide(1, width)} = ${wide(2, width)}`, `${wide(1, width)} ${op} ${wide(3, width)}`, 'r0 *= 31', 'r0 += r1', 'r0 *= 31', 'r0 += r2', 'r0 += r3', 'exit']; // prettier-ignore
+        drafts.push({ id: `${name}${width}-into-another-${kind}`, asm });
+      }
+    }
+  }
+  return drafts;
+}
+
+const FACTORS = [0, 1, -1, 2, 3, 5, 6, 7, 9, 10, 15, 17, 31, 33, 100, 1000, -2, -3, -4, -7, -8, -9, -15, -31, -100, 0x7fff, 0x8000, -0x8000, 0x10001, 0xffff, 0x7fffffff, 0x40000000, -0x80000000, -0x7fffffff]; // prettier-ignore
+const WIDE_IMMEDIATES = [4095, 4096, 4097, -4095, -4096, -4097, 0x12345, -0x12345, 0x7ffff, 0x80000, -0x80000, -0x80001, 0xfff000, 0xffffff, 0x1000000, -0xffffff, -0x1000000, 0x12345678, -0x12345678]; // prettier-ignore
+const MASKS = [1, 2, 0xfe, 0x100, 0x7f0, 0x5555, 0xff00, 0xfffe, 0x10000, 0xff00ff, 0x0ff00ff0, 0x3c3c3c3c, 0x55555555, 0x7fff8000, 0x12345678, 0x00010001, -2, -256, -257, -0x10000, -0x10001, -0xff0001, 0xff0000ff | 0, 0x80000001 | 0, 0xfffdfffd | 0, 0xf0f0f0f0 | 0, 0xffff00ff | 0, 0x8000ffff | 0, 0xc0000003 | 0]; // prettier-ignore
+
+/** Immediates that some CPU has a shorter form for, in place and into another register, with the first operand alive. */
+function forms(): Draft[] {
+  const drafts: Draft[] = [];
+  const groups: [string, string, readonly number[]][] = [
+    ['mul', '*=', FACTORS],
+    ['add', '+=', WIDE_IMMEDIATES],
+    ['sub', '-=', WIDE_IMMEDIATES],
+    ['and', '&=', MASKS],
+    ['or', '|=', MASKS],
+    ['xor', '^=', MASKS],
+  ];
+  const names: Readonly<Record<string, string>> = {
+    mul: 'small-factors',
+    add: 'wide-immediates',
+    sub: 'wide-immediates',
+  };
+  for (const width of [64, 32]) {
+    for (const [name, op, list] of groups) {
+      const [w1, w2] = [wide(1, width), wide(2, width)];
+      const body = (imm: number): string[] => [
+        'r1 = r2', `${w1} ${op} ${imm}`, 'r0 *= 31', 'r0 += r1',
+        'r1 = r3', 'r1 *= 3', `${w1} ${op} ${imm}`, 'r0 *= 31', 'r0 += r1',
+        `${w1} = ${w2}`, `${w1} ${op} ${imm}`, `w4 = w1`, 'r0 *= 31', 'r0 += r4',
+      ]; // prettier-ignore
+      drafts.push({
+        id: `${name}${width}-${names[name] ?? 'masks'}`,
+        flags: ['ImmediateLimits'],
+        asm: ['r0 = 0', set(2, 0x89abcdef76543210n), set(3, 0xfedcba98fedcba97n), ...list.flatMap(body), 'exit'],
+      });
+    }
+  }
+  return drafts;
+}
+
+/** A count is used twice, then changed, then used again. */
+function repeatedCounts(): Draft[] {
+  return [64, 32].flatMap((width) =>
+    [['lsh', '<<='], ['rsh', '>>='], ['arsh', 's>>=']].map(([name, op]): Draft => {
+      const shifts = [1, 2, 3].map((r) => `${wide(r, width)} ${op} ${wide(4, width)}`);
+      return {
+        id: `${name}${width}-changed-count`,
+        asm: [
+          ...[1, 2, 3, 5, 6].map((r) => set(r, 0x8123456789abcdefn * BigInt(r + 1))), 'r4 = 37',
+          ...shifts, `${wide(4, width)} += 3`, `${wide(5, width)} ${op} ${wide(4, width)}`, 'r4 = r5', `${wide(6, width)} ${op} ${wide(4, width)}`,
+          'r0 = 0', ...[1, 2, 3, 4, 5, 6].flatMap((r) => ['r0 *= 31', `r0 ^= r${r}`]), 'exit',
+        ],
+      };
+    }),
+  ); // prettier-ignore
+}
+
 function unary(): Draft[] {
   const drafts: Draft[] = [];
   const values = [
@@ -348,6 +421,44 @@ function dirty(): Draft[] {
   }));
 }
 
+const KEPT_PAIRS: readonly (readonly [bigint, bigint])[] = [
+  [0xdeadbeef00000029n, 0xcafebabe00000005n], [0x180000000n, 0xffffffffffffffffn], [0x7fffffffffffffffn, 0x8000000000000021n],
+  [0xfffffffffffffff9n, 0xffffffff00000000n],
+]; // prettier-ignore
+
+/**
+ * Again with dirty upper halves, but read before as well: where nothing else reads them, a compiler need not load upper
+ * halves that a 32-bit operation ignores, and what comes out is clean by accident.
+ */
+function kept(): Draft[] {
+  const binary = [
+    ['add', '+='], ['sub', '-='], ['mul', '*='], ['or', '|='], ['and', '&='], ['xor', '^='], ['lsh', '<<='], ['rsh', '>>='],
+    ['arsh', 's>>='], ['div', '/='], ['mod', '%='], ['sdiv', 's/='], ['smod', 's%='], ['mov', '='],
+  ] as const; // prettier-ignore
+  const operations: [string, string][] = [
+    ...binary.flatMap(([name, op]): [string, string][] => [
+      [`${name}-reg`, `w1 ${op} w2`],
+      [`${name}-self`, `w1 ${op} w1`],
+      ...[...(name.endsWith('div') || name.endsWith('mod') ? [] : [0]), 1, 2, 8, ...(/sh$/.test(name) ? [31] : [7, -1, 255, 65535, -256, 0x7fffffff, 100000])]
+        .map((imm): [string, string] => [`${name}-imm-${imm < 0 ? `minus-${-imm}` : imm}`, `w1 ${op} ${imm}`]),
+    ]),
+    ['neg', 'w1 = -w1'], ['movsx-8', 'w1 = (s8)w2'], ['movsx-16', 'w1 = (s16)w2'], ['movsx-8-self', 'w1 = (s8)w1'],
+    ['bswap16', 'r1 = bswap16 r1'], ['bswap32', 'r1 = bswap32 r1'],
+  ]; // prettier-ignore
+  return operations.map(([name, line]) => ({
+    id: `kept32-${name}`,
+    flags: ['DirtyUpper'],
+    asm: [
+      'r0 = 0',
+      ...KEPT_PAIRS.flatMap(([a, b]) => [
+        set(1, a), set(2, b), 'r3 = r1', 'r4 = r2', line,
+        ...[1, 2, 3, 4].flatMap((r) => ['r0 *= 31', `r0 ^= r${r}`]),
+      ]),
+      'exit',
+    ],
+  })); // prettier-ignore
+}
+
 /** One operation on every pair of registers; everything is folded, so that a clobbered bystander shows. */
 function registerPairs(): Draft[] {
   const drafts: Draft[] = [];
@@ -390,10 +501,14 @@ function topic(file: string, name: string, drafts: Draft[]): Topic {
 /** All arithmetic topics. */
 export const ALU_TOPICS: readonly Topic[] = [
   topic('alu-binary', 'binary arithmetic and logic at edge values', binary()),
-  topic('alu-immediate', 'immediates at the limits of encodings', immediates()),
-  topic('alu-shift', 'shifts, with counts at and beyond the width', shifts()),
-  topic('alu-division', 'division and modulo, signed and unsigned', [...divisions(), ...hardDivisions()]),
+  topic('alu-immediate', 'immediates at the limits of encodings', [...immediates(), ...forms()]),
+  topic('alu-shift', 'shifts, with counts at and beyond the width', [...shifts(), ...repeatedCounts()]),
+  topic('alu-division', 'division and modulo, signed and unsigned', [
+    ...divisions(),
+    ...hardDivisions(),
+    ...divisionsIntoAnother(),
+  ]),
   topic('alu-unary', 'negation, moves, sign extensions', unary()),
-  topic('alu-dirty-upper', '32-bit operations with dirty upper halves', dirty()),
+  topic('alu-dirty-upper', '32-bit operations with dirty upper halves', [...dirty(), ...kept()]),
   topic('alu-registers', 'every pair of registers', registerPairs()),
 ];

@@ -288,6 +288,31 @@ function helperCalls(): Draft[] {
         'r0 = 0', ...[0, 8, 56].flatMap((at) => [`r1 = *(u64 *)(r6 + ${at})`, 'r0 *= 31', 'r0 += r1']), 'r6 = 0', 'exit',
       ],
     },
+    { id: 'frame-of-512-with-helper', flags: ['Frames'], asm: [...setSaved, ...store([8, 512]), ...call, 'r0 = 0', ...loadBack([8, 512]), ...foldSaved, 'exit'] },
+    {
+      id: 'frame-of-512-with-helper-in-callee',
+      flags: ['Frames'],
+      asm: [...setSaved, 'r1 = 5', 'call f', ...foldSaved, 'exit', 'f:', 'r6 = r1', 'r7 = 8', ...store([8, 400]), ...call, 'r0 = r6', 'r0 += r7', ...loadBack([8, 400]), 'exit'],
+    },
+    {
+      id: 'helper-keeps-every-slot',
+      asm: [...store([64, 56, 48, 40, 32, 24, 16]), ...call, ...store([8]), 'r0 = 0', ...loadBack([64, 56, 48, 40, 32, 24, 16, 8]), 'exit'],
+    },
+    {
+      id: 'callee-keeps-every-slot',
+      flags: ['Frames'],
+      asm: [
+        ...store([64, 56, 48, 40, 32, 24, 16]), 'call f', ...store([8]), ...loadBack([64, 56, 48, 40, 32, 24, 16, 8]), 'exit',
+        'f:', 'r1 = -1', ...[64, 56, 48, 40, 32, 24, 16, 8].map((k) => `*(u64 *)(r10 - ${k}) = r1`), 'r0 = *(u64 *)(r10 - 8)', 'exit',
+      ],
+    },
+    {
+      id: 'helper-keeps-every-slot-behind-pointer',
+      asm: [
+        'r6 = r10', 'r6 += -64', ...[0, 8, 16, 24, 32, 40, 48, 56].flatMap((at) => [set(1, 0x0303030303030303n + BigInt(at)), `*(u64 *)(r6 + ${at}) = r1`]), ...call,
+        'r0 = 0', ...[0, 8, 16, 24, 32, 40, 48, 56].flatMap((at) => [`r1 = *(u64 *)(r6 + ${at})`, 'r0 *= 31', 'r0 += r1']), 'r6 = 0', 'exit',
+      ],
+    },
     {
       id: 'helper-in-loop',
       asm: ['r6 = 0', 'r7 = 0', '*(u64 *)(r10 - 8) = r7', ...call, 'r1 = *(u64 *)(r10 - 8)', 'r1 += r6', '*(u64 *)(r10 - 8) = r1', 'r6 += 1', 'if r6 < 6 goto -7', 'r0 = *(u64 *)(r10 - 8)', 'exit'],

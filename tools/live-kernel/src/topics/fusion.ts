@@ -9,7 +9,7 @@ import { type Draft, set, type Topic } from '../draft.ts';
 type Inputs = readonly [bigint, bigint, bigint];
 const INPUTS: readonly [Inputs, Inputs] = [
   [0xdeadbeef8badf00dn, 0x80000001fedcba97n, 0x1122334485667788n],
-  [0x00000001fffffff8n, 0x7fffffff00000003n, 0xffffffff00000000n],
+  [0xf0000001fffffff8n, 0x7fffffff00000003n, 0xffffffff00000000n],
 ];
 
 const slot = (width: number): string => `*(u${width} *)(r10 - 16)`;
@@ -91,6 +91,16 @@ const SECOND: readonly (readonly string[])[] = [
   ['r1 /= 8', 'r5 = r1'],
   ['r1 %= 8', 'r5 = r1'],
   ['w1 %= 1000', 'r5 = r1'],
+  ['r1 >>= 8', 'w5 = w1'],
+  ['r1 >>= 40', 'w5 = w1'],
+  ['r1 s>>= 8', 'w5 = w1'],
+  ['r1 /= 3', 'w5 = w1'],
+  ['r1 %= 1000', 'w5 = w1'],
+  ['r1 s/= 3', 'w5 = w1'],
+  ['r1 = bswap64 r1', 'w5 = w1'],
+  ['r1 *= r4', 'w5 = w1'],
+  ['w1 = w1', 'r5 = r1'],
+  ['w1 += 0', 'r5 = r1'],
   ['r5 = r4', 'if r1 == 0 goto +1', 'r5 = r3'],
   ['r5 = r4', 'if w1 != 0 goto +1', 'r5 = r3'],
   ['r5 = r4', 'if r1 & 8 goto +1', 'w5 = w3'],
@@ -147,7 +157,7 @@ function pairs(): Draft[] {
     });
   }
   for (const [name, first] of FIRST.filter(([name]) =>
-    /^(mov|add64-imm$|lsh64-[38]|rsh64-8|and64-byte|load(8|32)|bswap16)/.test(name),
+    /^(mov|add32|add64-imm$|lsh64-[38]|rsh64-8|and64-byte|load(8|32)|bswap16)/.test(name),
   )) {
     const body = SECOND.flatMap((second) => {
       // r7 is 1, which only the run knows: the jump is always taken.

@@ -80,6 +80,28 @@ function loads(): Draft[] {
   return drafts;
 }
 
+/** Narrow loads compared with immediates that are wider than what was loaded. */
+function wideLimits(): Draft[] {
+  const drafts: Draft[] = [];
+  for (const loaded of [8, 16]) {
+    for (const [name, op] of CONDITIONS) {
+      const body = LOADED[loaded]!.flatMap((value) => [
+        set(2, value),
+        `*(u${loaded} *)(r10 - 8) = w2`,
+        ...[256, 300, 383, 511, 32767, 32768, 65535, 65536, 0x10080, 0x7fffffff, -128, -129, -256, -32768].flatMap((limit) => [
+          `r1 = *(u${loaded} *)(r10 - 8)`, ...tally(`if r1 ${op} ${limit} goto +1`),
+        ]),
+      ]); // prettier-ignore
+      drafts.push({
+        id: `load${loaded}-then-${name}-wide-immediates`,
+        flags: ['Loaded'],
+        asm: ['r0 = 1', ...body, 'exit'],
+      });
+    }
+  }
+  return drafts;
+}
+
 const OPERANDS: readonly (readonly [bigint, bigint])[] = [
   [5n, 5n], [1n, 2n], [0x8000000000000000n, 1n], [0x7fffffffffffffffn, -1n], [0xdeadbeef80000000n, 1n], [0x100000000n, 0n],
 ]; // prettier-ignore
@@ -152,7 +174,7 @@ function moves(): Draft[] {
         ],
       ];
       for (const [kind, body] of bodies) {
-        if (kind !== 'register' && kind !== 'operand-changes' && !['jeq', 'jgt', 'jsle', 'jset'].includes(name))
+        if (!['register', 'operand-changes', 'zero'].includes(kind) && !['jeq', 'jgt', 'jsle', 'jset'].includes(name))
           continue;
         const asm = values.flatMap(([x, y]) => [set(1, x), set(2, y), 'r5 = 55', 'r6 = 66', ...body, ...fold]);
         drafts.push({
@@ -200,6 +222,6 @@ export const JUMP_BOUNDARY_TOPICS: readonly Topic[] = [
     topic: 'comparisons around limits, of loaded and computed values; branches over one move',
     spec: ['rfc9669 4.3'],
     notes: NOTES,
-    drafts: [...immediates(), ...loads(), ...results(), ...moves(), ...exactRanges()],
+    drafts: [...immediates(), ...loads(), ...wideLimits(), ...results(), ...moves(), ...exactRanges()],
   },
 ];

@@ -35,6 +35,16 @@ function conditional(): Draft[] {
         `r0 |= ${1 << i}`,
       ]);
       drafts.push({ id: `${name}${width}-imm`, asm: ['r0 = 0', ...imms, 'exit'] });
+      if (width === 32) {
+        // The upper halves are read as well, so that they are really there.
+        const kept = [...REG_PAIRS, ...IMM_PAIRS].flatMap(([a, b]) => [
+          set(1, a), set(2, b), 'r3 = r1', 'r3 += r2',
+          `if w1 ${op} w2 goto +1`, 'r0 += 1', 'r0 *= 3',
+          ...(BigInt.asIntN(32, b) === b ? [`if w1 ${op} ${b} goto +1`, 'r0 += 1', 'r0 *= 3'] : []),
+          'r0 ^= r3', 'r0 += r1', 'r0 += r2',
+        ]); // prettier-ignore
+        drafts.push({ id: `${name}32-kept`, flags: ['DirtyUpper'], asm: ['r0 = 1', ...kept, 'exit'] });
+      }
       drafts.push({
         id: `${name}${width}-self`,
         flags: ['Aliased'],
@@ -177,7 +187,7 @@ function constants(): Draft[] {
     values.add(BigInt.asUintN(64, -1n << shift));
     values.add((1n << shift) - 1n);
   }
-  for (const value of [0x8000n, 0xffff8000n, 0x80000000n, 0xffffffff7fffffffn, 0xffffffff80000000n, 0x5555555555555555n, 0xaaaaaaaaaaaaaaaan, 0x0000ffff0000ffffn, 0xffff0000ffff0000n, 0x0123456789abcdefn, 0x00ff00ff00ff00ffn, 0x123400005678n, 0xffff1234ffffffffn, 0x00000000fffffffen, 0xf0f0f0f0f0f0f0f0n]) values.add(value); // prettier-ignore
+  for (const value of [0x8000n, 0xffff8000n, 0x80000000n, 0xffffffff7fffffffn, 0xffffffff80000000n, 0x5555555555555555n, 0xaaaaaaaaaaaaaaaan, 0x0000ffff0000ffffn, 0xffff0000ffff0000n, 0x0123456789abcdefn, 0x00ff00ff00ff00ffn, 0x123400005678n, 0xffff1234ffffffffn, 0x00000000fffffffen, 0xf0f0f0f0f0f0f0f0n, 0x8000ffffn, 0xffff0001n, 0xffff123489abcdefn, 0xffff8000ffff1234n, 0x7fff0000ffff8000n, 0x0000ffff12345678n, 0xffffffff12345678n, 0x123456788000n, 0x80000000ffff0000n]) values.add(value); // prettier-ignore
   return [...values].map((value) => ({
     id: `ld-imm64-${tag(value)}`,
     asm: [set(0, value), 'exit'],
@@ -186,6 +196,7 @@ function constants(): Draft[] {
 }
 
 const NOTES = {
+  DirtyUpper: 'the upper halves are not zero, and a 32-bit comparison does not look at them',
   Aliased: 'both operands are one register',
   Range: 'the distance is near the limit of a short branch form of some CPU',
 };

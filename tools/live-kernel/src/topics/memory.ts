@@ -355,6 +355,7 @@ function atomics(): Draft[] {
       endian: width === 64 ? 'both' : 'little',
     });
   }
+  drafts.push(...atomicsAndUpperHalves());
   for (const width of [8, 16, 32, 64]) {
     const reg = width === 64 ? 'r' : 'w';
     drafts.push({
@@ -419,6 +420,101 @@ function atomicBases(width: number, n: number): Draft[] {
       'exit',
     ],
   }));
+}
+
+/** What is computed right before, and which half of the result is read afterwards. */
+function atomicsAndUpperHalves(): Draft[] {
+  const memory = 0x8877665544332211n;
+  const store = [set(1, memory), '*(u64 *)(r10 - 8) = r1'];
+  const load = ['r1 = *(u64 *)(r10 - 8)', 'r0 *= 31', 'r0 += r1', 'exit'];
+  const store32 = [set(1, memory), '*(u32 *)(r10 - 8) = w1'];
+  const drafts: [string, string[]][] = [
+    [
+      'cmpxchg64-computed-r0',
+      [...store, set(0, memory - 5n), set(2, 3n), 'r0 += 5', 'r0 = cmpxchg_64(r10 - 8, r0, r2)', ...load],
+    ],
+    [
+      'cmpxchg64-then-zero-extend',
+      [...store, 'w0 = 5', 'r2 = 1', 'r0 = cmpxchg_64(r10 - 8, r0, r2)', 'w0 = w0', ...load],
+    ],
+    [
+      'cmpxchg32-equal-new-is-dead',
+      [...store32, set(0, 0xdeadbeef44332211n), set(2, 3n), 'w0 = cmpxchg32_32(r10 - 8, w0, w2)', 'r2 = 0', 'exit'],
+    ],
+    [
+      'cmpxchg32-differs-new-is-dead',
+      [...store32, set(0, 0xdeadbeef44332210n), set(2, 3n), 'w0 = cmpxchg32_32(r10 - 8, w0, w2)', 'r2 = 0', 'exit'],
+    ],
+  ];
+  for (const [name, call] of [
+    ['fetch-add', 'atomic_fetch_add((u64 *)(r10 - 8), r2)'],
+    ['fetch-or', 'atomic_fetch_or((u64 *)(r10 - 8), r2)'],
+    ['xchg', 'xchg_64(r10 - 8, r2)'],
+  ] as const) {
+    drafts.push(
+      [`${name}64-low-half-read`, [...store, 'r2 = 3', `r2 = ${call}`, 'w0 = w2', ...load]],
+      [`${name}64-then-zero-extend`, [...store, 'w2 = 3', `r2 = ${call}`, 'w2 = w2', 'r0 = r2', ...load]],
+      [`${name}64-computed-operand`, [...store, set(2, memory), 'r2 *= r2', `r2 = ${call}`, 'r0 = r2', ...load]],
+    );
+  }
+  for (const width of [64, 32]) {
+    // One access through r10 and every register in use: r0 is alive around it.
+    const r = width === 64 ? 'r' : 'w';
+    for (const op of ['add', 'or', 'and', 'xor']) {
+      drafts.push([
+        `fetch-${op}${width}-frame-keeps-r0`,
+        [
+          `*(u${width} *)(r10 - 8) = 0x1234567`,
+          ...[0, 1, 2, 3, 4, 5, 6].map((k) => set(k, 0x8101010181010101n * BigInt(k + 3))),
+          `${r}2 = atomic_fetch_${op}((u${width} *)(r10 - 8), ${r}2)`,
+          ...[1, 2, 3, 4, 5, 6].flatMap((k) => ['r0 *= 33', `r0 ^= r${k}`]),
+          'exit',
+        ],
+      ]);
+    }
+  }
+  // Operand, old value and r0 with upper halves that are read before and so are really there.
+  for (const [name, line] of [
+    ['fetch-add', 'w2 = atomic_fetch_add((u32 *)(r10 - 8), w2)'],
+    ['fetch-or', 'w2 = atomic_fetch_or((u32 *)(r10 - 8), w2)'],
+    ['fetch-and', 'w2 = atomic_fetch_and((u32 *)(r10 - 8), w2)'],
+    ['fetch-xor', 'w2 = atomic_fetch_xor((u32 *)(r10 - 8), w2)'],
+    ['xchg', 'w2 = xchg32_32(r10 - 8, w2)'],
+    ['cmpxchg', 'w0 = cmpxchg32_32(r10 - 8, w0, w2)'],
+    ['cmpxchg-of-r0', 'w0 = cmpxchg32_32(r10 - 8, w0, w0)'],
+    ['load-acquire', 'w2 = load_acquire((u32 *)(r10 - 8))'],
+  ] as const) {
+    for (const [kind, r0] of [
+      ['equal', 0xdeadbeef44332211n],
+      ['differs', 0xdeadbeef44332210n],
+    ] as const) {
+      if (kind === 'differs' && !name.startsWith('cmpxchg')) continue;
+      for (const dead of [false, true]) {
+        drafts.push([
+          `${name}32-kept${name.startsWith('cmpxchg') ? `-${kind}` : ''}${dead ? '-operand-dead' : ''}`,
+          [
+            ...store32,
+            set(0, r0),
+            set(2, 0xcafebabe90abcdefn),
+            'r3 = r0',
+            'r3 ^= r2',
+            line,
+            ...(dead && name.startsWith('cmpxchg') ? ['r2 = 7'] : []),
+            'r0 *= 31',
+            'r0 += r2',
+            'r0 *= 31',
+            'r0 ^= r3',
+            'w1 = *(u32 *)(r10 - 8)',
+            'r0 *= 31',
+            'r0 += r1',
+            'exit',
+          ],
+        ]);
+        if (!name.startsWith('cmpxchg')) break;
+      }
+    }
+  }
+  return drafts.map(([id, asm]) => ({ id, flags: ['DirtyUpper'], asm })); // prettier-ignore
 }
 
 const NOTES = {
