@@ -10,6 +10,8 @@ import { AT, RA, T8, T9, V1 } from './registers.ts';
 
 /** How far before a branch instructions are looked for. */
 const WINDOW = 8;
+/** How far behind it. */
+const FORWARD_WINDOW = 4;
 
 /** Sets of registers: 0 to 31, and the pair HI and LO, as two words of bits. */
 interface RegisterSet {
@@ -70,13 +72,14 @@ export function fillDelaySlots(nodes: readonly MachineNode[]): MachineNode[] {
       i++;
       continue;
     }
-    const after = nodes[i + 2];
-    if (after !== undefined && isConditionalShort(node) && isScratchWork(after)) {
-      putInSlot(out, node, after);
-      i += 2;
-    } else {
+    const after = isConditionalShort(node) ? findAfter(nodes, i + 2) : -1;
+    if (after < 0) {
       out.push(nodes[++i]!);
+      continue;
     }
+    putInSlot(out, node, nodes[after]!);
+    out.push(...nodes.slice(i + 2, after));
+    i = after;
   }
   return out;
 }
@@ -107,6 +110,21 @@ function findBefore(out: readonly MachineNode[]): number {
     addTraffic(own, candidate);
     const isFree = !isShort(branch.form) || ((own.reads.low | own.writes.low) & RESERVED) === 0;
     if (isFree && commute(own, between)) return i;
+    addTraffic(between, candidate);
+  }
+  return -1;
+}
+
+/** Index of work on a scratch register that may move up to `start`, or -1. */
+function findAfter(nodes: readonly MachineNode[], start: number): number {
+  const between = noTraffic();
+  for (let i = start; i < Math.min(nodes.length, start + FORWARD_WINDOW); i++) {
+    const candidate = nodes[i]!;
+    const { effect } = candidate.form as MipsForm;
+    if (candidate.form === LABEL || effect === undefined || effect === 'fixed' || effect === 'branch') return -1;
+    const own = noTraffic();
+    addTraffic(own, candidate);
+    if (isScratchWork(candidate) && commute(own, between)) return i;
     addTraffic(between, candidate);
   }
   return -1;
