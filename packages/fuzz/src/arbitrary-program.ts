@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { INSN_TABLE, type InsnKind, type InsnRow, MAX_CALL_FRAMES } from '@polybpf/isa';
 import { buildProgram, type FuzzProgram } from './build-program.ts';
-import { DISPLACEMENTS, immediates, wideValues } from './edge-values.ts';
+import { DISPLACEMENTS, divisionPairs, type Halves, immediates, operandPairs, wideValues } from './edge-values.ts';
 import type {
   ConditionShape,
   FunctionShape,
@@ -51,11 +51,12 @@ const places: fc.Arbitrary<PlaceShape> = /* @__PURE__ */ fc.record({
 
 const operands: fc.Arbitrary<OperandsShape | null> = /* @__PURE__ */ fc.oneof(
   { arbitrary: /* @__PURE__ */ fc.constant(null), weight: 3 },
-  {
-    arbitrary: /* @__PURE__ */ fc.record({ dst: wideValues, src: wideValues, hidden: /* @__PURE__ */ fc.boolean() }),
-    weight: 1,
-  },
+  { arbitrary: /* @__PURE__ */ givenOperands(operandPairs), weight: 1 },
 );
+
+function givenOperands(pairs: fc.Arbitrary<readonly [Halves, Halves]>): fc.Arbitrary<OperandsShape> {
+  return fc.tuple(pairs, fc.boolean()).map(([[dst, src], hidden]) => ({ dst, src, hidden }));
+}
 
 /**
  * Valid programs: every one ends, reads nothing that has no value and touches only its own memory, so that every engine
@@ -77,9 +78,21 @@ export function arbitraryShape(options: ProgramOptions = {}): fc.Arbitrary<Progr
     functions: fc.oneof(
       { arbitrary: fc.array(functions, { minLength: 1, maxLength: 1, size: 'max' }), weight: 5 },
       { arbitrary: fc.array(functions, { minLength: 2, maxLength: 4, size: 'max' }), weight: 4 },
-      { arbitrary: fc.array(functions, { minLength: 5, maxLength: MAX_CALL_FRAMES, size: 'max' }), weight: 1 },
+      {
+        arbitrary: fc.array(functions, { minLength: 5, maxLength: MAX_CALL_FRAMES, size: 'max' }).map(chain),
+        weight: 1,
+      },
     ),
   });
+}
+
+/** Functions each of which calls the next at its end, so that frames get as deep as there are functions. */
+function chain(functions: readonly FunctionShape[]): FunctionShape[] {
+  return functions.map((fn, i) =>
+    i === functions.length - 1
+      ? fn
+      : { ...fn, body: [...fn.body, { kind: 'call', callee: 0, args: [0, 1, 2, 3, 4], byRegister: false }] },
+  );
 }
 
 function arbitraryFunction(options: ProgramOptions): fc.Arbitrary<FunctionShape> {
@@ -126,6 +139,15 @@ function statementsByKind(
     imm: immediates,
     operands,
   });
+  const divisions = rows.filter(({ op }) => op === 'div' || op === 'mod' || op === 'sdiv' || op === 'smod');
+  const division = fc.record({
+    kind: fc.constant('alu' as const),
+    row: fc.constantFrom(...divisions.map(({ name }) => name)),
+    dst: picks,
+    src: picks,
+    imm: fc.oneof(fc.constantFrom(-1, 0, 1, -0x80000000), immediates),
+    operands: givenOperands(divisionPairs),
+  });
   const constant = fc.record({ kind: fc.constant('constant' as const), dst: picks, value: wideValues });
   const load = fc.record({
     kind: fc.constant('load' as const),
@@ -136,7 +158,11 @@ function statementsByKind(
   const store = (row: fc.Arbitrary<string>): fc.Arbitrary<StatementShape> =>
     fc.record({ kind: fc.constant('store' as const), row, src: picks, imm: immediates, place: places });
   return {
-    numbers: fc.oneof({ arbitrary: alu, weight: 7 }, { arbitrary: constant, weight: 1 }),
+    numbers: fc.oneof(
+      { arbitrary: alu, weight: 12 },
+      { arbitrary: division, weight: 1 },
+      { arbitrary: constant, weight: 2 },
+    ),
     memory: fc.oneof(
       { arbitrary: load, weight: 4 },
       { arbitrary: store(named('store', 'store_imm', 'store_release')), weight: 3 },

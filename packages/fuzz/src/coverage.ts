@@ -41,8 +41,9 @@ export function createCoverage(): Coverage {
     },
     addValues(program, endian) {
       observe(program, endian, (view) => {
-        const insn = program.insns[view.insn]!;
-        const row = rowOf(insn);
+        const insn = program.insns[view.insn];
+        const row = insn === undefined ? undefined : rowOf(insn);
+        if (insn === undefined) return;
         if (row?.kind === 'alu' || row?.kind === 'jmp') count(values, row.name, valueClasses(row, insn, view));
       });
     },

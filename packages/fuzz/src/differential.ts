@@ -8,7 +8,7 @@ import { type CoverageCounts, createCoverage } from './coverage.ts';
 import { vectorTest } from './failure-vector.ts';
 import { programGenerator } from './generate.ts';
 import type { ProgramFlavour } from './program-shape.ts';
-import { isDefined } from './reference.ts';
+import { isDefined } from './definedness.ts';
 import { shrinkProgram } from './shrink.ts';
 
 /** What {@link runDifferential} does. */

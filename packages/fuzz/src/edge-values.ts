@@ -52,6 +52,29 @@ export const wideValues: fc.Arbitrary<Halves> = /* @__PURE__ */ fc.oneof(
   },
 );
 
+const MIN_64: Halves = { low: 0, high: -0x80000000 };
+const MIN_32: Halves = { low: -0x80000000, high: -1 };
+const DIRTY_MIN_32: Halves = { low: -0x80000000, high: 0x1234 };
+const MINUS_ONE: Halves = { low: -1, high: -1 };
+const DIRTY_MINUS_ONE: Halves = { low: -1, high: 0x7fff };
+const ZERO: Halves = { low: 0, high: 0 };
+const DIRTY_ZERO: Halves = { low: 0, high: 1 };
+
+/** Dividends and divisors where CPUs differ: quotients that do not fit, divisors of 0 in the whole or the lower half. */
+export const divisionPairs: fc.Arbitrary<readonly [Halves, Halves]> = /* @__PURE__ */ fc.tuple(
+  /* @__PURE__ */ fc.oneof(/* @__PURE__ */ fc.constantFrom(MIN_64, MIN_64, MIN_32, DIRTY_MIN_32), wideValues),
+  /* @__PURE__ */ fc.constantFrom(MINUS_ONE, MINUS_ONE, DIRTY_MINUS_ONE, ZERO, DIRTY_ZERO, MIN_64, DIRTY_MIN_32),
+);
+
+/** Two operands: equal values, values that differ in one half only, any. */
+export const operandPairs: fc.Arbitrary<readonly [Halves, Halves]> = /* @__PURE__ */ fc.oneof(
+  /* @__PURE__ */ fc.tuple(wideValues, /* @__PURE__ */ fc.constantFrom(ZERO, DIRTY_ZERO, MINUS_ONE)),
+  /* @__PURE__ */ wideValues.map((value) => [value, value] as const),
+  /* @__PURE__ */ fc.tuple(wideValues, immediates).map(([value, high]) => [value, { low: value.low, high }] as const),
+  /* @__PURE__ */ fc.tuple(wideValues, immediates).map(([value, low]) => [value, { low, high: value.high }] as const),
+  { arbitrary: /* @__PURE__ */ fc.tuple(wideValues, wideValues), weight: 3 },
+);
+
 /**
  * Displacements to put into the `offset` field of an access: each side of the limits of the CPUs' addressing forms
  * (signed 8, 9, 12, 13, 16 and unsigned 12 bits, scaled ones too), and of the field itself.

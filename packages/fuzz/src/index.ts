@@ -1,3 +1,6 @@
+export { arbitraryFrontierProgram } from './arbitrary-frontier.ts';
+export type { FrontierProgram } from './arbitrary-frontier.ts';
+export { malformedBtf, malformedBytes, malformedElf, malformedInsns, malformedText } from './arbitrary-malformed.ts';
 export { arbitraryProgram, arbitraryShape, generatedRows } from './arbitrary-program.ts';
 export { buildProgram } from './build-program.ts';
 export type { FuzzProgram } from './build-program.ts';
@@ -7,15 +10,19 @@ export { describeOutcome, engineName, groupEngines, isDisagreement, runGroup } f
 export type { EngineGroup } from './compare.ts';
 export { createCoverage, operandClass } from './coverage.ts';
 export type { Coverage, CoverageCounts } from './coverage.ts';
+export { isDefined } from './definedness.ts';
 export { runDifferential } from './differential.ts';
 export type { DifferentialOptions, DifferentialReport, Disagreement } from './differential.ts';
 export { immediates, wideValues } from './edge-values.ts';
 export type { Halves } from './edge-values.ts';
 export { vectorTest } from './failure-vector.ts';
 export type { VectorDetails } from './failure-vector.ts';
+export type { FrontierType } from './frontier-gadgets.ts';
 export { generatorOf, programGenerator } from './generate.ts';
 export type { Generate } from './generate.ts';
+export { mutate, mutations } from './mutation.ts';
+export type { Mutation } from './mutation.ts';
 export type { FunctionShape, ProgramFlavour, ProgramOptions, ProgramShape, StatementShape } from './program-shape.ts';
-export { isDefined, referenceEngine } from './reference.ts';
+export { referenceEngine } from './reference.ts';
 export { shrinkProgram } from './shrink.ts';
 export type { ShrinkOptions } from './shrink.ts';

@@ -50,6 +50,9 @@ export function shrinkProgram(
     size = weight(cx);
     removeLines(cx);
     putConstants(cx);
+    inlineCalls(cx);
+    mergeRegisters(cx);
+    moveBases(cx);
     simplifyLines(cx);
     shrinkMemory(cx);
   }
@@ -63,7 +66,11 @@ function weight({ lines, mem }: Shrinking): number {
     if (line.kind === 'label') continue;
     sum += 1000 + Math.log2(Math.abs(line.insn.imm) + 1) + Math.log2(Math.abs(line.nextImm ?? 0) + 1);
     sum += Math.log2(Math.abs(line.insn.offset) + 1) + (line.nextImm === undefined ? 0 : 200);
-    sum += rowOf(line.insn)?.source === 'reg' ? 100 : 0;
+    const row = rowOf(line.insn);
+    sum += row?.source === 'reg' ? 100 : 0;
+    sum += row?.name === 'mov64_reg' ? 0 : 10;
+    sum += row?.kind === 'load' ? 200 : 0;
+    sum += line.insn.dst_reg + line.insn.src_reg;
   }
   return sum;
 }
@@ -148,6 +155,81 @@ function computes(row: InsnRow | undefined): boolean {
   return row.kind === 'alu' && !(row.op === 'mov' && row.source === 'imm' && row.width === 64);
 }
 
+/** In place of a call, the lines of the function up to its exit. */
+function inlineCalls(cx: Shrinking): void {
+  for (let at = 0; at < cx.lines.length; at++) {
+    const line = cx.lines[at]!;
+    if (line.kind === 'label' || rowOf(line.insn)?.kind !== 'call_local') continue;
+    const start = cx.lines.indexOf(line.target!) + 1;
+    const body: Line[] = [];
+    for (let i = start; i < cx.lines.length; i++) {
+      const next = cx.lines[i]!;
+      if (next.kind === 'insn' && rowOf(next.insn)?.kind === 'exit') break;
+      if (next.kind === 'insn') body.push(next);
+    }
+    attempt(cx, [...cx.lines.slice(0, at), ...body, ...cx.lines.slice(at + 1)]);
+  }
+}
+
+/** One register less: every use of it becomes one of another. */
+function mergeRegisters(cx: Shrinking): void {
+  for (let from = 9; from >= 0; from--) {
+    if (!cx.lines.some((line) => line.kind === 'insn' && uses(line, from))) continue;
+    for (let to = 0; to < 10; to++) {
+      if (to === from) continue;
+      if (
+        attempt(
+          cx,
+          cx.lines.map((line) => (line.kind === 'label' ? line : renamed(line, from, to))),
+        )
+      )
+        break;
+    }
+  }
+}
+
+function uses({ insn }: CodeLine, register: number): boolean {
+  const row = rowOf(insn);
+  if (row === undefined) return false;
+  return (isOperand(row.dst) && insn.dst_reg === register) || (isOperand(row.src) && insn.src_reg === register);
+}
+
+function renamed(line: CodeLine, from: number, to: number): CodeLine {
+  const { insn } = line;
+  const row = rowOf(insn);
+  if (row === undefined) return line;
+  const dst_reg = isOperand(row.dst) && insn.dst_reg === from ? to : insn.dst_reg;
+  const src_reg = isOperand(row.src) && insn.src_reg === from ? to : insn.src_reg;
+  return { ...line, insn: { ...insn, dst_reg, src_reg } };
+}
+
+function isOperand(use: InsnRow['dst']): boolean {
+  return use !== 'none' && use !== 'fixed';
+}
+
+/** Offsets in place of constants that are added to a base. */
+function moveBases(cx: Shrinking): void {
+  for (let at = cx.lines.length - 1; at >= 0; at--) {
+    const line = cx.lines[at]!;
+    if (line.kind === 'label') continue;
+    const { name } = rowOf(line.insn) ?? {};
+    if (name !== 'add64_imm' && name !== 'sub64_imm') continue;
+    const moved = name === 'add64_imm' ? line.insn.imm : -line.insn.imm;
+    const rest = cx.lines.slice(at + 1).map((other) => (other.kind === 'label' ? other : rebased(other, line.insn.dst_reg, moved))); // prettier-ignore
+    attempt(cx, [...cx.lines.slice(0, at), ...rest]);
+  }
+}
+
+function rebased(line: CodeLine, base: number, moved: number): CodeLine {
+  const { insn } = line;
+  const row = rowOf(insn);
+  if (row?.offsetUse !== 'offset') return line;
+  const isLoad = row.kind === 'load' || row.kind === 'load_acquire';
+  const offset = insn.offset + moved;
+  if ((isLoad ? insn.src_reg : insn.dst_reg) !== base || offset !== (offset << 16) >> 16) return line;
+  return { ...line, insn: { ...insn, offset } };
+}
+
 /** Simpler fields, one instruction at a time. */
 function simplifyLines(cx: Shrinking): void {
   for (let at = 0; at < cx.lines.length; at++) {
@@ -166,6 +248,12 @@ function simpler(line: CodeLine): CodeLine[] {
   if (row.name === 'ld_imm64') {
     candidates.push(constantLine(insn.dst_reg, { low: insn.imm, high: insn.imm >> 31 }));
     for (const high of smaller(nextImm!)) candidates.push({ ...line, nextImm: high });
+  }
+  if ((row.kind === 'alu' && row.source === 'reg' && row.name !== 'mov64_reg') || row.name === 'ldxdw') {
+    const { opcode } = rowNamed('mov64_reg');
+    for (const src_reg of row.kind === 'alu' ? [insn.src_reg] : [1, 10, 2, 3, 4, 5, 6, 7, 8, 9, 0]) {
+      candidates.push({ ...line, insn: { opcode, dst_reg: insn.dst_reg, src_reg, offset: 0, imm: 0 } });
+    }
   }
   if (row.immUse === 'imm') {
     for (const imm of smaller(insn.imm)) candidates.push({ ...line, insn: { ...insn, imm } });
