@@ -48,6 +48,19 @@ export const MIPS_LINUX: LinuxAbi = {
   siginfoCode: { offset: 0, isSecondHalf: true },
 };
 
+/** SA_SIGINFO and SA_ONSTACK of SPARC. */
+const SPARC_SIGNAL_FLAGS = 0x200 | 0x1;
+
+/** arch/sparc/include/uapi/asm/signal.h. */
+export const SPARC_LINUX: LinuxAbi = {
+  signals: { SIGILL: 4, SIGTRAP: 5, SIGBUS: 10, SIGFPE: 8, SIGSEGV: 11, SIGALRM: 14, SIGPROF: 27 },
+  mapAnonymous: 0x20,
+  sigsetBytes: 8,
+  signalAction: (handler) => [handler, SPARC_SIGNAL_FLAGS, 0, -1],
+  signalStack: (address, length) => [address, 0, length],
+  siginfoCode: { offset: 8, isSecondHalf: false },
+};
+
 /** Name of a signal number of one CPU. */
 export function signalNameOf({ signals }: LinuxAbi, signal: number): string {
   return Object.entries(signals).find(([, number]) => number === signal)?.[0] ?? `signal ${signal}`;

@@ -7,6 +7,7 @@ import { mips64Runner } from './mips64.ts';
 import { ppc64leRunner, ppc64Runner } from './ppc64.ts';
 import { riscv64Runner } from './riscv64.ts';
 import { s390xRunner } from './s390x.ts';
+import { sparc64Runner } from './sparc64.ts';
 import { x64Runner } from './x86_64.ts';
 
 const RUNNERS: Readonly<Record<string, (target: Target) => RunnerCpu>> = {
@@ -17,6 +18,7 @@ const RUNNERS: Readonly<Record<string, (target: Target) => RunnerCpu>> = {
   ppc64le: ppc64leRunner,
   riscv64: riscv64Runner,
   s390x: s390xRunner,
+  sparc64: sparc64Runner,
   x86_64: x64Runner,
 };
 
