@@ -250,6 +250,30 @@ const kernelRun = z.strictObject({
   durationNs: z.number().describe('mean of one run'),
 });
 
+const kernelDump = z.strictObject({
+  program: programName,
+  target: z.string(),
+  tag: z.string(),
+  verifiedInsns: z.number().int(),
+  kernelBytes: z.number().int(),
+  normalisedBytes: z.number().int().describe('without entry nops, with ret for the return thunk'),
+  ownBytes: z.number().int().nullable(),
+  ownProblem: z.string().nullable().describe('why there is no code of ours'),
+  xlated: hexBytes.describe('the program after the verifier'),
+  jited: hexBytes,
+  kernel: z.array(
+    z.strictObject({
+      insn: z.number().int().describe('-1 for code that belongs to no insn'),
+      entry: z.boolean().describe('starts with the entry sequence of a function'),
+      offset: z.number().int(),
+      bytes: hexBytes,
+      normalised: hexBytes,
+      notes: z.array(z.string()),
+    }),
+  ),
+  own: z.array(z.strictObject({ insn: z.number().int(), offset: z.number().int(), bytes: hexBytes, text: z.string() })),
+});
+
 const kernelProbe = z.strictObject({
   kernel: z.string().describe('release'),
   counts: z.record(z.string(), z.number().int()),
@@ -266,7 +290,7 @@ const kernelProbe = z.strictObject({
 });
 
 /** Schema of the `--json` output of each command, and of `error`. */
-export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, fuzz, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
+export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, fuzz, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
 
 /** JSON Schema documents by file name. */
 export function schemaFiles(): Record<string, object> {

@@ -11,7 +11,7 @@ export { PROGRAM_FLAGS } from './load-program.ts';
 export type { LoadOptions, LoadOutcome, LogLevel, RecordTable } from './load-program.ts';
 export { UPDATE_FLAGS } from './map-access.ts';
 export type { KernelMap, MapEntry } from './map-access.ts';
-export type { MapInfo, ProgramInfo } from './object-info.ts';
+export type { JitedLine, MapInfo, ProgramInfo } from './object-info.ts';
 export type { TestRunOptions, TestRunResult } from './test-run.ts';
 export {
   ATTACH_TYPES,
@@ -65,3 +65,5 @@ export type {
   ReturnValueProfile,
 } from './probe/profile.ts';
 export { kernelProfileSchema, parseKernelProfile } from './probe/profile-schema.ts';
+export { groupJited, normaliseX86 } from './jited-code.ts';
+export type { GroupKind, JitedGroup, NormalisedGroup } from './jited-code.ts';

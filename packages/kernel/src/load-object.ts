@@ -7,9 +7,18 @@ import type { Btf } from '@polybpf/btf';
 import { BpfError, isBpfError } from '@polybpf/errors';
 import { INSN_SIZE, type MapDef, type Program } from '@polybpf/isa';
 import type { LiveKernel } from './live-kernel.ts';
-import { type LoadOptions, type LoadOutcome, type LogLevel, PROGRAM_FLAGS, type RecordTable } from './load-program.ts';
+import {
+  type LoadOptions,
+  type LoadOutcome,
+  type LogLevel,
+  PROGRAM_FLAGS,
+  recordTable,
+  FUNC_INFO_SIZE,
+  LINE_INFO_SIZE,
+} from './load-program.ts';
 import { type ObjectSymbols, prepareBtf, type PreparedBtf } from './object-btf.ts';
 import { attachPoint, kconfigContents, type KconfigPlace, resolveExterns, versionCode } from './object-externs.ts';
+import { insnLines, noLines } from './insn-lines.ts';
 import { openProgramMaps, type ProgramMaps, usedMaps } from './program-maps.ts';
 
 /** What this needs of an object: the `LoadedObject` of @polybpf/loader has it. */
@@ -37,6 +46,11 @@ export interface ObjectLoadOptions {
   readonly logLevel?: LogLevel;
   /** What only the symbol table knows; without it, maps of data sections have no BTF and hidden functions count as global. */
   readonly symbols?: ObjectSymbols;
+  /**
+   * Numbers the instructions: line N + 1 is insn N, instead of the lines of the object, so that `programInfo` tells where
+   * the machine code of each one starts.
+   */
+  readonly insnLines?: boolean;
   /** Sees a program that was accepted while it is loaded. */
   readonly onLoaded?: (program: Program, fd: number) => void;
 }
@@ -60,8 +74,6 @@ export interface KernelObjectLoader extends Disposable {
   close(): void;
 }
 
-const FUNC_INFO_SIZE = 8;
-const LINE_INFO_SIZE = 16;
 const CORE_RELOCATION_SIZE = 16;
 
 /** Prepares an object: loads its BTF; maps are created when a program first needs them. */
@@ -124,8 +136,18 @@ function loadOne(kernel: LiveKernel, cx: ObjectContext, index: number): ProgramV
     const how = programOptions(kernel, program, cx, index);
     const insns = resolveExterns(program, object.btf);
     maps.ensure(usedMaps(insns, object.maps));
-    const typed = btf.prepared === undefined || btf.fd === undefined ? {} : records(program, object.details[index]!, btf.fd, btf.prepared); // prettier-ignore
-    const load = kernel.load(insns, { ...how, ...typed, fdArray: maps.fdArray, logLevel: options.logLevel ?? 4 });
+    const details = object.details[index]!;
+    const typed =
+      btf.prepared === undefined || btf.fd === undefined ? {} : records(program, details, btf.fd, btf.prepared);
+    using lines = options.insnLines === true ? insnLines(kernel, program, typed) : noLines();
+    const { options: numbered } = lines;
+    const load = kernel.load(insns, {
+      ...how,
+      ...typed,
+      ...numbered,
+      fdArray: maps.fdArray,
+      logLevel: options.logLevel ?? 4,
+    });
     if (!load.accepted) return { program, verdict: 'refused', load };
     try {
       options.onLoaded?.(program, load.fd);
@@ -166,10 +188,10 @@ function records(program: Program, details: ObjectProgramDetails, fd: number, bt
   const hasLines = subprograms.every(({ start }) => starts.has(start));
   return {
     btfFd: fd,
-    funcInfo: table(FUNC_INFO_SIZE, funcInfo, ({ insn, type }) => [insn, type]),
+    funcInfo: recordTable(FUNC_INFO_SIZE, funcInfo, ({ insn, type }) => [insn, type]),
     ...(hasLines
       ? {
-          lineInfo: table(LINE_INFO_SIZE, lines, ({ insn, file, text, line, column }) => [
+          lineInfo: recordTable(LINE_INFO_SIZE, lines, ({ insn, file, text, line, column }) => [
             insn,
             btf.stringOffset(file),
             btf.stringOffset(text),
@@ -180,7 +202,7 @@ function records(program: Program, details: ObjectProgramDetails, fd: number, bt
     ...(coreRelocations.length === 0
       ? {}
       : {
-          coreRelocations: table(CORE_RELOCATION_SIZE, coreRelocations, ({ insn, type, access, kind }) => [
+          coreRelocations: recordTable(CORE_RELOCATION_SIZE, coreRelocations, ({ insn, type, access, kind }) => [
             insn * INSN_SIZE,
             type,
             btf.stringOffset(access),
@@ -188,11 +210,4 @@ function records(program: Program, details: ObjectProgramDetails, fd: number, bt
           ]),
         }),
   };
-}
-
-function table<R>(recordSize: number, rows: readonly R[], words: (row: R) => readonly number[]): RecordTable {
-  const bytes = new Uint8Array(rows.length * recordSize);
-  const view = new DataView(bytes.buffer);
-  rows.forEach((row, i) => words(row).forEach((word, k) => view.setUint32(i * recordSize + 4 * k, word, true)));
-  return { recordSize, bytes };
 }

@@ -19,6 +19,23 @@ export interface RecordTable {
   readonly bytes: Uint8Array;
 }
 
+/** Bytes of `struct bpf_func_info`: insn index, BTF id. */
+export const FUNC_INFO_SIZE = 8;
+/** Bytes of `struct bpf_line_info`: insn index, offsets of file and text in the string section, line * 1024 + column. */
+export const LINE_INFO_SIZE = 16;
+
+/** Records from the 32-bit words of each. */
+export function recordTable<R>(
+  recordSize: number,
+  rows: readonly R[],
+  words: (row: R) => readonly number[],
+): RecordTable {
+  const bytes = new Uint8Array(rows.length * recordSize);
+  const view = new DataView(bytes.buffer);
+  rows.forEach((row, i) => words(row).forEach((word, k) => view.setUint32(i * recordSize + 4 * k, word, true)));
+  return { recordSize, bytes };
+}
+
 /** How a program is loaded. */
 export interface LoadOptions {
   /** Name or number; default `socket_filter`. */

@@ -1,5 +1,4 @@
 /** BPF_OBJ_GET_INFO_BY_FD of programs and maps. */
-import { INSN_SIZE } from '@polybpf/isa';
 import { INFO_ATTR, MAP_INFO as M, MAP_INFO_SIZE, PROG_INFO as P, PROG_INFO_SIZE } from './attr-layout.ts';
 import { growBlock, writePointer } from './native-block.ts';
 import { beginAttr, callBpf, type BpfContext, demand, readText } from './syscall.ts';
@@ -21,10 +20,20 @@ export interface ProgramInfo {
   readonly xlated: Uint8Array;
   /** Instructions that the verifier went through; 0 before Linux 5.16. */
   readonly verifiedInsns: number;
+  /** Lines of a program that was loaded with them and whose machine code may be seen, in order of code. */
+  readonly jitedLines: readonly JitedLine[];
   readonly mapIds: readonly number[];
   readonly btfId: number;
   readonly runTimeNs: number;
   readonly runCount: number;
+}
+
+/** Where the machine code of a source line starts. */
+export interface JitedLine {
+  /** Line number, as it was given. */
+  readonly line: number;
+  /** Code offset in {@link ProgramInfo.jited}. */
+  readonly codeOffset: number;
 }
 
 /** What the kernel tells about a map. */
@@ -47,50 +56,102 @@ export interface MapInfo {
  */
 export function programInfo(cx: BpfContext, fd: number): ProgramInfo {
   getInfo(cx, fd, PROG_INFO_SIZE, 'a program');
-  const view = cx.output.view;
-  const sizes = {
-    jited: view.getUint32(P.jited_prog_len, true),
-    xlated: view.getUint32(P.xlated_prog_len, true),
-    functions: view.getUint32(P.nr_jited_func_lens, true),
-    maps: view.getUint32(P.nr_map_ids, true),
-  };
-  const at = { jited: 0, xlated: aligned(sizes.jited), functions: 0, maps: 0 };
-  at.functions = at.xlated + aligned(sizes.xlated);
-  at.maps = at.functions + aligned(4 * sizes.functions);
-  const end = at.maps + aligned(4 * sizes.maps);
+  const parts = layOutParts(cx.output.view);
+  const all = Object.values(parts);
+  const end = all.reduce((sum, { bytes }) => sum + aligned(bytes), 0);
   growBlock(cx.libc, cx.extra, end);
   cx.extra.bytes.fill(0, 0, end);
   getInfo(cx, fd, PROG_INFO_SIZE, 'a program', (info) => {
-    const ask = (count: number, countAt: number, pointerAt: number, place: number): void => {
+    info.setUint32(P.line_info_rec_size, LINE_INFO_SIZE, true);
+    info.setUint32(P.jited_line_info_rec_size, 8, true);
+    for (const { count, countAt, pointerAt, at } of all) {
       info.setUint32(countAt, count, true);
-      if (count > 0) writePointer(info, pointerAt, cx.extra.address + place);
-    };
-    ask(sizes.jited, P.jited_prog_len, P.jited_prog_insns, at.jited);
-    ask(sizes.xlated, P.xlated_prog_len, P.xlated_prog_insns, at.xlated);
-    ask(sizes.functions, P.nr_jited_func_lens, P.jited_func_lens, at.functions);
-    ask(sizes.maps, P.nr_map_ids, P.map_ids, at.maps);
+      if (count > 0) writePointer(info, pointerAt, cx.extra.address + at);
+    }
   });
   const info = cx.output.view;
-  // The kernel clears a pointer whose target it does not fill, because the caller may not see it.
-  const hasJited = info.getUint32(P.jited_prog_insns, true) !== 0 || info.getUint32(P.jited_prog_insns + 4, true) !== 0;
-  const hasXlated = info.getUint32(P.xlated_prog_insns, true) !== 0 || info.getUint32(P.xlated_prog_insns + 4, true) !== 0; // prettier-ignore
-  const words = (place: number, count: number): number[] =>
-    Array.from({ length: count }, (_, i) => cx.extra.view.getUint32(place + 4 * i, true));
+  const words = ({ at, count }: Part): number[] =>
+    Array.from({ length: count }, (_, i) => cx.extra.view.getUint32(at + 4 * i, true));
+  const jitedFunctionLengths = words(parts.functions);
   return {
     type: info.getUint32(P.type, true),
     id: info.getUint32(P.id, true),
     tag: Buffer.from(cx.output.bytes.slice(P.tag, P.tag + 8)).toString('hex'),
     name: readText(cx.output.bytes, P.name, 16),
-    jitedLength: sizes.jited,
-    jited: hasJited ? cx.extra.bytes.slice(at.jited, at.jited + sizes.jited) : new Uint8Array(0),
-    jitedFunctionLengths: words(at.functions, sizes.functions),
-    xlated: hasXlated ? cx.extra.bytes.slice(at.xlated, at.xlated + sizes.xlated - (sizes.xlated % INSN_SIZE)) : new Uint8Array(0), // prettier-ignore
+    jitedLength: parts.jited.bytes,
+    jited: isFilled(info, parts.jited) ? copyPart(cx, parts.jited) : new Uint8Array(0),
+    jitedFunctionLengths,
+    xlated: isFilled(info, parts.xlated) ? copyPart(cx, parts.xlated) : new Uint8Array(0),
     verifiedInsns: info.getUint32(P.verified_insns, true),
-    mapIds: words(at.maps, sizes.maps),
+    jitedLines: isFilled(info, parts.jitedLines) ? readLines(cx, parts, jitedFunctionLengths) : [],
+    mapIds: words(parts.maps),
     btfId: info.getUint32(P.btf_id, true),
     runTimeNs: Number(info.getBigUint64(P.run_time_ns, true)),
     runCount: Number(info.getBigUint64(P.run_cnt, true)),
   };
+}
+
+/** `struct bpf_line_info`. */
+const LINE_INFO_SIZE = 16;
+
+/** One of the arrays that the kernel fills, and its place in the block. */
+interface Part {
+  readonly count: number;
+  readonly bytes: number;
+  readonly countAt: number;
+  readonly pointerAt: number;
+  readonly at: number;
+}
+
+type ProgramParts = Readonly<
+  Record<'jited' | 'xlated' | 'functions' | 'symbols' | 'lines' | 'jitedLines' | 'maps', Part>
+>;
+
+/** Lays the arrays out one behind the other, from the counts that the first call gave. */
+function layOutParts(info: DataView): ProgramParts {
+  let end = 0;
+  const part = (countAt: number, pointerAt: number, size: number): Part => {
+    const count = info.getUint32(countAt, true);
+    const at = end;
+    end += aligned(count * size);
+    return { count, bytes: count * size, countAt, pointerAt, at };
+  };
+  return {
+    jited: part(P.jited_prog_len, P.jited_prog_insns, 1),
+    xlated: part(P.xlated_prog_len, P.xlated_prog_insns, 1),
+    functions: part(P.nr_jited_func_lens, P.jited_func_lens, 4),
+    symbols: part(P.nr_jited_ksyms, P.jited_ksyms, 8),
+    lines: part(P.nr_line_info, P.line_info, LINE_INFO_SIZE),
+    jitedLines: part(P.nr_jited_line_info, P.jited_line_info, 8),
+    maps: part(P.nr_map_ids, P.map_ids, 4),
+  };
+}
+
+/** The kernel clears a pointer whose target it does not fill, because the caller may not see it. */
+function isFilled(info: DataView, { pointerAt }: Part): boolean {
+  return info.getUint32(pointerAt, true) !== 0 || info.getUint32(pointerAt + 4, true) !== 0;
+}
+
+function copyPart(cx: BpfContext, { at, bytes }: Part): Uint8Array {
+  return cx.extra.bytes.slice(at, at + bytes);
+}
+
+/** Lines with kernel addresses, which become code offsets by the function that each address is in. */
+function readLines(cx: BpfContext, parts: ProgramParts, lengths: readonly number[]): JitedLine[] {
+  const { view } = cx.extra;
+  const count = Math.min(parts.lines.count, parts.jitedLines.count);
+  let offset = 0;
+  const functions = lengths.slice(0, parts.symbols.count).map((length, i) => {
+    const start = view.getBigUint64(parts.symbols.at + 8 * i, true);
+    offset += length;
+    return { start, end: start + BigInt(length), offset: offset - length };
+  });
+  return Array.from({ length: count }, (_, i) => {
+    const address = view.getBigUint64(parts.jitedLines.at + 8 * i, true);
+    const home = functions.find(({ start, end }) => address >= start && address <= end);
+    const line = view.getUint32(parts.lines.at + LINE_INFO_SIZE * i + 12, true) >>> 10;
+    return home === undefined ? [] : [{ line, codeOffset: home.offset + Number(address - home.start) }];
+  }).flat();
 }
 
 /**

@@ -28,7 +28,7 @@ export function runKernelLoad(path: string, flags: KernelLoadFlags): boolean {
   using kernel = openLiveKernel();
   using loader = openObject(kernel, kernelObject(input), {
     logLevel: (level | STATISTICS) as LogLevel,
-    ...typeOf(input, flags.type),
+    ...programTypeOption(input, flags.type),
     ...(input.bytes === undefined ? {} : { symbols: objectSymbols(input.bytes) }),
   });
   const verdicts = input.programs.flatMap((program, index) => (chosen.has(program) ? [loader.load(index)] : []));
@@ -61,7 +61,8 @@ export function kernelObject(input: Input): KernelObject {
   return { programs: [program], details: [{ frags: false, funcInfo: [], coreRelocations: [] }], maps: program.maps, kconfig: [] }; // prettier-ignore
 }
 
-function typeOf(input: Input, type: string | undefined): { type?: string } {
+/** The type that was asked for; else that of the section, or a socket filter for what has none. */
+export function programTypeOption(input: Input, type: string | undefined): { type?: string } {
   if (type !== undefined) return { type };
   return input.object === undefined ? { type: 'socket_filter' } : {};
 }

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { EXIT_DONE, EXIT_FAILED } from '../exit-code.ts';
 import { INPUT_KINDS } from '../input.ts';
+import { type KernelDumpFlags, runKernelDump } from './kernel-dump.ts';
 import { type KernelInfoFlags, runKernelInfo } from './kernel-info.ts';
 import { type KernelLoadFlags, runKernelLoad } from './kernel-load.ts';
 import { type KernelProbeFlags, runKernelProbe } from './kernel-probe.ts';
@@ -47,6 +48,11 @@ export function addKernelCommands(kernel: Command, finish: (exitCode: number) =>
     .option('--repeat <N>', 'run N times, memory carried on')
     .option('--registers', 'print r0 to r9')
     .action((file: string, flags: KernelRunFlags) => runKernelRun(file, flags));
+
+  withFile(add('dump', "machine code of the kernel's JIT beside our own; objdump, if it is there, gives the text"))
+    .option('--type <TYPE>', 'program type; default: by section name, else socket_filter')
+    .option('--prog <NAME>', 'program of an object that has several')
+    .action((file: string, flags: KernelDumpFlags) => runKernelDump(file, flags));
 
   add('probe', 'find out what this kernel offers: program and map types, helpers, contexts, limits; about 20 seconds')
     .option('-o, --output <FILE>', 'write the profile; default: standard output')
