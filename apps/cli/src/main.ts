@@ -1,5 +1,5 @@
 /** The `polybpf` command. */
-import { BpfError, formatError, isBpfError } from '@polybpf/errors';
+import { type BpfError, formatError, isBpfError } from '@polybpf/errors';
 import { CommanderError } from 'commander';
 import { EXIT_BAD_INPUT, EXIT_DONE, exitCodeOf } from './exit-code.ts';
 import { buildCommand } from './command.ts';

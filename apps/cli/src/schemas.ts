@@ -215,6 +215,9 @@ const kernelInfo = z.strictObject({
 const kernelLoad = z.strictObject({
   kernel: z.string().describe('release'),
   btfProblem: z.string().nullable().describe("why the kernel did not take the object's BTF"),
+  maps: z.array(
+    z.strictObject({ name: z.string(), type: z.string(), created: z.boolean(), errno: z.string().nullable() }),
+  ),
   programs: z.array(
     z.strictObject({
       program: programName,

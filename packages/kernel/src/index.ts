@@ -42,6 +42,7 @@ export { openObject } from './load-object.ts';
 export type {
   KernelObject,
   KernelObjectLoader,
+  MapVerdict,
   ObjectLoadOptions,
   ObjectProgramDetails,
   ProgramVerdict,

@@ -18,6 +18,7 @@ import {
 } from './load-program.ts';
 import { type ObjectSymbols, prepareBtf, type PreparedBtf } from './object-btf.ts';
 import { attachPoint, kconfigContents, type KconfigPlace, resolveExterns, versionCode } from './object-externs.ts';
+import { mapTypeName } from './type-names.ts';
 import { insnLines, noLines } from './insn-lines.ts';
 import { openProgramMaps, type ProgramMaps, usedMaps } from './program-maps.ts';
 
@@ -65,10 +66,22 @@ export interface ProgramVerdict {
   readonly error?: BpfError;
 }
 
+/** What became of one map. */
+export interface MapVerdict {
+  readonly map: MapDef;
+  /** Why it was not created. */
+  readonly error?: BpfError;
+}
+
 /** What {@link openObject} gives. */
 export interface KernelObjectLoader extends Disposable {
   /** Why the object's BTF was not taken, if it was not. Programs are then loaded without. */
   readonly btfProblem: string | undefined;
+  /**
+   * Creates all maps, also those that no program uses, as libbpf does before it loads anything. A variable of struct_ops
+   * is left out: creating its map is the first step of attaching it.
+   */
+  createMaps(): readonly MapVerdict[];
   /** Loads one program, by index, asks the verifier and closes it again. */
   load(index: number): ProgramVerdict;
   close(): void;
@@ -94,10 +107,22 @@ export function openObject(
   };
   return {
     btfProblem: btf.problem,
+    createMaps: () => object.maps.flatMap((map, index) => createMap(maps, map, index)),
     load: (index) => loadOne(kernel, { object, options, maps, btf }, index),
     close,
     [Symbol.dispose]: close,
   };
+}
+
+function createMap(maps: ProgramMaps, map: MapDef, index: number): MapVerdict[] {
+  if (mapTypeName(map.type) === 'struct_ops') return [];
+  try {
+    maps.ensure(new Set([index]));
+    return [{ map }];
+  } catch (error) {
+    if (!isBpfError(error)) throw error;
+    return [{ map, error }];
+  }
 }
 
 interface ObjectBtf {

@@ -42,22 +42,15 @@ const PAGE_SIZE = 4096;
 const FIRST_KEY: Uint8Array = /* @__PURE__ */ new Uint8Array(4);
 
 /**
- * Indices of the maps that instructions refer to, and of those that these hold in their slots.
+ * Indices of the maps that instructions refer to.
  *
  * @param maps - the definitions that the instructions' indices mean
  */
 export function usedMaps(insns: readonly Insn[], maps: readonly MapDef[]): Set<number> {
   const used = new Set<number>();
-  const add = (index: number): void => {
-    if (used.has(index) || maps[index] === undefined) return;
-    used.add(index);
-    for (const symbol of maps[index].initialSymbols ?? []) {
-      if (symbol.kind === 'map' && symbol.map !== undefined) add(symbol.map);
-    }
-  };
-  for (const insn of insns) {
-    if (insn.opcode !== (c.BPF_LD | c.BPF_IMM | c.BPF_DW)) continue;
-    if (insn.src_reg === c.BPF_PSEUDO_MAP_IDX || insn.src_reg === c.BPF_PSEUDO_MAP_IDX_VALUE) add(insn.imm);
+  for (const { opcode, src_reg, imm } of insns) {
+    if (opcode !== (c.BPF_LD | c.BPF_IMM | c.BPF_DW) || maps[imm] === undefined) continue;
+    if (src_reg === c.BPF_PSEUDO_MAP_IDX || src_reg === c.BPF_PSEUDO_MAP_IDX_VALUE) used.add(imm);
   }
   return used;
 }
@@ -79,7 +72,7 @@ export function openProgramMaps(
       return maps.map((map) => map?.fd ?? -1);
     },
     ensure(used) {
-      const fresh = [...used].filter((index) => maps[index] === undefined);
+      const fresh = [...withInner(definitions, used)].filter((index) => maps[index] === undefined);
       try {
         for (const index of fresh) maps[index] = createOne(kernel, definitions[index]!, options);
         for (const index of fresh) fill(definitions[index]!, maps, index, options);
@@ -94,6 +87,17 @@ export function openProgramMaps(
     close,
     [Symbol.dispose]: close,
   };
+}
+
+/** The maps that these hold in their slots as well. */
+function withInner(definitions: readonly MapDef[], used: ReadonlySet<number>): Set<number> {
+  const all = new Set(used);
+  for (const index of all) {
+    for (const { kind, map } of definitions[index]?.initialSymbols ?? []) {
+      if (kind === 'map' && map !== undefined) all.add(map); // a set in iteration also gives what is added
+    }
+  }
+  return all;
 }
 
 function createOne(kernel: LiveKernel, definition: MapDef, options: ProgramMapsOptions): KernelMap {

@@ -1,7 +1,7 @@
 /** `polybpf kernel load`: what the running kernel's verifier says to each program of a file. */
 import { readElf, STT, STV } from '@polybpf/elf';
 import { BpfError, formatError } from '@polybpf/errors';
-import { type KernelObject, type LogLevel, type ObjectSymbols, openLiveKernel, openObject, type ProgramVerdict } from '@polybpf/kernel'; // prettier-ignore
+import { type KernelObject, type LogLevel, mapTypeName, type MapVerdict, type ObjectSymbols, openLiveKernel, openObject, type ProgramVerdict } from '@polybpf/kernel'; // prettier-ignore
 import type { Program } from '@polybpf/isa';
 import { choosePrograms, type Input, type InputKind, readProgramFile } from '../input.ts';
 import { formatTable, printJson, printLine } from '../print.ts';
@@ -31,17 +31,19 @@ export function runKernelLoad(path: string, flags: KernelLoadFlags): boolean {
     ...programTypeOption(input, flags.type),
     ...(input.bytes === undefined ? {} : { symbols: objectSymbols(input.bytes) }),
   });
+  const maps = flags.prog === undefined ? loader.createMaps() : [];
   const verdicts = input.programs.flatMap((program, index) => (chosen.has(program) ? [loader.load(index)] : []));
   if (flags.json === true) {
-    printJson({ kernel: kernel.host.release, btfProblem: loader.btfProblem ?? null, programs: verdicts.map((v) => describe(v, level)) }); // prettier-ignore
+    printJson({ kernel: kernel.host.release, btfProblem: loader.btfProblem ?? null, maps: maps.map(describeMap), programs: verdicts.map((v) => describe(v, level)) }); // prettier-ignore
   } else {
     if (loader.btfProblem !== undefined) printLine(`BTF of the object was refused: ${loader.btfProblem}`);
+    for (const { error } of maps) if (error !== undefined) printLine(formatError(error));
     if (level > 0) for (const verdict of verdicts) printLog(verdict);
     printLine(
       formatTable([['program', 'type', 'verdict', 'insns', 'states', 'errno', 'last line'], ...verdicts.map(row)]),
     );
   }
-  return verdicts.every(({ verdict }) => verdict === 'accepted');
+  return verdicts.every(({ verdict }) => verdict === 'accepted') && maps.every(({ error }) => error === undefined);
 }
 
 /** Log level of `-v N`. */
@@ -102,6 +104,10 @@ function printLog({ program, load }: ProgramVerdict): void {
   if (load === undefined) return;
   printLine(`--- ${program.name}${load.logTruncated ? ' (only the end of the log)' : ''}`);
   printLine(load.log.trimEnd());
+}
+
+function describeMap({ map, error }: MapVerdict): object {
+  return { name: map.name, type: mapTypeName(map.type), created: error === undefined, errno: error?.got ?? null };
 }
 
 function describe({ program, verdict, load, error }: ProgramVerdict, level: number): object {
