@@ -14,7 +14,7 @@
 export const SYSTEM_TOOLS = [
   {
     debianPackage: 'qemu-user',
-    programs: ['qemu-aarch64', 'qemu-riscv64', 'qemu-s390x', 'qemu-x86_64'],
+    programs: ['qemu-aarch64', 'qemu-ppc64', 'qemu-ppc64le', 'qemu-riscv64', 'qemu-s390x', 'qemu-x86_64'],
     neededFor: ['run'],
   },
   { debianPackage: 'gcc', programs: ['gcc'], neededFor: ['c'] },
@@ -28,6 +28,16 @@ export const SYSTEM_TOOLS = [
   {
     debianPackage: 'binutils-aarch64-linux-gnu',
     programs: ['aarch64-linux-gnu-as', 'aarch64-linux-gnu-ld', 'aarch64-linux-gnu-objdump'],
+    neededFor: ['test'],
+  },
+  {
+    debianPackage: 'binutils-powerpc64-linux-gnu',
+    programs: ['powerpc64-linux-gnu-as', 'powerpc64-linux-gnu-ld', 'powerpc64-linux-gnu-objdump'],
+    neededFor: ['test'],
+  },
+  {
+    debianPackage: 'binutils-powerpc64le-linux-gnu',
+    programs: ['powerpc64le-linux-gnu-as', 'powerpc64le-linux-gnu-ld', 'powerpc64le-linux-gnu-objdump'],
     neededFor: ['test'],
   },
   {
@@ -45,6 +55,14 @@ export const SYSTEM_TOOLS = [
     debianPackage: 'libc6-dev-arm64-cross',
     programs: [],
     anyFile: ['/usr/aarch64-linux-gnu/include/stdio.h'],
+    neededFor: ['test'],
+  },
+  { debianPackage: 'gcc-powerpc64-linux-gnu', programs: ['powerpc64-linux-gnu-gcc'], neededFor: ['test'] },
+  { debianPackage: 'gcc-powerpc64le-linux-gnu', programs: ['powerpc64le-linux-gnu-gcc'], neededFor: ['test'] },
+  {
+    debianPackage: 'libc6-dev-ppc64el-cross',
+    programs: [],
+    anyFile: ['/usr/powerpc64le-linux-gnu/include/stdio.h'],
     neededFor: ['test'],
   },
   { debianPackage: 'gcc-riscv64-linux-gnu', programs: ['riscv64-linux-gnu-gcc'], neededFor: ['test'] },

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { openMachine } from '../src/machine.ts';
 import { probeMachine } from '../src/probe.ts';
+import { runnerCpu } from '../src/runners/runner-cpus.ts';
 import { describeEachMachine, programFor, RUNNABLE } from './each-machine.ts';
 
 /** Whether a process exists, be it as a zombie. */
@@ -232,7 +233,7 @@ describe('a missing QEMU', () => {
   it('is found out when it is there but does not work', () => {
     const path = process.env['PATH'];
     const folder = mkdtempSync(join(tmpdir(), 'polybpf-test-'));
-    for (const name of ['qemu-aarch64', 'qemu-s390x', 'qemu-x86_64']) {
+    for (const name of RUNNABLE.map((target) => runnerCpu(target).qemu)) {
       spawnSync('sh', ['-c', `printf '#!/bin/sh\\nexit 1\\n' > "$1/${name}"; chmod +x "$1/${name}"`, 'sh', folder]);
     }
     process.env['PATH'] = `${folder}:${path}`;

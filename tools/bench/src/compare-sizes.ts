@@ -3,7 +3,7 @@ import { BpfError, isBpfError } from '@polybpf/errors';
 import { compile, type Target } from '@polybpf/jit';
 import type { KernelSizes } from './kernel-sizes.ts';
 import { parseSizeClass } from './size-class.ts';
-import { notComparable, verifierBytes } from './size-exceptions.ts';
+import { isExtendedOnce, notComparable, verifierBytes } from './size-exceptions.ts';
 import { classSize } from './size-frame.ts';
 import { wholeProgram } from './size-programs.ts';
 import { geometricMean } from './statistics.ts';
@@ -43,7 +43,7 @@ export function compareSizes(target: Target, table: KernelSizes): TargetSizes {
   const rows: SizeRow[] = [];
   const gaps: SizeGap[] = [];
   const measured: readonly [SizeRow['kind'], KernelSizes['classes'], (name: string) => number | string][] = [
-    ['class', table.classes, (name) => sizeOfClass(name, target)],
+    ['class', table.classes, (name) => sizeOfClass(name, target, table)],
     ['program', table.wholePrograms, (name) => sizeOfProgram(name, target, table)],
   ];
   for (const [kind, names, sizeOf] of measured) {
@@ -81,9 +81,11 @@ function sizeOrReason(size: () => number | string): number | string {
   }
 }
 
-function sizeOfClass(name: string, target: Target): number | string {
+function sizeOfClass(name: string, target: Target, table: KernelSizes): number | string {
   const parsed = parseSizeClass(name);
-  return parsed.ok ? classSize(target, parsed.sizeClass) : parsed.reason;
+  if (!parsed.ok) return parsed.reason;
+  const readsUpper = parsed.sizeClass.readsUpper && !isExtendedOnce(table, target);
+  return classSize(target, { ...parsed.sizeClass, readsUpper });
 }
 
 function sizeOfProgram(name: string, target: Target, table: KernelSizes): number | string {

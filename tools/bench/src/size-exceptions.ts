@@ -5,6 +5,7 @@
  * each division, because BPF defines x / 0, x % 0 and INT_MIN / -1 (RFC 9669 sec. 4.1) and JITs leave that to it. The
  * sizes of those instructions in the same column are added, so that whole divisions are compared with whole divisions.
  */
+import type { Target } from '@polybpf/jit';
 import type { KernelSizes } from './kernel-sizes.ts';
 
 /** What the verifier makes of divisions in front of and behind the division itself, as classes of the table. */
@@ -23,9 +24,16 @@ const VERIFIER_TESTS: Readonly<Record<string, readonly string[]>> = {
   smod32_x_zx: ['mov32_x', 'add32_k1_zx', 'jgt32_k5', 'jeq32_k5', 'mov64_k0', 'nop_ja0', 'nop_ja0', 'mov32_x'],
 };
 
+const UNMASKED_POWER: readonly [RegExp, string] = [
+  /^(lsh|rsh|arsh)(32|64)_x_/,
+  'the kernel leaves counts to instructions that take one bit more than the width has: they shift out everything, RFC 9669 sec. 4.1 masks them',
+];
+
 /** Classes that are not compared, by CPU; `*` is every CPU. */
 const NOT_COMPARABLE: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {
   '*': [[/^call_smpid_/, 'the kernel reads its own per-CPU data here, where any other program must call']],
+  ppc64: [UNMASKED_POWER],
+  ppc64le: [UNMASKED_POWER],
   s390x: [
     [
       /^lsh32_x_/,
@@ -63,6 +71,14 @@ function testBytes(table: KernelSizes, cpu: string, test: string, registers: str
     return size.bytes;
   };
   return test.startsWith('j') ? bytes(test) - bytes('J_base') : bytes(test);
+}
+
+/**
+ * Whether zero-extensions are not part of the figures. Where the JIT leaves them to the verifier, it adds one where the
+ * upper half of a result is read: behind the last of nine copies, and behind the only one, so that the difference has none.
+ */
+export function isExtendedOnce(table: KernelSizes, target: Target): boolean {
+  return target.needsZext32 && !isWithoutVerifier(table, target.name);
 }
 
 /** Why a class is not compared on a CPU, or undefined. */

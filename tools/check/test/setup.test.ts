@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SYSTEM_TOOLS } from '../../setup/system-tools.mjs';
 import { ROOT } from '../repository.ts';
 
 const canInstall = process.getuid?.() === 0 && existsSync('/etc/debian_version');
@@ -30,11 +31,12 @@ function setup(environment: Record<string, string> = {}): { status: number | nul
 }
 
 const notes = (): string[] => readFileSync(join(bin, 'notes'), 'utf8').trim().split('\n');
+const QEMU_PROGRAMS = SYSTEM_TOOLS.find(({ debianPackage }) => debianPackage === 'qemu-user')!.programs;
 /** An apt-get that writes down its arguments, and on `install` makes the programs of qemu-user appear. */
 const APT_GET = [
   'echo "$DEBIAN_FRONTEND $*" >> "${0%/*}/notes"',
   'case "$*" in *install*)',
-  '  for program in aarch64 s390x x86_64; do touch "${0%/*}/qemu-$program"; chmod +x "${0%/*}/qemu-$program"; done',
+  `  for program in ${QEMU_PROGRAMS.join(' ')}; do touch "\${0%/*}/$program"; chmod +x "\${0%/*}/$program"; done`,
   'esac',
 ];
 
@@ -49,7 +51,7 @@ describe('tools/setup', () => {
   });
 
   test('is silent when nothing is missing', () => {
-    for (const program of ['aarch64', 's390x', 'x86_64']) script(`qemu-${program}`);
+    for (const program of QEMU_PROGRAMS) script(program);
     expect(setup()).toEqual({ status: 0, stdout: '' });
   });
 
