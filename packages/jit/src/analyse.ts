@@ -26,6 +26,8 @@ export interface Analysis {
   readonly reachable: Uint8Array;
   /** 1 for slots that a reachable jump goes to. */
   readonly isTarget: Uint8Array;
+  /** 1 for slots that a reachable jump goes back to, from there or from behind. */
+  readonly isLoopHead: Uint8Array;
   /** Live sets after and before each reachable instruction. */
   readonly liveOut: Int32Array;
   readonly liveIn: Int32Array;
@@ -83,6 +85,7 @@ export function analyse(program: Program): Analysis {
     rows,
     reachable: new Uint8Array(count),
     isTarget: new Uint8Array(count),
+    isLoopHead: new Uint8Array(count),
     liveOut: new Int32Array(count),
     liveIn: new Int32Array(count),
     functions: [],
@@ -97,7 +100,7 @@ export function analyse(program: Program): Analysis {
 }
 
 function findReachable(analysis: Analysis, start: number, end: number): void {
-  const { program, rows, reachable, isTarget } = analysis;
+  const { program, rows, reachable, isTarget, isLoopHead } = analysis;
   const pending = [start];
   while (pending.length > 0) {
     let i = pending.pop()!;
@@ -111,6 +114,7 @@ function findReachable(analysis: Analysis, start: number, end: number): void {
         if (!isInside(rows, start, end, target)) throw leaves(i, start, end, target);
         if (reachable[target] === 0) pending.push(target);
         isTarget[target] = 1;
+        if (target <= i) isLoopHead[target] = 1;
         if (kind === 'ja') break;
       }
       const next = i + row.slots;

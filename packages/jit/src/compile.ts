@@ -3,7 +3,7 @@
  */
 import { BpfError } from '@polybpf/errors';
 import type { Program, ProgramRelocation } from '@polybpf/isa';
-import { analyse, type FunctionAnalysis } from './analyse.ts';
+import { analyse, type Analysis, type FunctionAnalysis } from './analyse.ts';
 import { assignRegisters } from './assign.ts';
 import { type CodeRelocation, layOut } from './layout.ts';
 import { lowerLegal } from './legalise.ts';
@@ -95,7 +95,7 @@ export function compile(program: Program, target: Target, options: CompileOption
       literal: pooledLiteral,
       symbolLiteral: pooledSymbol,
     };
-    lowerFunction(cx, fn, assignedOps, analysis.liveOut, analysis.isTarget);
+    lowerFunction(cx, fn, assignedOps, analysis);
     for (const node of target.peephole(cx.nodes)) nodes.push(node);
     infos.push({ info, label, frameSize: frame.size });
   }
@@ -185,8 +185,7 @@ function lowerFunction(
   cx: LowerContext,
   fn: FunctionAnalysis,
   ops: readonly Op[],
-  liveOut: Int32Array,
-  isTarget: Uint8Array,
+  { liveOut, isTarget, isLoopHead }: Analysis,
 ): void {
   const { target, fn: info, nodes } = cx;
   const inlineExit = target.inlineEpilogue(info, cx.frame);
@@ -198,10 +197,10 @@ function lowerFunction(
   nodes.push(makeNode(LABEL, [], fn.start));
   let unbound = fn.start + 1;
   target.prologue(cx);
-  if (bodyLabel !== NO_REG) nodes.push(makeNode(LABEL, [], bodyLabel, fn.start));
+  if (bodyLabel !== NO_REG) nodes.push(makeNode(LABEL, LOOP_HEAD, bodyLabel, fn.start));
   for (let k = 0; k < ops.length; k++) {
     const op = ops[k]!;
-    unbound = bindUpTo(nodes, isTarget, unbound, op.insn);
+    unbound = bindUpTo(nodes, isTarget, isLoopHead, unbound, op.insn);
     cx.insn = op.insn;
     const live = liveOut[op.insn]! & 0x7ff;
     cx.liveAfter = shares && (live & 3) !== 0 ? live | 3 : live;
@@ -220,7 +219,7 @@ function lowerFunction(
     if (bodyLabel !== NO_REG && op.label === fn.start && isJump(op)) op.label = bodyLabel;
     lowerLegal(cx, op);
   }
-  bindUpTo(nodes, isTarget, unbound, fn.end - 1);
+  bindUpTo(nodes, isTarget, isLoopHead, unbound, fn.end - 1);
   // Falls off its end after a call that was not expected to return: see `analyse`.
   const fallsOff = ops[ops.length - 1]?.kind !== 'jump';
   if (fallsOff && !usesSharedEpilogue) target.epilogue(cx);
@@ -230,9 +229,21 @@ function lowerFunction(
   }
 }
 
+/** Operands of a label that later nodes go back to. */
+const LOOP_HEAD: readonly number[] = [1];
+
 /** Defines the labels of the jump targets from `unbound` to `insn`; returns the next one. */
-function bindUpTo(nodes: MachineNode[], isTarget: Uint8Array, unbound: number, insn: number): number {
-  for (; unbound <= insn; unbound++) if (isTarget[unbound] === 1) nodes.push(makeNode(LABEL, [], unbound, unbound));
+function bindUpTo(
+  nodes: MachineNode[],
+  isTarget: Uint8Array,
+  isLoopHead: Uint8Array,
+  unbound: number,
+  insn: number,
+): number {
+  for (; unbound <= insn; unbound++) {
+    if (isTarget[unbound] === 1)
+      nodes.push(makeNode(LABEL, isLoopHead[unbound] === 1 ? LOOP_HEAD : [], unbound, unbound));
+  }
   return unbound;
 }
 

@@ -54,7 +54,10 @@ export interface MachineNode {
   insn: number;
 }
 
-/** Pseudo form: defines `node.label` at this place; no bytes. */
+/**
+ * Pseudo form: defines `node.label` at this place; no bytes. `operands[0]` is 1 where a later node goes back to it; all
+ * others are reached by earlier nodes only.
+ */
 export const LABEL: MachineForm = { name: 'label', syntax: '', manual: '' };
 /** Pseudo form: pads with the target's filler to a multiple of `operands[0]` bytes. */
 export const ALIGN: MachineForm = { name: 'align', syntax: '', manual: '' };
