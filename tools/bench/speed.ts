@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { isBpfError } from '@polybpf/errors';
-import { ALL_TARGETS } from '@polybpf/targets';
+import { ALL_TARGETS, targetsByList } from '@polybpf/targets';
 import { benchCompile } from './src/bench-compile.ts';
 import { benchInterpreter } from './src/bench-interpreter.ts';
 import { benchNative, openHostMachine } from './src/bench-native.ts';
@@ -12,7 +12,7 @@ import { sharedFolder } from './src/kernel-sizes.ts';
 import { buildNativeC, hasCompiler } from './src/native-c.ts';
 import type { Rounds } from './src/repeat.ts';
 import { speedBars, speedSections, type SpeedReport } from './src/speed-report.ts';
-import { formatTable } from './src/table.ts';
+import { formatTable, type Print } from './src/table.ts';
 import { loadWorkloads, type Workload } from './src/workload.ts';
 
 /** Runs the parts that the options name. */
@@ -37,7 +37,7 @@ export function measureSpeed(options: BenchOptions): SpeedReport {
       benchInterpreter(workloads, interpreterSize, options.full ? { warmUp: 1, measured: 3 } : rounds),
     ),
     native: part('native', () => measureNative(workloads, nativeSize, rounds, missing)),
-    compile: part('compile', () => benchCompile(ALL_TARGETS, programs, compileRounds)),
+    compile: part('compile', () => benchCompile(targetsByList(options.targets), programs, compileRounds)),
     text: part('text', () => benchText(programs, rounds)),
   };
   return { ...report, missing };
@@ -69,14 +69,14 @@ function measureNative(
 }
 
 /** Prints tables and bars; returns whether all bars are met. */
-export function printSpeed(report: SpeedReport): boolean {
+export function printSpeed(report: SpeedReport, print: Print): boolean {
   const { environment: host, inputs } = report;
-  console.log(`${Object.values(host).join(', ')}; workloads: ${inputs.origin}`);
-  for (const { title, rows } of speedSections(report)) console.log(`\n${title}\n\n${formatTable(rows)}`);
-  for (const line of report.missing) console.log(`\nnot measured: ${line}`);
+  print(`${Object.values(host).join(', ')}; workloads: ${inputs.origin}`);
+  for (const { title, rows } of speedSections(report)) print(`\n${title}\n\n${formatTable(rows)}`);
+  for (const line of report.missing) print(`\nnot measured: ${line}`);
   const bars = speedBars(report);
   const verdicts = bars.map(({ what, bar, value, met }) => [what, value, bar, met ? 'met' : 'MISSED']);
-  if (bars.length > 0) console.log(`\n${formatTable([['bar', 'value', 'wanted', ''], ...verdicts])}`);
+  if (bars.length > 0) print(`\n${formatTable([['bar', 'value', 'wanted', ''], ...verdicts])}`);
   return bars.every(({ met }) => met);
 }
 

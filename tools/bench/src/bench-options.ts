@@ -7,6 +7,8 @@ export type Part = (typeof PARTS)[number];
 export interface BenchOptions {
   readonly command: 'speed' | 'sizes';
   readonly parts: ReadonlySet<Part>;
+  /** Names of targets, separated by commas. */
+  readonly targets: string;
   readonly quick: boolean;
   readonly full: boolean;
   /** Fail when a bar of the acceptance list is missed or a class is larger than the kernel's. */
@@ -22,6 +24,7 @@ export const USAGE = `npm run bench [-- OPTIONS]          speed, beside native C
 npm run bench -- sizes [OPTIONS]    bytes of code, beside the kernel's JITs
 
   --only LIST    of ${PARTS.join(',')}
+  --target LIST  of targets; default all
   --quick        small inputs, few rounds
   --full         large inputs for the interpreter too
   --larger       of sizes: only what is larger than the kernel's
@@ -40,14 +43,16 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | strin
   let command: BenchOptions['command'] = 'speed';
   let parts = new Set<Part>(PARTS);
   let json: string | undefined;
+  let targets = 'all';
   for (let i = 0; i < args.length; i++) {
     const [name, attached] = splitOption(args[i]!);
     if (name in flags && attached === undefined) flags[name as keyof typeof flags] = true;
     else if (name === 'sizes' && i === 0) command = 'sizes';
-    else if (name === '--json' || name === '--only') {
+    else if (name === '--json' || name === '--only' || name === '--target') {
       const value = attached ?? args[++i];
       if (value === undefined) return `${name} needs a value`;
       if (name === '--json') json = value;
+      else if (name === '--target') targets = value;
       else {
         const unknown = value.split(',').find((part) => !isPart(part));
         if (unknown !== undefined) return `--only: "${unknown}" is none of ${PARTS.join(', ')}`;
@@ -59,6 +64,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | strin
   return {
     command,
     parts,
+    targets,
     quick: flags['--quick'],
     full: flags['--full'],
     check: flags['--check'],

@@ -54,7 +54,7 @@ export function speedSections(report: SpeedReport): Section[] {
   if (report.native !== undefined) {
     const { target, rows } = report.native;
     sections.push({
-      title: `${target} code: ns per executed BPF instruction, beside C by gcc -O2 (${inputs.native} inputs)`,
+      title: `code for ${target}: ns per executed BPF instruction, beside C by gcc -O2 (${inputs.native} inputs)`,
       rows: [
         ['workload', 'insns', 'min', 'spread', 'C', 'ratio to C', 'bytes', 'a slot', 'C bytes'],
         ...rows.map(nativeCells),

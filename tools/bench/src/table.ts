@@ -1,5 +1,8 @@
 /** Text tables: the first column to the left, all others to the right. */
 
+/** Where lines go. */
+export type Print = (text: string) => void;
+
 /** Lines of a table; the first row is its head. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));

@@ -5,11 +5,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { TargetSizes } from './compare-sizes.ts';
+import type { SizeRow, TargetSizes } from './compare-sizes.ts';
 import { speedBars, speedSections, type SpeedReport } from './speed-report.ts';
 import { formatMarkdownTable } from './table.ts';
 
-/** What `results.json` holds. */
+/** What one run of the bench found. */
 export interface Results {
   readonly speed?: SpeedReport;
   readonly sizes?: { readonly targets: readonly TargetSizes[] };
@@ -17,19 +17,40 @@ export interface Results {
 
 const FOLDER: string = fileURLToPath(new URL('../../../docs/performance', import.meta.url));
 
-/** Replaces one part of the results, and the tables that are made of them. */
-export function writeDocuments(part: keyof Results, report: Results[keyof Results], folder: string = FOLDER): void {
+/** Replaces the parts that were measured. */
+export function writeDocuments(measured: Results, folder: string = FOLDER): void {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'results.json');
-  const results: Results = { ...(readJson(file) as Results), [part]: report };
-  writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
+  const { speed, sizes } = measured;
+  const results = {
+    ...readJson(file),
+    ...(speed !== undefined && { speed }),
+    ...(sizes !== undefined && {
+      sizes: Object.fromEntries(sizes.targets.map((target) => [target.target, compactSizes(target)])),
+    }),
+  };
+  writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
   const readme = join(folder, 'README.md');
-  writeFileSync(readme, replaceMarked(readFileSync(readme, 'utf8'), markdownOf(results)));
+  writeFileSync(readme, replaceMarked(readFileSync(readme, 'utf8'), markdownOf(measured)));
 }
 
-function readJson(file: string): unknown {
+/** One line for each class and program: `ours/kernel`, or why they are not compared. */
+function compactSizes({ kernel, rows, gaps, larger, programRatio }: TargetSizes): object {
+  const sizesOf = (kind: SizeRow['kind']): object =>
+    Object.fromEntries(rows.filter((row) => row.kind === kind).map((row) => [row.name, `${row.ours}/${row.kernel}`]));
+  return {
+    kernel,
+    larger: larger.length,
+    programRatio,
+    classes: sizesOf('class'),
+    programs: sizesOf('program'),
+    notCompared: Object.fromEntries(gaps.map(({ name, reason }) => [name, reason])),
+  };
+}
+
+function readJson(file: string): object {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    return JSON.parse(readFileSync(file, 'utf8')) as object;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw error;
@@ -53,7 +74,7 @@ export function replaceMarked(document: string, parts: Readonly<Record<string, s
   return result;
 }
 
-/** The tables by the name of their marks; parts without results are left as they are. */
+/** The tables by the name of their marks. */
 export function markdownOf({ speed, sizes }: Results): Record<string, string> {
   return {
     ...(speed !== undefined && { speed: speedMarkdown(speed) }),

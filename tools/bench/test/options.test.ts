@@ -19,6 +19,11 @@ describe('parseBenchOptions', () => {
     }
   });
 
+  it('takes a list of targets', () => {
+    expect(parseBenchOptions(['--target', 'x86_64,arm64'])).toMatchObject({ targets: 'x86_64,arm64' });
+    expect(parseBenchOptions([])).toMatchObject({ targets: 'all' });
+  });
+
   it('knows sizes as the first argument only', () => {
     expect(parseBenchOptions(['sizes', '--check', '--larger'])).toMatchObject({ command: 'sizes', check: true, larger: true }); // prettier-ignore
     expect(parseBenchOptions(['--quick', 'sizes'])).toContain('sizes');

@@ -1,7 +1,10 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { speedBars, speedSections, type SpeedReport } from '../src/speed-report.ts';
 import type { Summary } from '../src/statistics.ts';
-import { markdownOf, replaceMarked } from '../src/write-documents.ts';
+import { markdownOf, replaceMarked, writeDocuments } from '../src/write-documents.ts';
 
 const ns = (min: number): Summary => ({ min, median: min * 1.5, spread: 0.5, count: 3 });
 const report: SpeedReport = {
@@ -61,4 +64,28 @@ it('documents keep their prose', () => {
   expect(() => replaceMarked(document, { sizes: 'new' })).toThrow('sizes');
   expect(markdownOf({ speed: report })['speed']).toContain('| two | 2000 | 9.00 |');
   expect(Object.keys(markdownOf({}))).toEqual([]);
+});
+
+it('a run replaces its own part of the documents', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'polybpf-bench-test-'));
+  const marks = ['speed', 'sizes'].map((name) => `<!-- ${name} -->\nold ${name}\n<!-- /${name} -->`);
+  try {
+    writeFileSync(join(folder, 'README.md'), marks.join('\n'));
+    writeDocuments({ speed: report }, folder);
+    const row = { name: 'add64_x_d1s2', kind: 'class' as const, ours: 3, kernel: 4, added: 0, kernelInsns: 1 };
+    const gaps = [{ name: 'call_smpid_d7s8', reason: 'because' }];
+    const target = { target: 'x86_64', kernel: '6.18', rows: [row], gaps, larger: [], programRatio: 0.5 };
+    writeDocuments({ sizes: { targets: [target] } }, folder);
+    const results = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'));
+    expect(results.speed.interpreter).toHaveLength(2);
+    expect(results.sizes.x86_64).toMatchObject({
+      classes: { add64_x_d1s2: '3/4' },
+      notCompared: { call_smpid_d7s8: 'because' },
+    });
+    const readme = readFileSync(join(folder, 'README.md'), 'utf8');
+    expect(readme).not.toContain('old');
+    expect(readme).toContain('| x86_64 | 6.18 | 1 | 1 | 0 | 0.500 |');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -192,7 +192,10 @@ it('a class that cannot be compared has a reason', () => {
   expect(notComparable('x86_64', 'lsh32_x_zx_d1s2')).toBeUndefined();
 });
 
-describe.each(ALL_TARGETS.filter(({ name }) => table.kernels[name] !== undefined))('$name', (target) => {
+/** Targets whose author has said that they are done: sizes of the others are only printed. */
+const FINISHED: readonly string[] = ['x86_64', 'arm64', 's390x'];
+
+describe.each(ALL_TARGETS.filter(({ name }) => FINISHED.includes(name)))('$name', (target) => {
   const sizes = compareSizes(target, table);
 
   it('accounts for every row of the table', () => {
