@@ -1,9 +1,11 @@
 /** Arithmetic and moves. */
 import { emit, hw, isHwLiveAfter, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
 import { lengthOf } from './compress.ts';
+import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { constantBytes, emitAddImm, isSigned12, loadImm32 } from './lower-constant.ts';
-import { freeRegister, isFusible, lastNode, retarget, SIGN, upperHalf, ZEROS, zext32 } from './lower-fuse.ts';
+import { SIGN, upperHalf, ZEROS } from './known.ts';
+import { constantBytes, emitAddImm, isSigned12 } from './lower-constant.ts';
+import { freeRegister, isFusible, lastNode, retarget, zext32 } from './lower-fuse.ts';
 import { isCompressible, SP, ZERO } from './registers.ts';
 
 const {
@@ -52,8 +54,9 @@ function emitBinary(
   [narrow, full]: readonly [MachineForm, MachineForm],
 ): void {
   if (op.width === 64) return void emit(cx, full, [d, a, b]);
-  // Where the 64-bit instruction is as good or shorter, it serves; else its narrow kin, whose sign says more later on.
-  const isLonger = isLocal(op.kind) && length(narrow, d, a, b) > length(full, d, a, b);
+  // Where the 64-bit instruction is shorter, it serves; else its narrow kin, whose sign says more later on. A constant has
+  // saved more than that already.
+  const isLonger = op.b !== NO_REG && isLocal(op.kind) && length(narrow, d, a, b) > length(full, d, a, b);
   emit(cx, (op.zext && isLocal(op.kind)) || isLonger ? full : narrow, [d, a, b]);
   if (op.zext) zext32(cx, d, d);
 }
@@ -98,12 +101,13 @@ function lowerAluImm(cx: LowerContext, op: Op): void {
 /** With the immediate in a register: in d when that is free. */
 function emitWithConstant(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
   const temp = d === a ? freeRegister(cx, op) : d;
-  loadImm32(cx, temp, imm);
-  emitBinary(cx, op, d, a, temp, REGISTER_FORMS[op.kind]!);
+  const isShortIn = op.kind !== 'add' && op.kind !== 'sub' && isCompressible(d) && isCompressible(temp);
+  emitBinary(cx, op, d, a, constantRegister(cx, imm, temp, isShortIn), REGISTER_FORMS[op.kind]!);
 }
 
 function emitAddition(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
   if (op.width === 32 && !op.zext && isSigned12(imm)) return void emit(cx, addiw, [d, a, imm]);
+  if (constantBytes(imm) >= 6) return emitWithConstant(cx, { ...op, kind: 'add' }, d, a, imm);
   emitAddImm(cx, d, a, imm, d === a ? freeRegister(cx, op) : d);
   if (op.width === 32 && op.zext) zext32(cx, d, d);
 }
@@ -241,8 +245,8 @@ function emitProduct(cx: LowerContext, op: Op, d: number, a: number, imm: number
     emit(cx, slli, [temp, a, below]);
     emit(cx, narrow && !zext ? subw : sub, [d, temp, a]);
   } else {
-    loadImm32(cx, temp, imm);
-    emit(cx, narrow && !zext ? mulw : mul, [d, a, temp]);
+    const factor = constantRegister(cx, imm, temp);
+    emit(cx, narrow && !zext ? mulw : mul, [d, a, factor]);
   }
   if (zext) zext32(cx, d, d);
 }

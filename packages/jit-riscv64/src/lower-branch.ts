@@ -11,10 +11,12 @@ import {
   type Op,
 } from '@polybpf/jit';
 import { lengthOf } from './compress.ts';
+import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { SIGN, upperHalf, ZEROS } from './known.ts';
 import { powerOf } from './lower-alu.ts';
-import { constantBytes, isSigned12, loadImm32 } from './lower-constant.ts';
-import { freeRegister, SIGN, signExtended, upperHalf, ZEROS } from './lower-fuse.ts';
+import { constantBytes, isSigned12 } from './lower-constant.ts';
+import { freeRegister, signExtended } from './lower-fuse.ts';
 import { isCompressible, SP, ZERO } from './registers.ts';
 
 const { addi, addiw, and, andi, beq, bge, bgeu, blt, bltu, bne, jal, ld, sd, slli, slti, sltiu, srli, subw } = INSTRUCTIONS; // prettier-ignore
@@ -81,8 +83,7 @@ function lowerBranchImm(cx: LowerContext, op: Op): void {
     if (isSigned12(-imm)) emit(cx, addiw, [temp, a, -imm]);
     else {
       const constant = temp === a ? freeRegister(cx, op) : temp;
-      loadImm32(cx, constant, imm);
-      emit(cx, subw, [temp, a, constant]);
+      emit(cx, subw, [temp, a, constantRegister(cx, imm, constant, isCompressible(constant) && temp === a)]);
     }
     return emitZeroTest(cx, cond === 'eq', temp, label);
   }
@@ -130,8 +131,7 @@ function compareImm(cx: LowerContext, op: Op, wanted: Cond, given: number, a: nu
       emit(cx, addi, [temp, a, -imm]);
       return emitZeroTest(cx, cond === 'eq', temp, label);
     }
-    loadImm32(cx, constant, imm);
-    return emitBranch(cx, cond, a, constant, label);
+    return emitBranch(cx, cond, a, constantRegister(cx, imm, constant), label);
   }
   const [near, step] = NEIGHBOURS[cond]!;
   // The ends of the unsigned range have no neighbour beyond: those comparisons are always true or never.
@@ -158,8 +158,7 @@ function compareImm(cx: LowerContext, op: Op, wanted: Cond, given: number, a: nu
 
 function compareWith(cx: LowerContext, cond: Comparison, imm: number, a: number, temp: number, label: number): void {
   if (imm === 0) return emitBranch(cx, cond, a, ZERO, label);
-  loadImm32(cx, temp, imm);
-  emitBranch(cx, cond, a, temp, label);
+  emitBranch(cx, cond, a, constantRegister(cx, imm, temp), label);
 }
 
 /** n when `cond imm` asks whether bits n and above are zero (`ult 2^n`, `ule 2^n - 1`) or not; else -1. */
@@ -188,8 +187,7 @@ function emitBitTest(cx: LowerContext, op: Op, cond: 'set' | 'nset', imm: number
   else if (high > 0) emit(cx, srli, [temp, a, high]);
   else {
     const constant = temp === a ? freeRegister(cx, op, a) : temp;
-    loadImm32(cx, constant, imm);
-    emit(cx, and, [temp, a, constant]);
+    emit(cx, and, [temp, a, constantRegister(cx, imm, constant, isCompressible(constant) && temp === a)]);
   }
   emitZeroTest(cx, cond === 'nset', temp, label);
 }

@@ -3,8 +3,8 @@
  * lies above the swapped bits becomes zero (RFC 9669 sec. 4.2).
  */
 import { emit, hw, type LowerContext, type Op } from '@polybpf/jit';
+import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { loadImm32 } from './lower-constant.ts';
 import { freeRegister } from './lower-fuse.ts';
 import { ZERO } from './registers.ts';
 
@@ -31,8 +31,7 @@ export function emitSwap(cx: LowerContext, op: Op, d: number, a: number): void {
   }
   const mask = freeRegister(cx, op, temp);
   if (op.width === 32) {
-    loadImm32(cx, mask, BYTES);
-    emitExchange(cx, d, a, 8, mask, temp);
+    emitExchange(cx, d, a, 8, constantRegister(cx, BYTES, mask, true), temp);
     if (op.zext) {
       emit(cx, slli, [temp, d, 48]);
       emit(cx, srli, [temp, temp, 32]);

@@ -4,9 +4,10 @@
  * 0, takes a guard.
  */
 import { bind, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op } from '@polybpf/jit';
+import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { loadImm32 } from './lower-constant.ts';
-import { freeRegister, signExtended, upperHalf, ZEROS, zext32 } from './lower-fuse.ts';
+import { upperHalf, ZEROS } from './known.ts';
+import { freeRegister, signExtended, zext32 } from './lower-fuse.ts';
 import { ZERO } from './registers.ts';
 
 const { addi, beq, bne, div, divu, divuw, divw, rem, remu, remuw, remw, sltu, sub, subw } = INSTRUCTIONS;
@@ -65,8 +66,7 @@ function lowerDivisionImm(cx: LowerContext, op: Op): void {
     return;
   }
   const temp = d === a ? freeRegister(cx, op) : d;
-  loadImm32(cx, temp, imm);
-  emit(cx, FORMS[kind]![narrow ? 0 : 1], [d, a, temp]);
+  emit(cx, FORMS[kind]![narrow ? 0 : 1], [d, a, constantRegister(cx, imm, temp)]);
   // Quotients of 2 and more, and remainders below 2^31, have no sign.
   const isSmall = kind === 'udiv' || (kind === 'umod' && imm > 0);
   if (narrow && op.zext && !isSmall) zext32(cx, d, d);

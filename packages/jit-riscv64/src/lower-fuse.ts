@@ -1,12 +1,11 @@
 /**
- * Looking back while lowering: what the instructions before this place make known, and which registers are free.
+ * Looking back while lowering: whether the last instruction can take the next one in, and which registers are free.
  *
  * Labels are nodes, so that nothing is ever concluded across a place where control may come from elsewhere.
  */
 import {
   emit,
   isHwLiveAfter,
-  LABEL,
   type LowerContext,
   type MachineForm,
   type MachineNode,
@@ -14,8 +13,9 @@ import {
   type Op,
   R10,
 } from '@polybpf/jit';
-import { INSTRUCTIONS, type InstructionName, type Riscv64Form } from './instructions.ts';
-import { T0, T1, ZERO } from './registers.ts';
+import { INSTRUCTIONS, type Riscv64Form } from './instructions.ts';
+import { SIGN, upperHalf, ZEROS } from './known.ts';
+import { T0, T1 } from './registers.ts';
 
 const { addi, addiw, slli, srli } = INSTRUCTIONS;
 
@@ -75,101 +75,6 @@ export function freeRegister(cx: LowerContext, op: Op, taken: number = NO_REG): 
     if (register >= 10 || usedCalleeSaved.includes(register)) return register;
   }
   return taken === T1 ? T0 : T1;
-}
-
-/** What is known about the upper half of a value: bits. */
-export const SIGN = 1;
-export const ZEROS = 2;
-const BOTH = SIGN | ZEROS;
-
-/** How many nodes are looked at. */
-const LOOK_BACK = 24;
-
-/** Result in 32 bits, sign-extended. */
-const SIGNED: ReadonlySet<InstructionName> = /* @__PURE__ */ new Set<InstructionName>([
-  'addiw', 'slliw', 'sraiw', 'addw', 'subw', 'sllw', 'srlw', 'sraw', 'mulw', 'divw', 'divuw', 'remw', 'remuw', 'lb', 'lh',
-  'lw', 'amoadd_w', 'amoswap_w', 'amoxor_w', 'amoor_w', 'amoand_w', 'lr_w',
-]); // prettier-ignore
-
-/** Nodes that destroy registers which their operands do not name. */
-export function isCall({ form, operands }: MachineNode): boolean {
-  switch (form.name as InstructionName) {
-    case 'call_symbol':
-    case 'call_far':
-      return true;
-    case 'jal':
-    case 'jalr':
-      return operands[0] !== ZERO;
-    default:
-      return false;
-  }
-}
-
-/**
- * Whether the value in `register` is known to be its low half sign-extended ({@link SIGN}), zero-extended
- * ({@link ZEROS}), or both.
- */
-export function upperHalf(cx: LowerContext, register: number): number {
-  return upperHalfAt(cx.nodes, cx.nodes.length - 1, register, LOOK_BACK);
-}
-
-function upperHalfAt(nodes: readonly MachineNode[], from: number, register: number, steps: number): number {
-  if (register === ZERO) return BOTH;
-  const end = Math.max(0, from - steps + 1);
-  for (let i = from; i >= end; i--) {
-    const node = nodes[i]!;
-    if (node.form === LABEL || isCall(node)) return 0;
-    const { writes } = node.form as Riscv64Form;
-    if (writes.length === 0 || node.operands[0] !== register) continue;
-    return resultOf(node, (source) => upperHalfAt(nodes, i - 1, source, steps - (from - i) - 1));
-  }
-  return 0;
-}
-
-function resultOf({ form, operands }: MachineNode, of: (register: number) => number): number {
-  const name = form.name as InstructionName;
-  const [, a, b] = operands as [number, number, number];
-  if (SIGNED.has(name)) return SIGN;
-  switch (name) {
-    case 'lbu':
-    case 'lhu':
-    case 'slti':
-    case 'sltiu':
-    case 'slt':
-    case 'sltu':
-    case 'sc_w':
-    case 'sc_d':
-      return BOTH;
-    case 'lwu':
-      return ZEROS;
-    case 'lui':
-      return a < 0x80000 ? BOTH : SIGN;
-    case 'addi':
-      if (a === ZERO) return b >= 0 ? BOTH : SIGN;
-      return b === 0 ? of(a) : 0;
-    case 'andi':
-      return b >= 0 ? BOTH : of(a);
-    case 'ori':
-    case 'xori':
-      return b >= 0 ? of(a) : of(a) & SIGN;
-    case 'srliw':
-      return b > 0 ? BOTH : SIGN;
-    case 'srli':
-      return b > 32 ? BOTH : b === 32 ? ZEROS : (of(a) & ZEROS) !== 0 ? (b > 0 ? BOTH : ZEROS) : 0;
-    case 'srai':
-      return b >= 32 ? SIGN : of(a);
-    case 'and': {
-      const [x, y] = [of(a), of(b)];
-      return ((x | y) & ZEROS) | (x === BOTH || y === BOTH ? SIGN : x & y & SIGN);
-    }
-    case 'or':
-    case 'xor':
-      return of(a) & of(b);
-    case 'remu':
-      return of(a) & ZEROS;
-    default:
-      return 0;
-  }
 }
 
 /** rd = zero-extended low half of rs1, when that is not known to be so already. */

@@ -7,14 +7,17 @@ import {
   hw,
   hwBase,
   isLiveAfter,
+  LABEL,
   type LowerContext,
+  makeNode,
   type MachineForm,
   type Op,
 } from '@polybpf/jit';
 import { emitSwap } from './lower-bswap.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { SIGN, upperHalf } from './known.ts';
 import { emitAddImm, isSigned12, loadImm32 } from './lower-constant.ts';
-import { freeRegister, isFusible, lastNode, SIGN, upperHalf, zext32 } from './lower-fuse.ts';
+import { freeRegister, isFusible, lastNode, zext32 } from './lower-fuse.ts';
 import { T1, T2, ZERO } from './registers.ts';
 
 const {
@@ -160,7 +163,7 @@ export function lowerCmpxchg(cx: LowerContext, op: Op): void {
   }
   const status = freeRegister(cx, op, T1);
   const [again, done] = [cx.newLabel(), cx.newLabel()];
-  bind(cx, again);
+  cx.nodes.push(makeNode(LABEL, [1], again, cx.insn));
   emit(cx, wide ? lr_d : lr_w, [T1, address]);
   emitTo(cx, bne, [T1, r0], done);
   emit(cx, wide ? sc_d : sc_w, [status, value, address]);
