@@ -14,7 +14,16 @@
 export const SYSTEM_TOOLS = [
   {
     debianPackage: 'qemu-user',
-    programs: ['qemu-aarch64', 'qemu-ppc64', 'qemu-ppc64le', 'qemu-riscv64', 'qemu-s390x', 'qemu-x86_64'],
+    programs: [
+      'qemu-aarch64',
+      'qemu-mips64',
+      'qemu-mips64el',
+      'qemu-ppc64',
+      'qemu-ppc64le',
+      'qemu-riscv64',
+      'qemu-s390x',
+      'qemu-x86_64',
+    ],
     neededFor: ['run'],
   },
   { debianPackage: 'gcc', programs: ['gcc'], neededFor: ['c'] },
@@ -28,6 +37,26 @@ export const SYSTEM_TOOLS = [
   {
     debianPackage: 'binutils-aarch64-linux-gnu',
     programs: ['aarch64-linux-gnu-as', 'aarch64-linux-gnu-ld', 'aarch64-linux-gnu-objdump'],
+    neededFor: ['test'],
+  },
+  {
+    debianPackage: 'binutils-mips64-linux-gnuabi64',
+    programs: [
+      'mips64-linux-gnuabi64-as',
+      'mips64-linux-gnuabi64-ld',
+      'mips64-linux-gnuabi64-objdump',
+      'mips64-linux-gnuabi64-objcopy',
+    ],
+    neededFor: ['test'],
+  },
+  {
+    debianPackage: 'binutils-mips64el-linux-gnuabi64',
+    programs: [
+      'mips64el-linux-gnuabi64-as',
+      'mips64el-linux-gnuabi64-ld',
+      'mips64el-linux-gnuabi64-objdump',
+      'mips64el-linux-gnuabi64-objcopy',
+    ],
     neededFor: ['test'],
   },
   {
@@ -55,6 +84,20 @@ export const SYSTEM_TOOLS = [
     debianPackage: 'libc6-dev-arm64-cross',
     programs: [],
     anyFile: ['/usr/aarch64-linux-gnu/include/stdio.h'],
+    neededFor: ['test'],
+  },
+  { debianPackage: 'gcc-mips64-linux-gnuabi64', programs: ['mips64-linux-gnuabi64-gcc'], neededFor: ['test'] },
+  {
+    debianPackage: 'libc6-dev-mips64-cross',
+    programs: [],
+    anyFile: ['/usr/mips64-linux-gnuabi64/include/stdio.h'],
+    neededFor: ['test'],
+  },
+  { debianPackage: 'gcc-mips64el-linux-gnuabi64', programs: ['mips64el-linux-gnuabi64-gcc'], neededFor: ['test'] },
+  {
+    debianPackage: 'libc6-dev-mips64el-cross',
+    programs: [],
+    anyFile: ['/usr/mips64el-linux-gnuabi64/include/stdio.h'],
     neededFor: ['test'],
   },
   { debianPackage: 'gcc-powerpc64-linux-gnu', programs: ['powerpc64-linux-gnu-gcc'], neededFor: ['test'] },

@@ -161,7 +161,13 @@ describe('compile', () => {
       header,
     ]);
     expect(status).toBe(0);
-    expect(readdirSync(folder).sort()).toEqual(['hash.arm64.o', 'hash.ppc64le.o', 'hash.riscv64.o', 'hash.x86_64.o']);
+    expect(readdirSync(folder).sort()).toEqual([
+      'hash.arm64.o',
+      'hash.mips64le.o',
+      'hash.ppc64le.o',
+      'hash.riscv64.o',
+      'hash.x86_64.o',
+    ]);
     expect(stdout).toMatch(/s390x .*refused.*little-endian/);
     expect(readFileSync(header, 'utf8')).toContain('uint64_t hash(void *r1, uint64_t r2');
   });
@@ -182,6 +188,8 @@ describe('compile', () => {
       'riscv64 done',
       'ppc64 done',
       'ppc64le done',
+      'mips64 done',
+      'mips64le done',
     ]);
   });
 
@@ -195,7 +203,7 @@ describe('compile', () => {
     expect(cli.run(['compile', '-', '--target', 'loongarch64'], FORTY_TWO).status).toBe(3);
     const { status, stderr } = cli.run(['compile', '-', '--target', 'z80'], FORTY_TWO);
     expect(status).toBe(2);
-    expect(stderr).toContain('expected x86_64, arm64, s390x, riscv64, ppc64, ppc64le, got z80');
+    expect(stderr).toContain('expected x86_64, arm64, s390x, riscv64, ppc64, ppc64le, mips64, mips64le, got z80');
   });
 });
 
@@ -280,7 +288,16 @@ describe('conformance, plugin, targets', () => {
 
   it('lists targets', () => {
     const targets = json('targets', [])['targets'] as { name: string; rows: number }[];
-    expect(targets.map(({ name }) => name)).toEqual(['x86_64', 'arm64', 's390x', 'riscv64', 'ppc64', 'ppc64le']);
+    expect(targets.map(({ name }) => name)).toEqual([
+      'x86_64',
+      'arm64',
+      's390x',
+      'riscv64',
+      'ppc64',
+      'ppc64le',
+      'mips64',
+      'mips64le',
+    ]);
     for (const { rows } of targets) expect(rows).toBe(172);
   });
 });

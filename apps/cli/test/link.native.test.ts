@@ -30,6 +30,16 @@ const TOOLS: Readonly<
     run: ['qemu-ppc64le', '-L', '/usr/powerpc64le-linux-gnu'],
     sysroot: '/usr/powerpc64le-linux-gnu',
   },
+  mips64: {
+    gcc: 'mips64-linux-gnuabi64-gcc',
+    run: ['qemu-mips64', '-cpu', 'MIPS64R2-generic', '-L', '/usr/mips64-linux-gnuabi64'],
+    sysroot: '/usr/mips64-linux-gnuabi64',
+  },
+  mips64le: {
+    gcc: 'mips64el-linux-gnuabi64-gcc',
+    run: ['qemu-mips64el', '-cpu', 'MIPS64R2-generic', '-L', '/usr/mips64el-linux-gnuabi64'],
+    sysroot: '/usr/mips64el-linux-gnuabi64',
+  },
 };
 
 /** Targets whose C library no distribution has for the ABI of our objects. */

@@ -12,7 +12,8 @@ describe('targets', () => {
   });
 
   it('says that a planned CPU is unsupported and any other name unknown', () => {
-    for (const name of PLANNED_TARGETS) expect(() => targetByName(name)).toThrow(expect.objectContaining({ code: 'E_UNSUPPORTED' }));
+    for (const name of PLANNED_TARGETS)
+      expect(() => targetByName(name)).toThrow(expect.objectContaining({ code: 'E_UNSUPPORTED' }));
     expect(() => targetByName('z80')).toThrow(expect.objectContaining({ code: 'E_TARGET_UNKNOWN', got: 'z80' }));
   });
 

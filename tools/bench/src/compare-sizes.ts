@@ -53,6 +53,10 @@ export function compareSizes(target: Target, table: KernelSizes): TargetSizes {
         gaps.push({ name, reason: 'the kernel has no figure for this CPU' });
         continue;
       }
+      if (kind === 'program' && kernel.bytes === 0) {
+        gaps.push({ name, reason: "the kernel's JIT refuses it" });
+        continue;
+      }
       const ours = notComparable(target.name, name) ?? sizeOrReason(() => sizeOf(name));
       if (typeof ours === 'string') gaps.push({ name, reason: ours });
       else {

@@ -32,6 +32,12 @@ const UNMASKED_POWER: readonly [RegExp, string] = [
 /** Classes that are not compared, by CPU; `*` is every CPU. */
 const NOT_COMPARABLE: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {
   '*': [[/^call_smpid_/, 'the kernel reads its own per-CPU data here, where any other program must call']],
+  mips64le: [
+    [
+      /^(fetch_(add|and|or)64|xchg64|cmpxchg(32|64))_/,
+      'the kernel has no barriers around atomics that return a value, which its memory model wants fully ordered (Documentation/atomic_t.txt)',
+    ],
+  ],
   ppc64: [UNMASKED_POWER],
   ppc64le: [UNMASKED_POWER],
   s390x: [
