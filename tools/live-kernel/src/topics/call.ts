@@ -217,6 +217,15 @@ function frames(): Draft[] {
         'f:', 'r0 = 0', ...[1, 2, 3, 4, 5].flatMap((r) => [`r${r} >>= 32`, 'r0 *= 33', `r0 ^= r${r}`]), 'exit',
       ],
     },
+    ...argumentsAround(),
+    {
+      id: 'fetch-of-only-access',
+      flags: ['Frames'],
+      asm: [
+        set(1, DIRTY[0]!), 'call f', 'r2 = 255', 'r2 = atomic_fetch_or((u64 *)(r10 - 8), r2)', 'r2 &= 0', 'r0 += r2', 'exit',
+        'f:', 'r0 = r1', 'exit',
+      ],
+    },
     { id: 'computed-result-whole', asm: ['call f', 'r0 >>= 32', 'exit', 'f:', set(0, DIRTY[0]!), 'r0 *= r0', 'exit'] },
     { id: 'loop-to-first-insn', flags: ['Frames'], asm: [...loopBack, 'call f', 'exit', 'f:', 'r0 = r1', 'exit'] },
     {
@@ -264,6 +273,30 @@ function frames(): Draft[] {
       spec: { source: 'a frame ends with its function', expect: { error: 'E_RUN_MEMORY' } },
     },
   ]; // prettier-ignore
+}
+
+/** Operations for which some CPU needs fixed registers, while all arguments of a call are there already. */
+function argumentsAround(): Draft[] {
+  const operations: [string, (d: number, s: number) => string][] = [
+    ['lsh64', (d, s) => `r${d} <<= r${s}`], ['rsh32', (d, s) => `w${d} >>= w${s}`], ['arsh64', (d, s) => `r${d} s>>= r${s}`],
+    ['div64', (d, s) => `r${d} /= r${s}`], ['mod32', (d, s) => `w${d} %= w${s}`], ['smod64', (d, s) => `r${d} s%= r${s}`],
+    ['div64-constant', (d) => `r${d} /= 7`], ['sdiv32-constant', (d) => `w${d} s/= 16`],
+    ['fetch-or32', (_, s) => `w${s} = atomic_fetch_or((u32 *)(r10 - 8), w${s})`],
+    ['cmpxchg32', (_, s) => `w0 = cmpxchg32_32(r10 - 8, w0, w${s})`],
+  ]; // prettier-ignore
+  return operations.map(([name, line]): Draft => ({
+    id: `${name}-between-arguments`,
+    flags: ['Registers'],
+    asm: [
+      'r6 = 0',
+      ...[1, 2, 3, 4, 5].flatMap((d) => [1, 2, 3, 4, 5].flatMap((s) => [
+        ...[1, 2, 3, 4, 5].map((r) => set(r, 0x8111111111111113n * BigInt(r))), 'r0 = 5',
+        '*(u64 *)(r10 - 8) = 0', '*(u32 *)(r10 - 8) = w1', line(d, s), 'r6 += r0', 'call f', 'r6 *= 31', 'r6 += r0',
+      ])),
+      'r0 = r6', 'exit',
+      'f:', 'r0 = r1', ...[2, 3, 4, 5].flatMap((r) => ['r0 *= 33', `r0 ^= r${r}`]), 'exit',
+    ],
+  })); // prettier-ignore
 }
 
 /**
@@ -336,6 +369,7 @@ function helperCalls(): Draft[] {
 }
 
 const NOTES = {
+  Registers: 'every argument register takes part, so that clobbered ones show',
   WrapperRefused: 'refused for the frame of the program that asks the kernel, not for itself',
   LinuxRefuses: 'the Linux verifier does not load it',
   SuiteHelper: 'helper 5 is that of the public suite; under Linux it is another one',

@@ -91,6 +91,12 @@ const SECOND: readonly (readonly string[])[] = [
   ['r1 /= 8', 'r5 = r1'],
   ['r1 %= 8', 'r5 = r1'],
   ['w1 %= 1000', 'r5 = r1'],
+  // r6 is there already: nothing stands between the two.
+  ...['+=', '-=', '*=', '|=', '^='].flatMap((op) => [
+    [`r6 ${op} r1`, 'r5 = r6', 'r6 ^= r4'],
+    [`w6 ${op} w1`, 'r5 = r6', 'r6 ^= r4'],
+  ]),
+  ['r6 &= r1', 'r5 = r6', 'r6 |= r4'],
   ['r1 >>= 8', 'w5 = w1'],
   ['r1 >>= 40', 'w5 = w1'],
   ['r1 s>>= 8', 'w5 = w1'],
@@ -144,7 +150,7 @@ function pairs(): Draft[] {
   for (const [name, first] of FIRST) {
     const all = ([a, b, c]: Inputs, body: (second: readonly string[]) => readonly string[]): string[] => [
       'r0 = 0',
-      ...[set(2, a), set(3, b), set(4, c)],
+      ...[set(2, a), set(3, b), set(4, c), 'r6 = r3'],
       ...SECOND.flatMap((second) => [...body(second), ...FOLD]),
       'exit',
     ];
@@ -167,7 +173,7 @@ function pairs(): Draft[] {
     drafts.push({
       id: `${name}-then-label`,
       flags: ['Label'],
-      asm: ['r0 = 0', 'r7 = 1', '*(u64 *)(r10 - 16) = r7', set(2, a), set(3, b), set(4, c), ...body, 'exit'],
+      asm: ['r0 = 0', 'r7 = 1', '*(u64 *)(r10 - 16) = r7', set(2, a), set(3, b), set(4, c), 'r6 = r3', ...body, 'exit'],
     });
   }
   const [a, b] = INPUTS[0];

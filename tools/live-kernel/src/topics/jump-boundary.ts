@@ -162,6 +162,10 @@ function moves(): Draft[] {
         ['only-low-half-read', [`if ${a} ${op} ${b} goto +1`, 'r5 = r3', 'w5 = w5']],
         ['over-two', [`if ${a} ${op} ${b} goto +2`, 'r5 = r3', 'r6 = r4']],
         [
+          'again-after-label-unchanged',
+          ['if r7 == 0 goto +2', `if ${a} ${op} ${b} goto +1`, 'r5 = r3', `if ${a} ${op} ${b} goto +1`, 'r6 = r4'],
+        ],
+        [
           'again-after-label',
           [
             'if r7 == 0 goto +3',
