@@ -9,7 +9,7 @@ import { emit, isHwLiveAfter, type LowerContext, type MachineForm, type MachineN
 import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
 
 const {
-  add, add_rc, and, and_rc, andc, andc_rc, andi_rc, andis_rc, extsb, extsb_rc, extsh, extsh_rc, extsw, extsw_rc, neg,
+  add, add_rc, addi, addic_rc, and, and_rc, andc, andc_rc, andi_rc, andis_rc, extsb, extsb_rc, extsh, extsh_rc, extsw, extsw_rc, neg,
   neg_rc, nor, nor_rc, or, or_rc, rldic, rldic_rc, rldicl, rldicl_rc, rldicr, rldicr_rc, rlwinm, rlwinm_rc, sradi,
   sradi_rc, subf, subf_rc, xor, xor_rc,
 } = INSTRUCTIONS; // prettier-ignore
@@ -140,7 +140,7 @@ export function fuseUnion(cx: LowerContext, d: number, a: number, b: number): bo
 
 /** Forms with a second one that also compares its 64-bit result with 0, as signed numbers. */
 const RECORDING: ReadonlyMap<MachineForm, Ppc64Form> = /* @__PURE__ */ new Map<MachineForm, Ppc64Form>([
-  [add, add_rc], [subf, subf_rc], [neg, neg_rc], [and, and_rc], [andc, andc_rc], [or, or_rc], [xor, xor_rc],
+  [add, add_rc], [addi, addic_rc], [subf, subf_rc], [neg, neg_rc], [and, and_rc], [andc, andc_rc], [or, or_rc], [xor, xor_rc],
   [nor, nor_rc], [extsb, extsb_rc], [extsh, extsh_rc], [extsw, extsw_rc], [rldicl, rldicl_rc], [rldicr, rldicr_rc],
   [rldic, rldic_rc], [rlwinm, rlwinm_rc], [sradi, sradi_rc],
 ]); // prettier-ignore

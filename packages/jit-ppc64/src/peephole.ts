@@ -3,6 +3,7 @@
  *
  * - a branch around a jump or a return becomes its opposite, one around a copy or two `isel`;
  * - a comparison that repeats the last one is left out;
+ * - what is copied into the result only to be returned is computed there;
  * - a scratch register that holds a constant, or a masked shift count, is not given the same value again.
  *
  * Labels that no branch goes to any more do not count as places where control comes from elsewhere.
@@ -10,7 +11,7 @@
 import { LABEL, type MachineForm, makeNode, type MachineNode } from '@polybpf/jit';
 import { invertBranch, IS_SET } from './branches.ts';
 import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
-import { NO_BASE, R0, R11, R12 } from './registers.ts';
+import { NO_BASE, R0, R11, R12, R3 } from './registers.ts';
 
 const {
   b, bc, bclr, bctrl, bl, bl_symbol, blr, cmpd, cmpdi, cmpld, cmpldi, cmplw, cmplwi, cmpw, cmpwi, isel, li, lis, or, ori,
@@ -144,6 +145,7 @@ function dropRepeated(nodes: MachineNode[]): MachineNode[] {
       out.push(node);
       continue;
     }
+    if (isReturnedCopy(node, nodes[i + 1]) && retargetLast(out, node)) continue;
     const { uses, setsCondition } = form as Ppc64Form;
     if (setsCondition) known.compared = undefined;
     for (let k = 0; k < uses.length; k++) {
@@ -152,6 +154,21 @@ function dropRepeated(nodes: MachineNode[]): MachineNode[] {
     out.push(node);
   }
   return out;
+}
+
+/** Whether `node` copies a register that dies in the return behind it into the result. */
+function isReturnedCopy({ form, operands }: MachineNode, next: MachineNode | undefined): boolean {
+  const [d, source, second] = operands;
+  return form === or && d === R3 && source === second && source !== R3 && next?.form === blr;
+}
+
+/** Lets the last node write the result of a copy instead of its source, where it writes that and does not read it as such. */
+function retargetLast(out: MachineNode[], { operands: [d, source] }: MachineNode): boolean {
+  const last = out[out.length - 1];
+  const position = (last?.form as Ppc64Form | undefined)?.uses?.indexOf('write') ?? -1;
+  if (last === undefined || position < 0 || last.operands[position] !== source) return false;
+  out[out.length - 1] = { ...last, operands: last.operands.with(position, d!) };
+  return true;
 }
 
 /** End of the instructions from `start` on that put a value of their own into a scratch register; `start` if none do. */
