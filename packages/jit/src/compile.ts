@@ -3,6 +3,7 @@
  */
 import { BpfError } from '@polybpf/errors';
 import type { Program, ProgramRelocation } from '@polybpf/isa';
+import { findAlignments } from './alignment.ts';
 import { analyse, type Analysis, type FunctionAnalysis } from './analyse.ts';
 import { assignRegisters } from './assign.ts';
 import { type CodeRelocation, layOut } from './layout.ts';
@@ -46,6 +47,8 @@ export interface CompiledProgram {
   readonly labelOffsets: Int32Array;
 }
 
+const NO_ADDRESSES: Uint8Array = new Uint8Array(0);
+
 /** Labels of one compilation and the literals they stand for. */
 interface Pools {
   labels: number;
@@ -76,6 +79,7 @@ export function compile(program: Program, target: Target, options: CompileOption
   const pooledLiteral: LowerContext['literal'] = (low, high) =>
     literal(pools, `${low | 0},${high | 0}`, makeNode(DATA64, [low | 0, high | 0]));
   const pooledSymbol: LowerContext['symbolLiteral'] = (symbol, addend) => symbolLiteral(pools, symbol, addend);
+  const addresses = target.strictAlignment === true ? findAlignments(analysis) : NO_ADDRESSES;
   for (const fn of analysis.functions) {
     const ops = select(analysis, fn, relocationOf, selectOptions);
     const { info, assignedOps } = describe(fn, target, ops, pools);
@@ -91,6 +95,7 @@ export function compile(program: Program, target: Target, options: CompileOption
       nodes: [],
       insn: NO_REG,
       liveAfter: 0,
+      addresses,
       newLabel,
       literal: pooledLiteral,
       symbolLiteral: pooledSymbol,

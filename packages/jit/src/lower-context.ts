@@ -23,6 +23,11 @@ export interface LowerContext {
   insn: number;
   /** BPF registers (bits 0..10) that something reads after the current op. */
   liveAfter: number;
+  /**
+   * With `Target.strictAlignment`: by insn index of an access, what is known of its address, as modulus + remainder:
+   * 8 + r when it is r modulo 8, 4 + r, 2 + r, and 1 when nothing is known. Empty otherwise.
+   */
+  readonly addresses: Uint8Array;
   /** Makes a label of this compilation, unbound. */
   readonly newLabel: () => number;
   /** Label of an 8-byte literal with this value; equal literals share one. */

@@ -142,6 +142,8 @@ export interface Target {
   /** Whether a 32-bit load that leaves the upper half alone is shorter; then loads whose upper half is dead have `zext` false. */
   readonly partialLoads?: boolean;
   readonly delaySlots: boolean;
+  /** Whether misaligned accesses trap; then `LowerContext.addresses` tells what is known about those of a program. */
+  readonly strictAlignment?: boolean;
   /** Whether instruction and data caches must be synchronised after writing code. */
   readonly needsIcacheFlush: boolean;
   /** Code alignment of functions in bytes. */
