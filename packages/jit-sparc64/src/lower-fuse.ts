@@ -1,0 +1,82 @@
+/**
+ * Looking back while lowering: the last node and whether the next one can take it in.
+ *
+ * An instruction may be taken back when its result is read by nobody but the op being lowered: its register is dead
+ * afterwards, or is the register that the op writes. Labels are nodes, so that nothing is ever fused across a place
+ * where control may come from elsewhere; delay slots hold `nop` while lowering, which is never fused.
+ */
+import { isHwLiveAfter, type LowerContext, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { type InstructionName, INSTRUCTIONS, type SparcForm } from './instructions.ts';
+import { G0, O0 } from './registers.ts';
+
+const { add, add_imm, mov, mov_imm, restore, restore_imm, sra_imm, srl_imm } = INSTRUCTIONS;
+
+/** The node before the place where the next one goes. */
+export function lastNode(cx: LowerContext): MachineNode | undefined {
+  return cx.nodes[cx.nodes.length - 1];
+}
+
+/** Whether hardware register `register` need not keep its value once the op that writes `d` is done. */
+export function isSpent(cx: LowerContext, register: number, d: number): boolean {
+  return register === d || !isHwLiveAfter(cx, register);
+}
+
+/** The register that a node writes, -1 when there is none or not just one. */
+export function writtenBy(node: MachineNode): number {
+  const { writes } = node.form as SparcForm;
+  return writes !== undefined && writes.length === 1 ? node.operands[writes[0]!]! : -1;
+}
+
+/**
+ * Lets the last instruction write `to` instead of `from`, in place of a move. The caller knows that `from` is dead.
+ *
+ * @returns false when the last node is something else, or needs its result register as an input
+ */
+export function retarget(cx: LowerContext, from: number, to: number): boolean {
+  const node = lastNode(cx);
+  if (node === undefined || writtenBy(node) !== from) return false;
+  const { effect, reads, writes } = node.form as SparcForm;
+  if (effect === 'fixed' || reads.includes(writes[0]!)) return false;
+  node.operands = node.operands.with(writes[0]!, to);
+  return true;
+}
+
+/** Takes the last instruction back as a `restore` that computes the same into the caller's %o0. */
+export function foldIntoRestore(
+  cx: LowerContext,
+  r0: number,
+): { form: MachineForm; operands: readonly number[] } | undefined {
+  const node = lastNode(cx);
+  if (node === undefined || writtenBy(node) !== r0) return undefined;
+  const { form, operands } = node;
+  const [first, second] = operands as [number, number];
+  if (form !== add && form !== add_imm && form !== mov && form !== mov_imm) return undefined;
+  cx.nodes.pop();
+  if (form === mov) return { form: restore, operands: [first, G0, O0] };
+  if (form === mov_imm) return { form: restore_imm, operands: [G0, first, O0] };
+  return { form: form === add ? restore : restore_imm, operands: [first, second, O0] };
+}
+
+/** Whether a node is `srl x, 0, d` (zero-extension of 32 bits). */
+export function isZeroExtension(node: MachineNode | undefined): node is MachineNode {
+  return node !== undefined && node.form === srl_imm && node.operands[1] === 0;
+}
+
+/** Whether a node is `sra x, 0, d` (sign extension of 32 bits). */
+export function isSignExtension(node: MachineNode | undefined): node is MachineNode {
+  return node !== undefined && node.form === sra_imm && node.operands[1] === 0;
+}
+
+/** Instructions whose result has zeros in its upper half whatever their operands are. */
+const ZERO_EXTENDING: ReadonlySet<InstructionName> = /* @__PURE__ */ new Set<InstructionName>([
+  'srl', 'srl_imm', 'ldub', 'ldub_reg', 'lduh', 'lduh_reg', 'lduw', 'lduw_reg', 'lduha_little', 'lduwa_little', 'sethi',
+  'casa', 'swap', 'swap_reg',
+]); // prettier-ignore
+
+/** Whether the last node leaves a value in `register` whose upper half is zero. */
+export function isUpperZero(cx: LowerContext, register: number): boolean {
+  const node = lastNode(cx);
+  if (node === undefined || writtenBy(node) !== register) return false;
+  const name = node.form.name as InstructionName;
+  return ZERO_EXTENDING.has(name) || (name === 'and_imm' && node.operands[1]! >= 0);
+}
