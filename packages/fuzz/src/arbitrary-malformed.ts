@@ -1,6 +1,6 @@
 /** Arbitraries of inputs that are nearly right: what readers must refuse with an error of their own, or take. */
 import fc from 'fast-check';
-import { encodeProgram, type Endian, type Insn, INSN_TABLE, makeInsn } from '@polybpf/isa';
+import { constants, encodeProgram, type Endian, type Insn, INSN_TABLE, makeInsn } from '@polybpf/isa';
 import { arbitraryProgram } from './arbitrary-program.ts';
 import { immediates } from './edge-values.ts';
 import { elfPlaces } from './elf-places.ts';
@@ -8,6 +8,7 @@ import { mutate, mutations } from './mutation.ts';
 
 /** Longer generated programs only repeat themselves here. */
 const MAX_SLOTS = 40;
+const EXIT = constants.BPF_JMP | constants.BPF_EXIT;
 
 /**
  * Slots of programs whose fields went wrong: unknown opcodes, registers above r10, reserved fields, jumps out of the
@@ -17,9 +18,14 @@ export function malformedInsns(): fc.Arbitrary<readonly Insn[]> {
   const field = fc.constantFrom('opcode', 'dst_reg', 'src_reg', 'offset', 'imm');
   const change = fc.record({ at: fc.nat(), field, value: immediates });
   const damaged = fc
-    .record({ program: arbitraryProgram(), changes: fc.array(change, { minLength: 1, maxLength: 4 }) })
-    .map(({ program, changes }) => {
+    .record({
+      program: arbitraryProgram(),
+      changes: fc.array(change, { minLength: 1, maxLength: 4 }),
+      ends: fc.boolean(),
+    })
+    .map(({ program, changes, ends }) => {
       const insns = program.insns.slice(0, MAX_SLOTS);
+      if (ends) insns.push(makeInsn(EXIT, 0, 0, 0, 0));
       for (const { at, field: name, value } of changes) {
         const index = at % insns.length;
         insns[index] = { ...insns[index]!, [name]: fieldValue(name, value) };

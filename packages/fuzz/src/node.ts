@@ -1,4 +1,4 @@
 export { kernelEngine } from './node/kernel-engine.ts';
-export type { KernelEngine } from './node/kernel-engine.ts';
+export type { KernelEngine, KernelVerdict } from './node/kernel-engine.ts';
 export { openEngines, usableEngines } from './node/open-engines.ts';
 export type { OpenEngines } from './node/open-engines.ts';

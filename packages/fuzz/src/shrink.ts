@@ -107,8 +107,13 @@ function putConstants(cx: Shrinking): void {
     if (value === undefined) continue;
     const at = cx.lines.indexOf(line);
     if (at < 0) continue;
-    attempt(cx, cx.lines.with(at, constantLine(line.insn.dst_reg, value)));
+    attempt(cx, cx.lines.with(at, constantLine(resultOf(line), value)));
   }
+}
+
+/** The register that a line computes. */
+function resultOf({ insn }: CodeLine): number {
+  return rowOf(insn)?.kind === 'call_helper' ? 0 : insn.dst_reg;
 }
 
 function constantLine(dst_reg: number, { low, high }: { low: number; high: number }): CodeLine {
@@ -133,8 +138,8 @@ function observedResults(cx: Shrinking): Map<Line, { low: number; high: number }
   let depth = 0;
   observe({ insns, mem: cx.mem }, cx.endian, (view) => {
     if (last !== undefined && view.callDepth === depth) {
-      const low = view.regs[2 * last.insn.dst_reg]!;
-      const high = view.regs[2 * last.insn.dst_reg + 1]!;
+      const low = view.regs[2 * resultOf(last)]!;
+      const high = view.regs[2 * resultOf(last) + 1]!;
       const before = seen.get(last);
       const isNew = !seen.has(last);
       seen.set(last, isNew || (before?.low === low && before.high === high) ? { low, high } : undefined);
@@ -151,7 +156,8 @@ function observedResults(cx: Shrinking): Map<Line, { low: number; high: number }
 /** Rows that compute a register and are no constant yet. */
 function computes(row: InsnRow | undefined): boolean {
   if (row === undefined) return false;
-  if (row.kind === 'load' || row.kind === 'load_acquire' || row.kind === 'end') return true;
+  if (row.kind === 'load' || row.kind === 'load_acquire' || row.kind === 'end' || row.kind === 'call_helper')
+    return true;
   return row.kind === 'alu' && !(row.op === 'mov' && row.source === 'imm' && row.width === 64);
 }
 

@@ -51,9 +51,9 @@ export function runFuzz(flags: FuzzFlags): boolean {
       onProgress: progress.show,
     });
     progress.clear();
-    if (flags.save !== undefined) saveVectors(flags.save, report);
-    if (flags.json === true) printJson(documentOf(report));
-    else printReport(report);
+    if (flags.save !== undefined) saveFuzzVectors(flags.save, report);
+    if (flags.json === true) printJson(fuzzDocument(report));
+    else printLine(fuzzReportText(report));
     return report.disagreements.length === 0;
   } finally {
     opened[Symbol.dispose]();
@@ -105,7 +105,7 @@ function progressLine(
 }
 
 /** One vector file for each disagreement, which `polybpf conformance --suite DIR` runs again. */
-function saveVectors(folder: string, { seed, isa, flavour, disagreements }: DifferentialReport): void {
+export function saveFuzzVectors(folder: string, { seed, isa, flavour, disagreements }: DifferentialReport): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (cause) {
@@ -124,7 +124,8 @@ function saveVectors(folder: string, { seed, isa, flavour, disagreements }: Diff
   }
 }
 
-function documentOf(report: DifferentialReport): object {
+/** What `--json` prints. */
+export function fuzzDocument(report: DifferentialReport): object {
   const { elapsedMs, disagreements, coverage, isa, flavour, ...rest } = report;
   const rows = generatedRows({ isa, flavour }).map(({ name }) => name);
   return {
@@ -144,50 +145,64 @@ function documentOf(report: DifferentialReport): object {
   };
 }
 
-function printReport(report: DifferentialReport): void {
+/** The report for people. */
+export function fuzzReportText(report: DifferentialReport): string {
   const { seed, first, programs, isa, flavour, insns, elapsedMs, compared, disagreements } = report;
   const refusedBy = (engine: string): number =>
     report.refused.filter((entry) => entry.engine === engine).reduce((sum, entry) => sum + entry.programs, 0);
-  printCoverage(report);
-  printLine(`\nseed ${seed}, programs ${first} to ${first + programs - 1}, isa ${isa}, flavour ${flavour}: ${insns} slots in ${(elapsedMs / 1000).toFixed(1)} s\n`); // prettier-ignore
   const rows = compared.map(({ engine, endian, programs: n }) => [
     engine,
     endian,
     String(n),
     String(refusedBy(engine)),
   ]);
-  printLine(formatTable([['ENGINE', 'ORDER', 'COMPARED', 'REFUSED'], ...rows]));
-  for (const { engine, reason, programs: n } of report.refused) printLine(`${engine} refused ${n}: ${reason}`);
-  for (const found of disagreements) printDisagreement(found);
-  printLine(disagreements.length === 0 ? '\nno disagreement' : `\n${disagreements.length} disagreement${disagreements.length === 1 ? '' : 's'}`); // prettier-ignore
+  const found = disagreements.length;
+  return [
+    ...coverageLines(report),
+    '',
+    `seed ${seed}, programs ${first} to ${first + programs - 1}, isa ${isa}, flavour ${flavour}: ${insns} slots in ${(elapsedMs / 1000).toFixed(1)} s`,
+    '',
+    formatTable([['ENGINE', 'ORDER', 'COMPARED', 'REFUSED'], ...rows]),
+    ...report.refused.map(({ engine, reason, programs: n }) => `${engine} refused ${n}: ${reason}`),
+    ...disagreements.flatMap(disagreementLines),
+    '',
+    found === 0 ? 'no disagreement' : `${found} disagreement${found === 1 ? '' : 's'}`,
+  ].join('\n');
 }
 
-function printDisagreement({ index, endian, program, outcomes, shrunkOutcomes, vector }: Disagreement): void {
-  printLine(`\nprogram ${index} (${program.insns.length} slots, ${endian}-endian):`);
-  for (const { engine, outcome } of outcomes) printLine(`  ${engine}: ${outcome}`);
-  printLine('shrunk:');
-  for (const { engine, outcome } of shrunkOutcomes) printLine(`  ${engine}: ${outcome}`);
-  printLine(JSON.stringify(vector, undefined, 2));
+function disagreementLines({ index, endian, program, outcomes, shrunkOutcomes, vector }: Disagreement): string[] {
+  const line = ({ engine, outcome }: { engine: string; outcome: string }): string => `  ${engine}: ${outcome}`;
+  return [
+    '',
+    `program ${index} (${program.insns.length} slots, ${endian}-endian):`,
+    ...outcomes.map(line),
+    'shrunk:',
+    ...shrunkOutcomes.map(line),
+    JSON.stringify(vector, undefined, 2),
+  ];
 }
 
-/** Each row with the number of instructions that stood in programs, by class of operands, and pairs of values met. */
-function printCoverage({ coverage, isa, flavour }: DifferentialReport): void {
+/** Each row with the number of instructions that stood in programs, by class of operands, and of pairs of values met. */
+function coverageLines({ coverage, isa, flavour }: DifferentialReport): string[] {
   const rows = generatedRows({ isa, flavour }).map(({ name }) => {
     const classes = Object.entries(coverage.operands[name] ?? {}).sort(([, a], [, b]) => b - a);
     const total = classes.reduce((sum, [, n]) => sum + n, 0);
     const values = Object.keys(coverage.values[name] ?? {}).length;
     return { name, classes, total, values };
   });
-  const lines = rows.map(({ name, classes, total, values }) => [
+  const cells = rows.map(({ name, classes, total, values }) => [
     name,
     String(total),
     values === 0 ? '-' : String(values),
     classes.map(([key, n]) => `${key}: ${n}`).join('; '),
   ]);
-  printLine(formatTable([['ROW', 'COUNT', 'VALUES', 'OPERANDS'], ...lines]));
   const missing = rows.filter(({ total }) => total === 0).map(({ name }) => name);
-  const cells = rows.reduce((sum, { classes }) => sum + classes.length, 0);
+  const pairs = rows.reduce((sum, { classes }) => sum + classes.length, 0);
   const values = rows.reduce((sum, row) => sum + row.values, 0);
-  printLine(`\n${rows.length - missing.length} of ${rows.length} rows, ${cells} pairs of row and operand class, ${values} of row and classes of values`); // prettier-ignore
-  if (missing.length > 0) printLine(`not generated: ${missing.join(' ')}`);
+  return [
+    formatTable([['ROW', 'COUNT', 'VALUES', 'OPERANDS'], ...cells]),
+    '',
+    `${rows.length - missing.length} of ${rows.length} rows, ${pairs} pairs of row and operand class, ${values} of row and classes of values`,
+    ...(missing.length === 0 ? [] : [`not generated: ${missing.join(' ')}`]),
+  ];
 }
