@@ -15,7 +15,7 @@ import {
 } from '@polybpf/jit';
 import { INSTRUCTIONS, type Riscv64Form } from './instructions.ts';
 import { SIGN, upperHalf, ZEROS } from './known.ts';
-import { T0, T1 } from './registers.ts';
+import { T0, T1, T6 } from './registers.ts';
 
 const { addi, addiw, slli, srli } = INSTRUCTIONS;
 
@@ -57,24 +57,32 @@ export function retarget(cx: LowerContext, from: number, to: number): boolean {
 /** Registers that compressed instructions can name, those that calls destroy first. */
 const COMPRESSIBLE = [15, 14, 13, 12, 11, 10, 9, 8];
 
+/** Registers that never hold BPF registers but may be operands. */
+const SCRATCH = [T1, T0, T6];
+
 /**
- * A register that an op may destroy: one with short instructions when there is one that holds nothing, else t1 (t0 when
- * `second`). Neither an operand nor the result of the op.
+ * A register that an op may destroy: one with short instructions when there is one that holds nothing, else a scratch
+ * register. Neither an operand nor the result of the op, and never t2.
  *
  * @param taken - a register that is not to be chosen either
  */
 export function freeRegister(cx: LowerContext, op: Op, taken: number = NO_REG): number {
   const { registers, usedCalleeSaved } = cx.fn;
-  let busy = taken === NO_REG ? 0 : 1 << taken;
-  for (let i = 0; i < R10; i++) {
-    const isOperand = i === op.a || i === op.b || i === op.d || (i === 0 && op.kind === 'cmpxchg');
-    if (isOperand || (cx.liveAfter & (1 << i)) !== 0) busy |= 1 << registers[i]!;
-  }
+  let busy = 0;
+  const note = (register: number): void => {
+    if (register !== NO_REG && register !== R10) busy |= 1 << registers[register]!;
+  };
+  note(op.a);
+  note(op.b);
+  note(op.d);
+  if (op.kind === 'cmpxchg') note(0);
+  if (taken !== NO_REG) busy |= 1 << taken;
+  for (let i = 0; i < R10; i++) if ((cx.liveAfter & (1 << i)) !== 0) busy |= 1 << registers[i]!;
   for (const register of COMPRESSIBLE) {
     if ((busy & (1 << register)) !== 0) continue;
     if (register >= 10 || usedCalleeSaved.includes(register)) return register;
   }
-  return taken === T1 ? T0 : T1;
+  return SCRATCH.find((register) => (busy & (1 << register)) === 0)!;
 }
 
 /** rd = zero-extended low half of rs1, when that is not known to be so already. */

@@ -18,7 +18,7 @@ import { INSTRUCTIONS } from './instructions.ts';
 import { SIGN, upperHalf } from './known.ts';
 import { emitAddImm, isSigned12, loadImm32 } from './lower-constant.ts';
 import { freeRegister, isFusible, lastNode, zext32 } from './lower-fuse.ts';
-import { T1, T2, ZERO } from './registers.ts';
+import { T0, T2, ZERO } from './registers.ts';
 
 const {
   add, addi, addiw, amoadd_d, amoadd_w, amoand_d, amoand_w, amoor_d, amoor_w, amoswap_d, amoswap_w, amoxor_d, amoxor_w,
@@ -161,17 +161,17 @@ export function lowerCmpxchg(cx: LowerContext, op: Op): void {
     // lr.w sign-extends; r0 gets a new value anyway.
     emit(cx, addiw, [r0, r0, 0]);
   }
-  const status = freeRegister(cx, op, T1);
+  const status = freeRegister(cx, op, T0);
   const [again, done] = [cx.newLabel(), cx.newLabel()];
   cx.nodes.push(makeNode(LABEL, [1], again, cx.insn));
-  emit(cx, wide ? lr_d : lr_w, [T1, address]);
-  emitTo(cx, bne, [T1, r0], done);
+  emit(cx, wide ? lr_d : lr_w, [T0, address]);
+  emitTo(cx, bne, [T0, r0], done);
   emit(cx, wide ? sc_d : sc_w, [status, value, address]);
   emitTo(cx, bne, [status, ZERO], again);
   bind(cx, done);
   if (!isLiveAfter(cx, 0)) return;
-  if (!wide && op.zext) zext32(cx, r0, T1);
-  else emit(cx, addi, [r0, T1, 0]);
+  if (!wide && op.zext) zext32(cx, r0, T0);
+  else emit(cx, addi, [r0, T0, 0]);
 }
 
 export function lowerLoadAcquire(cx: LowerContext, op: Op): void {

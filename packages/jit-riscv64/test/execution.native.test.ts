@@ -149,7 +149,7 @@ describe.skipIf(missing !== undefined)(`riscv64 code (${missing ?? 'runs'})`, ()
       compare(
         name,
         insns,
-        Array.from({ length: 4 }, () => trialMemory(random, length)),
+        Array.from({ length: 3 }, () => trialMemory(random, length)),
       );
     }
   });
@@ -171,6 +171,38 @@ describe.skipIf(missing !== undefined)(`riscv64 code (${missing ?? 'runs'})`, ()
     },
   );
 
+  it('r10 as operand of what only takes registers', () => {
+    // Every other register is alive, so that no short one is free; results do not depend on where the stack lies.
+    const busy = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((register) => insn('ldxdw', register, 1, 0));
+    const load = [...busy.slice(1), busy[0]!].map((each, i) => ({ ...each, offset: 8 * i }));
+    const mix = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((register) => insn('xor64_reg', 0, register));
+    const slot = insn('stdw', 10, 0, -8, 77);
+    const back = (...insns: Insn[]): Insn[] => [...load, slot, ...insns, ...mix, insn('exit')];
+    const relative = [insn('ldxdw', 0, 10, -8), insn('sub64_reg', 0, 10)];
+    const low = [insn('ldxw', 0, 10, -8), insn('sub32_reg', 0, 10)];
+    const programs: Readonly<Record<string, Insn[]>> = {
+      cmpxchg64: back(insn('mov64_imm', 0, 0, 0, 77), insn('atomic_cmpxchg64', 10, 10, -8), ...relative),
+      cmpxchg32: back(insn('mov64_imm', 0, 0, 0, 77), insn('atomic_cmpxchg32', 10, 10, -8), ...low),
+      add: back(insn('atomic_add64', 10, 10, -8), ...relative),
+      store: back(insn('stxdw', 10, 10, -8), ...relative),
+      release: back(insn('store_release64', 10, 10, -8), ...relative),
+      div: back(insn('mov64_reg', 0, 10), insn('div64_reg', 0, 10)),
+      div32: back(insn('mov64_reg', 0, 10), insn('div32_reg', 0, 10)),
+      mod: back(insn('mov64_reg', 0, 10), insn('mod64_reg', 0, 10)),
+      lsh: back(insn('mov64_reg', 0, 10), insn('lsh64_imm', 0, 0, 0, 1), insn('sub64_reg', 0, 10), insn('sub64_reg', 0, 10)), // prettier-ignore
+      compare: back(insn('mov64_reg', 0, 10), insn('jlt32_reg', 0, 10, 1), insn('mov64_imm', 0, 0, 0, 3), insn('jne64_reg', 10, 1, 1), insn('mov64_imm', 0, 0, 0, 5)), // prettier-ignore
+      compare32: back(insn('mov32_reg', 0, 10), insn('jsgt32_reg', 10, 0, 2), insn('jslt32_reg', 0, 10, 1), insn('mov64_imm', 0, 0, 0, 3), insn('jset32_reg', 1, 10, 0)), // prettier-ignore
+    };
+    const random = makeRandom(10);
+    for (const [name, insns] of Object.entries(programs)) {
+      compare(
+        name,
+        insns,
+        Array.from({ length: 4 }, () => trialMemory(random, 96)),
+      );
+    }
+  });
+
   it('sequences that are fused', () => {
     for (let seed = 1; seed <= 200; seed++) {
       const random = makeRandom(seed);
@@ -184,7 +216,7 @@ describe.skipIf(missing !== undefined)(`riscv64 code (${missing ?? 'runs'})`, ()
   });
 
   it('random programs', () => {
-    for (let seed = 1; seed <= 1000; seed++) {
+    for (let seed = 1; seed <= 600; seed++) {
       const { insns, memory } = randomProgram(seed);
       const random = makeRandom(seed);
       const memories = Array.from({ length: 4 }, () => trialMemory(random, memory));
