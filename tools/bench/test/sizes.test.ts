@@ -1,6 +1,6 @@
 import { assemble, disassemble } from '@polybpf/asm';
 import { createInterpreter } from '@polybpf/interpreter';
-import { compile } from '@polybpf/jit';
+import { compile, type Target } from '@polybpf/jit';
 import { ALL_TARGETS } from '@polybpf/targets';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import {
   sharedFolder,
 } from '../src/kernel-sizes.ts';
 import { parseSizeClass, type SizeClass } from '../src/size-class.ts';
-import { notComparable, verifierBytes, verifierTests } from '../src/size-exceptions.ts';
+import { isExtendedOnce, notComparable, verifierBytes, verifierTests } from '../src/size-exceptions.ts';
 import { classSize, COPIES, frameProgram } from '../src/size-frame.ts';
 import { wholeProgram } from '../src/size-programs.ts';
 
@@ -189,11 +189,23 @@ describe('divisions of a column without verifier', () => {
 it('a class that cannot be compared has a reason', () => {
   expect(notComparable('x86_64', 'call_smpid_d7s8')).toContain('per-CPU');
   expect(notComparable('s390x', 'lsh32_x_zx_d1s2')).toContain('RFC 9669');
+  expect(notComparable('ppc64le', 'arsh64_x_d7s8')).toContain('RFC 9669');
+  expect(notComparable('ppc64le', 'arsh64_k_d7s8')).toBeUndefined();
   expect(notComparable('x86_64', 'lsh32_x_zx_d1s2')).toBeUndefined();
 });
 
+it('leaves zero-extensions out where the verifier made them once for all copies', () => {
+  const byName = (name: string): Target => ALL_TARGETS.find((target) => target.name === name)!;
+  expect(['x86_64', 's390x', 'ppc64', 'ppc64le'].map((name) => isExtendedOnce(table, byName(name)))).toEqual([
+    false,
+    false,
+    false,
+    true,
+  ]);
+});
+
 /** Targets whose author has said that they are done: sizes of the others are only printed. */
-const FINISHED: readonly string[] = ['x86_64', 'arm64', 's390x'];
+const FINISHED: readonly string[] = ['x86_64', 'arm64', 's390x', 'ppc64', 'ppc64le'];
 
 describe.each(ALL_TARGETS.filter(({ name }) => FINISHED.includes(name)))('$name', (target) => {
   const sizes = compareSizes(target, table);
