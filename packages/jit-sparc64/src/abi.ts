@@ -24,7 +24,7 @@
 import { BPF_MAX_LOOPS } from '@polybpf/isa';
 import { emit, type Frame, type FunctionInfo, hw, type LowerContext } from '@polybpf/jit';
 import { INSTRUCTIONS } from './instructions.ts';
-import { foldIntoRestore, retarget } from './lower-fuse.ts';
+import { lastNode, restoreOf, retarget } from './lower-fuse.ts';
 import { FP, G0, G1, I0, O0, SP } from './registers.ts';
 
 const { add_imm, mov, nop, restore, ret, retl, save_imm, sethi, stx } = INSTRUCTIONS;
@@ -89,7 +89,9 @@ export function emitEpilogue(cx: LowerContext): void {
   const { fn, frame } = cx;
   const r0 = hw(cx, 0);
   if (hasWindow(fn)) {
-    const folded = foldIntoRestore(cx, r0);
+    const last = lastNode(cx);
+    const folded = last === undefined ? undefined : restoreOf(last, r0);
+    if (folded !== undefined) cx.nodes.pop();
     emit(cx, ret, []);
     if (folded === undefined) emit(cx, restore, [r0, G0, O0]);
     else emit(cx, folded.form, folded.operands);

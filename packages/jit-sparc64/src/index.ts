@@ -3,6 +3,7 @@ import { emitEpilogue, emitPrologue, inlineEpilogue, planFrame } from './abi.ts'
 import { encode, pad, print, sizeOf } from './encoder.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { FITS, LOWER } from './lower.ts';
+import { peephole } from './peephole.ts';
 import { REGISTERS } from './registers.ts';
 import { EF_SPARCV9_TSO, EM_SPARCV9, RELOCATIONS } from './relocations.ts';
 
@@ -24,7 +25,7 @@ export const sparc64: Target = /* @__PURE__ */ defineTarget({
   prologue: emitPrologue,
   epilogue: emitEpilogue,
   inlineEpilogue,
-  peephole: (nodes) => nodes,
+  peephole,
   sizeOf,
   encode,
   print,

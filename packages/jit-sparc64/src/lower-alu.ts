@@ -39,9 +39,10 @@ export function lowerAlu(cx: LowerContext, op: Op): void {
   const { kind, imm } = op;
   const d = hw(cx, op.d);
   if (op.a === R10) {
-    // r10 plus a constant.
-    if (op.b !== NO_REG) emitFrameAddress(cx, d, cx.frame.bias, hw(cx, op.b));
-    else emitFrameAddress(cx, d, cx.frame.bias + imm, G4);
+    if (op.b === NO_REG) return emitFrameAddress(cx, d, cx.frame.bias + imm);
+    // r10 plus a constant that did not fit.
+    emit(cx, add, [cx.frame.base, hw(cx, op.b), d]);
+    emit(cx, add_imm, [d, cx.frame.bias, d]);
     return;
   }
   const a = hw(cx, op.a);
@@ -96,12 +97,12 @@ function emitMask(cx: LowerContext, op: Op, d: number, a: number): void {
   emit(cx, sllx_imm, [d, cleared, d]);
 }
 
-/** d = stack pointer + offset (+ nothing else); `temporary` gets offsets that are no immediates. */
-function emitFrameAddress(cx: LowerContext, d: number, offset: number, temporary: number): void {
+/** d = address in the frame; %g4 gets offsets that are no immediates. */
+function emitFrameAddress(cx: LowerContext, d: number, offset: number): void {
   const { base } = cx.frame;
   if (fits13(offset)) return void emit(cx, add_imm, [base, offset, d]);
-  loadImm32(cx, temporary, offset);
-  emit(cx, add, [base, temporary, d]);
+  loadImm32(cx, G4, offset);
+  emit(cx, add, [base, G4, d]);
 }
 
 export function lowerShift(cx: LowerContext, op: Op): void {
@@ -140,7 +141,7 @@ function fuseShift(cx: LowerContext, op: Op, d: number, a: number, amount: numbe
 /** Copies and zero-extensions. */
 export function lowerMov(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
-  if (op.a === R10) return emitFrameAddress(cx, d, cx.frame.bias, G4);
+  if (op.a === R10) return emitFrameAddress(cx, d, cx.frame.bias);
   const a = hw(cx, op.a);
   if (op.width === 64 || (op.width === 32 && (!op.zext || isUpperZero(cx, a)))) {
     if (d === a || (!isHwLiveAfter(cx, a) && retarget(cx, a, d))) return;

@@ -41,17 +41,15 @@ export function retarget(cx: LowerContext, from: number, to: number): boolean {
   return true;
 }
 
-/** Takes the last instruction back as a `restore` that computes the same into the caller's %o0. */
-export function foldIntoRestore(
-  cx: LowerContext,
+/** The `restore` that computes into the caller's %o0 what `node` computes into `r0`, when it is an addition or a move. */
+export function restoreOf(
+  node: MachineNode,
   r0: number,
 ): { form: MachineForm; operands: readonly number[] } | undefined {
-  const node = lastNode(cx);
-  if (node === undefined || writtenBy(node) !== r0) return undefined;
   const { form, operands } = node;
   const [first, second] = operands as [number, number];
   if (form !== add && form !== add_imm && form !== mov && form !== mov_imm) return undefined;
-  cx.nodes.pop();
+  if (writtenBy(node) !== r0) return undefined;
   if (form === mov) return { form: restore, operands: [first, G0, O0] };
   if (form === mov_imm) return { form: restore_imm, operands: [G0, first, O0] };
   return { form: form === add ? restore : restore_imm, operands: [first, second, O0] };

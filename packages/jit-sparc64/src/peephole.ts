@@ -1,0 +1,157 @@
+/**
+ * Rewrites the nodes of one function before layout:
+ *
+ * - a branch around one or two moves becomes conditional moves, a branch around a jump the opposite branch;
+ * - a scratch register that holds a constant is not given the same value again;
+ * - jumps to the return become returns where that costs nothing, and delay slots are filled, see delay-slots.ts.
+ *
+ * Labels that no branch goes to any more do not count as places where control comes from elsewhere.
+ */
+import { LABEL, type MachineForm, makeNode, type MachineNode } from '@polybpf/jit';
+import { invertBranch, isConditional } from './branches.ts';
+import { fillSlots } from './delay-slots.ts';
+import { INSTRUCTIONS, type SparcForm } from './instructions.ts';
+import { G1, G4 } from './registers.ts';
+
+const { add_imm, add_label, ba_a, bpcc, bpr, call, call_register, call_symbol, ldx_literal, mov, mov_imm, movcc, movcc_imm, movr, movr_imm, nop, or_imm, sethi, sllx_imm, xor_imm } = INSTRUCTIONS; // prettier-ignore
+
+/** Moves that are worth executing always instead of branching around them. */
+const MAX_MOVES = 2;
+
+/** The target's peephole pass. */
+export function peephole(nodes: readonly MachineNode[]): MachineNode[] {
+  return fillSlots(reuseConstants(straighten(nodes)));
+}
+
+function straighten(nodes: readonly MachineNode[]): MachineNode[] {
+  const uses = countUses(nodes);
+  const out: MachineNode[] = [];
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    const { form } = node;
+    if (form === LABEL) {
+      // The first label is the function's, which others call.
+      if (i === 0 || (uses.get(node.label) ?? 0) > 0) out.push(node);
+      continue;
+    }
+    if ((form === bpcc || form === bpr) && nodes[i + 1]?.form === nop) {
+      const moves = movesBeforeLabel(nodes, i + 2, node);
+      if (moves > 0) {
+        for (let k = 0; k < moves; k++) out.push(conditionalMove(node, nodes[i + 2 + k]!));
+        uses.set(node.label, uses.get(node.label)! - 1);
+        i += 1 + moves;
+        continue;
+      }
+      if (isConditional(form.name) && nodes[i + 2]?.form === ba_a && isLabelAt(nodes, i + 3, node.label)) {
+        out.push(invertBranch(node, nodes[i + 2]!.label), nodes[i + 1]!);
+        uses.set(node.label, uses.get(node.label)! - 1);
+        i += 2;
+        continue;
+      }
+    }
+    out.push(node);
+  }
+  return out;
+}
+
+/** How many nodes go to each label. */
+function countUses(nodes: readonly MachineNode[]): Map<number, number> {
+  const uses = new Map<number, number>();
+  for (const { form, label } of nodes) {
+    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
+  }
+  return uses;
+}
+
+/** Whether `label` is bound at `at`, maybe among others. */
+function isLabelAt(nodes: readonly MachineNode[], at: number, label: number): boolean {
+  for (let i = at; nodes[i]?.form === LABEL; i++) if (nodes[i]!.label === label) return true;
+  return false;
+}
+
+/** How many moves lie between `start` and the branch's label, 0 when there is anything else or too many of them. */
+function movesBeforeLabel(nodes: readonly MachineNode[], start: number, branch: MachineNode): number {
+  const isRegister = branch.form === bpr;
+  let end = start;
+  for (; end - start < MAX_MOVES; end++) {
+    const node = nodes[end];
+    if (node === undefined || !isConditionalMove(node, isRegister)) break;
+    // Both conditions must be of the register's value before the branch.
+    if (isRegister && end > start && nodes[end - 1]!.operands[1] === branch.operands[1]) return 0;
+  }
+  const moves = end - start;
+  return moves > 0 && isLabelAt(nodes, end, branch.label) ? moves : 0;
+}
+
+function isConditionalMove({ form, operands }: MachineNode, isRegister: boolean): boolean {
+  if (form === mov) return true;
+  const limit = isRegister ? 512 : 1024;
+  return form === mov_imm && operands[0]! >= -limit && operands[0]! < limit;
+}
+
+/** The move, executed when the branch is not taken. */
+function conditionalMove(branch: MachineNode, { form, operands, insn }: MachineNode): MachineNode {
+  const [condition, tested] = branch.operands as [number, number];
+  const isImmediate = form === mov_imm;
+  if (branch.form === bpr) {
+    return makeNode(isImmediate ? movr_imm : movr, [condition ^ 4, tested, ...operands], -1, insn);
+  }
+  return makeNode(isImmediate ? movcc_imm : movcc, [condition ^ 8, tested, ...operands], -1, insn);
+}
+
+/** Rows that begin a constant, and those that go on with it in the same register. */
+const STARTS: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([sethi, mov_imm]);
+const CONTINUATIONS: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([or_imm, xor_imm, sllx_imm, add_imm]); // prettier-ignore
+
+/** Leaves out constants that %g1 or %g4 holds already. */
+function reuseConstants(nodes: readonly MachineNode[]): MachineNode[] {
+  const out: MachineNode[] = [];
+  const held = new Map<number, readonly MachineNode[]>();
+  for (let i = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
+    const { form } = node;
+    if (form === LABEL || form === call || form === call_symbol || form === call_register) {
+      held.clear();
+      out.push(node);
+      continue;
+    }
+    const end = constantEnd(nodes, i);
+    if (end > i) {
+      const constant = nodes.slice(i, end);
+      const register = constant[0]!.operands[1]!;
+      const known = held.get(register);
+      const isKnown = known !== undefined && known.length === constant.length && known.every((other, k) => isSame(other, constant[k]!)); // prettier-ignore
+      if (!isKnown) {
+        out.push(...constant);
+        held.set(register, constant);
+      }
+      i = end - 1;
+      continue;
+    }
+    // Layout may have to go farther for their label, and does so through %g4.
+    if (form === ldx_literal || form === add_label) held.delete(G4);
+    for (const position of (form as SparcForm).writes ?? []) held.delete(node.operands[position]!);
+    out.push(node);
+  }
+  return out;
+}
+
+/** End of the constant in %g1 or %g4 that begins at `start`, or `start`. */
+function constantEnd(nodes: readonly MachineNode[], start: number): number {
+  const { form, operands } = nodes[start]!;
+  const register = operands[1];
+  if (!STARTS.has(form) || (register !== G1 && register !== G4)) return start;
+  // In a slot it is not executed on all ways, or must stay alone.
+  const before = nodes[start - 1];
+  if (before !== undefined && before.form !== LABEL && (before.form as SparcForm).effect === 'delayed') return start;
+  let end = start + 1;
+  for (; end < nodes.length; end++) {
+    const next = nodes[end]!;
+    if (!CONTINUATIONS.has(next.form) || next.operands[0] !== register || next.operands[2] !== register) break;
+  }
+  return end;
+}
+
+function isSame(a: MachineNode, b: MachineNode): boolean {
+  return a.form === b.form && a.operands.every((operand, i) => operand === b.operands[i]);
+}
