@@ -41,6 +41,8 @@ export async function buildCli(): Promise<Cli> {
     run(args, input = '') {
       const { status, stdout, stderr } = spawnSync(process.execPath, [outfile, ...args], {
         input,
+        // koffi, of the kernel commands, is no part of the bundle and lies where the repository has it
+        env: { ...process.env, NODE_PATH: repositoryFile('node_modules') },
         encoding: 'utf8',
         timeout: 60_000,
         maxBuffer: 1 << 28,

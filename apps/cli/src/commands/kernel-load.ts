@@ -1,7 +1,8 @@
 /** `polybpf kernel load`: what the running kernel's verifier says to each program of a file. */
 import { readElf, STT, STV } from '@polybpf/elf';
 import { BpfError, formatError } from '@polybpf/errors';
-import { type KernelObject, type LogLevel, mapTypeName, type MapVerdict, type ObjectSymbols, openLiveKernel, openObject, type ProgramVerdict } from '@polybpf/kernel'; // prettier-ignore
+import { type KernelObject, type LogLevel, mapTypeName, type MapVerdict, type ObjectSymbols, openLiveKernel, openObject,
+  programTypeNumber, type ProgramVerdict } from '@polybpf/kernel'; // prettier-ignore
 import type { Program } from '@polybpf/isa';
 import { choosePrograms, type Input, type InputKind, readProgramFile } from '../input.ts';
 import { formatTable, printJson, printLine } from '../print.ts';
@@ -65,7 +66,10 @@ export function kernelObject(input: Input): KernelObject {
 
 /** The type that was asked for; else that of the section, or a socket filter for what has none. */
 export function programTypeOption(input: Input, type: string | undefined): { type?: string } {
-  if (type !== undefined) return { type };
+  if (type !== undefined) {
+    programTypeNumber(type); // E_INPUT now, not for each program
+    return { type };
+  }
   return input.object === undefined ? { type: 'socket_filter' } : {};
 }
 
