@@ -5,26 +5,40 @@ type Command = ReturnType<typeof buildCommand>;
 type Argument = Command['registeredArguments'][number];
 type Option = Command['options'][number];
 
-/** Every command of `polybpf` with its arguments and options. */
-export function renderCliReference(): string {
-  const program = buildCommand(() => undefined);
-  const index = program.commands.map(
-    (command) => `| [\`${command.name()}\`](#polybpf-${command.name()}) | ${command.description()} |`,
-  );
-  return ['', '| command | what it does |', '| --- | --- |', ...index, '', ...program.commands.flatMap(section)].join(
-    '\n',
-  );
+/** A command with the words that call it; commands that only hold others are left out. */
+interface Entry {
+  readonly name: string;
+  readonly command: Command;
 }
 
-function section(command: Command): string[] {
+/** Every command of `polybpf` with its arguments and options. */
+export function renderCliReference(): string {
+  const entries = leaves(
+    buildCommand(() => undefined),
+    '',
+  );
+  const index = entries.map(
+    ({ name, command }) => `| [\`${name}\`](#polybpf-${name.replaceAll(' ', '-')}) | ${command.description()} |`,
+  );
+  return ['', '| command | what it does |', '| --- | --- |', ...index, '', ...entries.flatMap(section)].join('\n');
+}
+
+function leaves(parent: Command, prefix: string): Entry[] {
+  return parent.commands.flatMap((command) => {
+    const name = `${prefix}${command.name()}`;
+    return command.commands.length === 0 ? [{ name, command }] : leaves(command, `${name} `);
+  });
+}
+
+function section({ name, command }: Entry): string[] {
   const { registeredArguments: args, options } = command;
   return [
-    `## polybpf ${command.name()}`,
+    `## polybpf ${name}`,
     '',
     `${sentence(command.description())}`,
     '',
     '```text',
-    ['polybpf', command.name(), ...args.map(argumentTerm), '[options]'].join(' '),
+    ['polybpf', name, ...args.map(argumentTerm), '[options]'].join(' '),
     '```',
     '',
     ...(args.length === 0 ? [] : [...args.map((argument) => `- ${code(argumentTerm(argument))}: ${argument.description}`), '']), // prettier-ignore
