@@ -45,10 +45,11 @@ describe.skipIf(missing !== undefined).each([ppc64le, ppc64])(`programs on $name
   const run = (text: string, args?: readonly bigint[]): Outcome =>
     runIt(assemble(text, { endian, name: 'main' }), args);
 
-  const CONDITIONS = ['==', '!=', '>', '>=', '<', '<=', 's>', 's>=', 's<', 's<=', '&'];
+  // The byte orders share all lowerings, so that the second one has fewer conditions to try.
+  const conditions = endian === 'little' ? ['==', '!=', '>', '>=', '<', '<=', 's>', 's>=', 's<', 's<=', '&'] : ['==', 's<']; // prettier-ignore
   const VALUES = [0n, 7n, 8n, 300n, -7n, -8n, 0x12345678n, 0x10000n, 2n ** 63n, 2n ** 31n];
 
-  it.each(CONDITIONS)('%s jumps beyond 32 KiB, forwards and back', (condition) => {
+  it.each(conditions)('%s jumps beyond 32 KiB, forwards and back', (condition) => {
     for (const right of ['r4', '-7', '0', '0x12345678']) {
       for (const prefix of ['r', 'w']) {
         const comparison = `${prefix}1 ${condition} ${right.replace('r', prefix)}`;
