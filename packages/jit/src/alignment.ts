@@ -2,60 +2,80 @@
  * What is known about the addresses of memory accesses, for CPUs that trap on misaligned ones.
  *
  * A value is known by its remainder modulo 1, 2, 4 or 8, written as one number: modulus + remainder, so that 1 is any value
- * and 8 to 15 say all of the low three bits; 0 is a register that nothing has defined yet. The walk goes forward over the
- * instructions of a function until nothing changes; where paths meet, what both know remains.
+ * and 8 to 15 say all of the low three bits; 0 is what nothing has defined yet. The walk goes forward over the instructions
+ * of a function until nothing changes; where paths meet, what both know remains.
  *
- * Known at the start: r10 is a multiple of 8, and so are the arguments of the program (its callers pass pointers to objects
- * of C) and what helpers return that look up or reserve values. Arguments of subprograms, loaded values and all else can
- * have any alignment.
+ * Some values are presumed to be multiples of 8 if they are pointers: the arguments of the program, results of helpers that
+ * look up or reserve memory, and words of 4 or 8 bytes that are loaded from outside the frame. Their callers and the kernel
+ * give programs pointers to aligned objects. Used as an index they can be anything: what is presumed ends where two of them,
+ * or one and an address in the frame or in global data, are added. Values that wait in the frame keep what is known of
+ * them. Arguments of subprograms and all else can have any alignment.
  */
 import { type Insn, type InsnRow, jumpTarget, type Program } from '@polybpf/isa';
-import type { Analysis } from './analyse.ts';
+import type { Analysis, FunctionAnalysis } from './analyse.ts';
 
 /** Any value; a multiple of 8. */
 const ANY = 1;
 const ALIGNED = 8;
+/** Flags: presumed as long as it is an address; certainly an address. */
+const PRESUMED = 16;
+const POINTER = 32;
+const KNOWN = 15;
+
 const REGISTERS = 11;
 const R0 = 0;
 const R5 = 5;
 const R10 = 10;
-
-/** Helpers that return the address of a value or record, a multiple of 8: bpf_map_lookup_elem, bpf_get_local_storage, bpf_ringbuf_reserve (include/uapi/linux/bpf.h). */
-const ALIGNED_RESULTS: ReadonlySet<number> = /* @__PURE__ */ new Set([1, 81, 131]);
+/** Doublewords of the frame, the one below r10 first, after the registers. */
+const SLOTS = 64;
 
 /**
- * For each instruction that accesses memory, what is known of its address, as modulus + remainder; 1 for others.
+ * Helpers that return the address of a value or record: bpf_map_lookup_elem, bpf_get_local_storage, bpf_ringbuf_reserve
+ * (include/uapi/linux/bpf.h).
  */
+const ALIGNED_RESULTS: ReadonlySet<number> = /* @__PURE__ */ new Set([1, 81, 131]);
+
+/** For each instruction that accesses memory, what is known of its address, as modulus + remainder; 1 for others. */
 export function findAlignments(analysis: Analysis): Uint8Array {
+  const { insns } = analysis.program;
+  const addresses = new Uint8Array(insns.length).fill(ANY);
+  const states: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(insns.length);
+  for (const fn of analysis.functions) walk(analysis, fn, addresses, states);
+  return addresses;
+}
+
+function walk(
+  analysis: Analysis,
+  fn: FunctionAnalysis,
+  addresses: Uint8Array,
+  states: (Uint8Array | undefined)[],
+): void {
   const { program, rows, reachable } = analysis;
-  const addresses = new Uint8Array(program.insns.length).fill(ANY);
-  const states: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(program.insns.length);
-  for (const { start, end } of analysis.functions) {
-    const entry = new Uint8Array(REGISTERS);
-    const isProgram = start === 0 && !isReferenced(analysis, start);
-    for (let register = R0 + 1; register <= R5; register++) entry[register] = isProgram ? ALIGNED : ANY;
-    entry[R10] = ALIGNED;
-    const pending: number[] = [start];
-    states[start] = entry;
-    while (pending.length > 0) {
-      let i = pending.pop()!;
-      // Straight on until a place whose state this path does not change.
-      while (i < end && reachable[i] === 1) {
-        const row = rows[i]!;
-        const insn = program.insns[i]!;
-        const after = states[i]!.slice();
-        noteAddress(addresses, row, insn, i, after);
-        if (row.kind === 'end') noteSwappedLoad(addresses, analysis, i);
-        transfer(program, row, i, after);
-        const target = row.kind === 'jmp' || row.kind === 'ja' || row.kind === 'may_goto' ? jumpTarget(row, insn, i) : undefined; // prettier-ignore
-        if (target !== undefined && merge(states, target, after)) pending.push(target);
-        const next = i + row.slots;
-        if (row.kind === 'ja' || row.kind === 'exit' || next >= end || !merge(states, next, after)) break;
-        i = next;
-      }
+  const { start, end } = fn;
+  const entry = new Uint8Array(REGISTERS + SLOTS);
+  const isProgram = start === 0 && !isReferenced(analysis, start);
+  for (let register = R0 + 1; register <= R5; register++) entry[register] = isProgram ? PRESUMED | ALIGNED : ANY;
+  entry[R10] = POINTER | ALIGNED;
+  states[start] = entry;
+  const pending: number[] = [start];
+  while (pending.length > 0) {
+    let i = pending.pop()!;
+    // Straight on until a place whose state this path does not change.
+    while (reachable[i] === 1) {
+      const row = rows[i]!;
+      const insn = program.insns[i]!;
+      const after = states[i]!.slice();
+      noteAddress(addresses, row, insn, i, after);
+      if (row.kind === 'end') noteSwappedLoad(addresses, analysis, i);
+      transfer(program, fn, row, i, after);
+      const isJump = row.kind === 'jmp' || row.kind === 'ja' || row.kind === 'may_goto';
+      const target = isJump ? jumpTarget(row, insn, i) : undefined;
+      if (target !== undefined && merge(states, target, after)) pending.push(target);
+      const next = i + row.slots;
+      if (row.kind === 'ja' || row.kind === 'exit' || next >= end || !merge(states, next, after)) break;
+      i = next;
     }
   }
-  return addresses;
 }
 
 /** Joins a path's state into the one at `at`; whether that changed. */
@@ -66,18 +86,19 @@ function merge(states: (Uint8Array | undefined)[], at: number, incoming: Uint8Ar
     return true;
   }
   let changed = false;
-  for (let register = 0; register < REGISTERS; register++) {
-    const met = meet(known[register]!, incoming[register]!);
-    if (met === known[register]) continue;
-    known[register] = met;
+  for (let i = 0; i < known.length; i++) {
+    const met = meet(known[i]!, incoming[i]!);
+    if (met === known[i]) continue;
+    known[i] = met;
     changed = true;
   }
   return changed;
 }
 
-/** Largest power of two that is not above `value`. */
+/** Largest power of two that is not above what is known. */
 function modulusOf(value: number): number {
-  return value >= 8 ? 8 : value >= 4 ? 4 : value >= 2 ? 2 : 1;
+  const known = value & KNOWN;
+  return known >= 8 ? 8 : known >= 4 ? 4 : known >= 2 ? 2 : 1;
 }
 
 /** `value` known only modulo `modulus`. */
@@ -89,18 +110,29 @@ function meet(a: number, b: number): number {
   if (a === 0 || b === 0) return a | b;
   let modulus = Math.min(modulusOf(a), modulusOf(b));
   while (reduce(a, modulus) !== reduce(b, modulus)) modulus >>= 1;
-  return reduce(a, modulus);
+  return reduce(a, modulus) | ((a | b) & PRESUMED) | (a & b & POINTER);
 }
 
-/** Undefined registers are as good as any: a program that reads one has no meaning. */
-function valueOf(state: Uint8Array, register: number): number {
-  const value = state[register]!;
+/** What is undefined is as good as any: a program that reads it has no meaning. */
+function valueOf(state: Uint8Array, at: number): number {
+  const value = state[at]!;
   return value === 0 ? ALIGNED : value;
 }
 
-function sum(a: number, b: number): number {
+/** What is known of a value whatever it is used for. */
+function scalarOf(value: number): number {
+  return (value & PRESUMED) !== 0 ? ANY : value & KNOWN;
+}
+
+/** a + b, a - b when `sign` is -1. */
+function sum(a: number, b: number, sign: 1 | -1): number {
+  const pointer = (a | b) & POINTER;
+  const isIndex = (a & b & PRESUMED) !== 0 || (pointer !== 0 && ((a | b) & PRESUMED) !== 0) || (sign < 0 && (b & PRESUMED) !== 0); // prettier-ignore
+  if (isIndex) return ANY | pointer;
   const modulus = Math.min(modulusOf(a), modulusOf(b));
-  return reduce(a + b, modulus);
+  return (
+    reduce((a & (modulus - 1)) + sign * (b & (modulus - 1)) + 8, modulus) | (a & PRESUMED) | (b & PRESUMED) | pointer
+  );
 }
 
 const constant = (value: number): number => 8 + (value & 7);
@@ -109,13 +141,13 @@ function noteAddress(addresses: Uint8Array, row: InsnRow, insn: Insn, i: number,
   switch (row.kind) {
     case 'load':
     case 'load_acquire':
-      addresses[i] = sum(valueOf(state, insn.src_reg), constant(insn.offset));
+      addresses[i] = sum(valueOf(state, insn.src_reg), constant(insn.offset), 1) & KNOWN;
       return;
     case 'store':
     case 'store_imm':
     case 'store_release':
     case 'atomic':
-      addresses[i] = sum(valueOf(state, insn.dst_reg), constant(insn.offset));
+      addresses[i] = sum(valueOf(state, insn.dst_reg), constant(insn.offset), 1) & KNOWN;
       return;
     default:
       return;
@@ -139,8 +171,9 @@ function isReferenced({ program, rows }: Analysis, at: number): boolean {
 }
 
 /** Changes the state to the one after instruction `i`. */
-function transfer(program: Program, row: InsnRow, i: number, state: Uint8Array): void {
-  const { dst_reg, src_reg, imm } = program.insns[i]!;
+function transfer(program: Program, fn: FunctionAnalysis, row: InsnRow, i: number, state: Uint8Array): void {
+  const insn = program.insns[i]!;
+  const { dst_reg, src_reg, imm } = insn;
   switch (row.kind) {
     case 'alu':
       state[dst_reg] = aluResult(row, valueOf(state, dst_reg), row.source === 'reg' ? valueOf(state, src_reg) : constant(imm), imm); // prettier-ignore
@@ -149,14 +182,26 @@ function transfer(program: Program, row: InsnRow, i: number, state: Uint8Array):
       state[dst_reg] = immediateAddress(program, row, i);
       return;
     case 'end':
+      state[dst_reg] = ANY;
+      return;
     case 'load':
     case 'load_acquire':
-      state[dst_reg] = ANY;
+      state[dst_reg] = loaded(fn, row, insn, state);
+      return;
+    case 'store':
+      noteStore(row, insn, state, valueOf(state, src_reg));
+      return;
+    case 'store_imm':
+      noteStore(row, insn, state, constant(imm));
+      return;
+    case 'store_release':
+      noteStore(row, insn, state, ANY);
       return;
     case 'addr_space_cast':
       state[dst_reg] = valueOf(state, src_reg);
       return;
     case 'atomic':
+      noteStore(row, insn, state, ANY);
       if (row.op === 'cmpxchg') state[R0] = ANY;
       else if (row.src === 'readwrite') state[src_reg] = ANY;
       return;
@@ -166,48 +211,69 @@ function transfer(program: Program, row: InsnRow, i: number, state: Uint8Array):
     case 'callx':
     case 'load_packet':
       state.fill(ANY, R0, R5 + 1);
-      if (row.kind === 'call_helper' && ALIGNED_RESULTS.has(imm)) state[R0] = ALIGNED;
+      if (row.kind === 'call_helper' && ALIGNED_RESULTS.has(imm)) state[R0] = PRESUMED | ALIGNED;
       return;
     default:
       return;
   }
 }
 
+/** Index in a state of the doubleword at r10 + offset; -1 when it is none. */
+function slotAt(offset: number): number {
+  const slot = -offset / 8 - 1;
+  return Number.isInteger(slot) && slot >= 0 && slot < SLOTS ? REGISTERS + slot : -1;
+}
+
+function loaded(fn: FunctionAnalysis, row: InsnRow, { src_reg, offset }: Insn, state: Uint8Array): number {
+  if (src_reg === R10) {
+    const slot = row.width === 64 && !fn.frameAddressTaken ? slotAt(offset) : -1;
+    return slot < 0 ? ANY : valueOf(state, slot);
+  }
+  const canBePointer = (row.width === 64 || row.width === 32) && row.signedFrom === 0;
+  return canBePointer && (valueOf(state, src_reg) & POINTER) === 0 ? PRESUMED | ALIGNED : ANY;
+}
+
+/** A store into the frame; others cannot reach values there, unless the frame's address is taken. */
+function noteStore(row: InsnRow, { dst_reg, offset }: Insn, state: Uint8Array, value: number): void {
+  if (dst_reg !== R10) return;
+  const slot = row.width === 64 ? slotAt(offset) : -1;
+  if (slot >= 0) state[slot] = value;
+  else for (let at = offset & ~7; at < offset + row.width / 8; at += 8) if (slotAt(at) >= 0) state[slotAt(at)] = ANY;
+}
+
 /** Maps and global data are aligned, numbers say it themselves; symbols of others can be anywhere. */
 function immediateAddress({ insns, relocations }: Program, row: InsnRow, i: number): number {
-  if (relocations.some(({ insn }) => insn === i)) return ANY;
+  if (relocations.some(({ insn }) => insn === i)) return ANY | POINTER;
   if (row.op === 'imm64') return constant(insns[i]!.imm);
-  return row.op === 'map_idx_value' ? constant(insns[i + 1]!.imm) : ANY;
+  return row.op === 'map_idx_value' ? constant(insns[i + 1]!.imm) | POINTER : ANY;
 }
 
 /** The low bits of `a op b`, which do not depend on the width. */
 function aluResult(row: InsnRow, a: number, b: number, imm: number): number {
+  if (row.op === 'mov') return b;
+  if (row.op === 'add') return sum(a, b, 1);
+  if (row.op === 'sub') return sum(a, b, -1);
   const isConstant = row.source === 'imm';
-  const modulus = Math.min(modulusOf(a), modulusOf(b));
+  const [x, y] = [scalarOf(a), scalarOf(b)];
+  const modulus = Math.min(modulusOf(x), modulusOf(y));
   switch (row.op) {
-    case 'mov':
-      return b;
-    case 'add':
-      return sum(a, b);
-    case 'sub':
-      return reduce(a - b + 8, modulus);
     case 'neg':
-      return reduce(8 - (a & (modulusOf(a) - 1)), modulusOf(a));
+      return reduce(8 - (x & (modulusOf(x) - 1)), modulusOf(x));
     case 'or':
-      return reduce(a | b, modulus);
+      return reduce(x | y, modulus);
     case 'xor':
-      return reduce(a ^ b, modulus);
+      return reduce(x ^ y, modulus);
     case 'and': {
       // Zeros at the end of either operand are zeros of the result.
       const zeros = isConstant ? lowBit(imm) : 1;
-      return zeros > modulus ? zeros : reduce(a & b, modulus);
+      return zeros > modulus ? zeros : reduce(x & y, modulus);
     }
     case 'lsh': {
       const amount = imm & (row.width - 1);
-      return !isConstant ? ANY : amount >= 3 ? ALIGNED : scaled(a, 1 << amount);
+      return !isConstant ? ANY : amount >= 3 ? ALIGNED : scaled(x, 1 << amount);
     }
     case 'mul':
-      return isConstant ? scaled(a, imm) : reduce((a & (modulus - 1)) * (b & (modulus - 1)), modulus);
+      return isConstant ? scaled(x, imm) : reduce((x & (modulus - 1)) * (y & (modulus - 1)), modulus);
     default:
       return ANY;
   }
