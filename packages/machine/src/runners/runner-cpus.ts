@@ -3,6 +3,7 @@ import { BpfError } from '@polybpf/errors';
 import type { Target } from '@polybpf/jit';
 import type { RunnerCpu } from '../runner-program.ts';
 import { arm64Runner } from './arm64.ts';
+import { loongarch64Runner } from './loongarch64.ts';
 import { mips64Runner } from './mips64.ts';
 import { ppc64leRunner, ppc64Runner } from './ppc64.ts';
 import { riscv64Runner } from './riscv64.ts';
@@ -12,6 +13,7 @@ import { x64Runner } from './x86_64.ts';
 
 const RUNNERS: Readonly<Record<string, (target: Target) => RunnerCpu>> = {
   arm64: arm64Runner,
+  loongarch64: loongarch64Runner,
   mips64: mips64Runner,
   mips64le: mips64Runner,
   ppc64: ppc64Runner,

@@ -1,0 +1,239 @@
+/** Arithmetic and moves. */
+import { emit, hw, isHwLiveAfter, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
+import { constantRegister } from './constant-homes.ts';
+import { INSTRUCTIONS } from './instructions.ts';
+import { SIGN, upperHalf, ZEROS } from './known.ts';
+import { constantLength, emitAddImm, isShortAddition, isSigned12, isUnsigned12 } from './lower-constant.ts';
+import { freeRegister, isFusible, isSpent, lastNode, move, retarget, zext32 } from './lower-fuse.ts';
+import { SP, ZERO } from './registers.ts';
+
+const {
+  add_d, add_w, addi_d, addi_w, alsl_d, and, andi, bstrins_d, bstrpick_d, ext_w_b, ext_w_h, mul_d, mul_w, nor, or, ori,
+  sll_d, sll_w, slli_d, slli_w, sra_d, sra_w, srai_d, srai_w, srl_d, srl_w, srli_d, srli_w, sub_d, sub_w, xor, xori,
+} = INSTRUCTIONS; // prettier-ignore
+
+/** Register forms by op, [32 bits, 64 bits]; the 32-bit ones sign-extend. */
+const REGISTER_FORMS: Readonly<Record<string, readonly [MachineForm, MachineForm]>> = {
+  add: [add_w, add_d],
+  sub: [sub_w, sub_d],
+  mul: [mul_w, mul_d],
+  and: [and, and],
+  or: [or, or],
+  xor: [xor, xor],
+  lsh: [sll_w, sll_d],
+  rsh: [srl_w, srl_d],
+  arsh: [sra_w, sra_d],
+};
+
+/** Two-operand arithmetic but division. */
+export function lowerAlu(cx: LowerContext, op: Op): void {
+  if (op.b === NO_REG) return lowerAluImm(cx, op);
+  const [d, a, b] = [hw(cx, op.d), hw(cx, op.a), hw(cx, op.b)];
+  if (op.kind === 'add' && (emitShiftedSum(cx, op, d, a, b) || emitShiftedSum(cx, op, d, b, a))) return;
+  emitBinary(cx, op, d, a, b);
+}
+
+/** `shifted <<= 1..4; d = shifted + other` in one instruction. */
+function emitShiftedSum(cx: LowerContext, op: Op, d: number, shifted: number, other: number): boolean {
+  const shift = lastNode(cx);
+  if (op.width !== 64 || shifted === other || !isFusible(cx, shift, slli_d, shifted, d)) return false;
+  const [, source, amount] = shift.operands as [number, number, number];
+  if (amount < 1 || amount > 4) return false;
+  cx.nodes.pop();
+  emit(cx, alsl_d, [d, source, other, amount]);
+  return true;
+}
+
+/** d = a op b, in the width of the op; what follows when the upper half must be zero is part of it. */
+function emitBinary(cx: LowerContext, op: Op, d: number, a: number, b: number): void {
+  const [narrow, full] = REGISTER_FORMS[op.kind]!;
+  emit(cx, op.width === 64 ? full : narrow, [d, a, b]);
+  if (op.width === 32 && op.zext) zext32(cx, d, d);
+}
+
+function lowerAluImm(cx: LowerContext, op: Op): void {
+  const { kind, imm } = op;
+  const d = hw(cx, op.d);
+  if (kind === 'add' && op.a === R10) return emitFrameAddress(cx, op, d, cx.frame.bias + imm);
+  const a = hw(cx, op.a);
+  switch (kind) {
+    case 'add':
+      return emitAddition(cx, op, d, a, imm);
+    case 'sub':
+      // -(-2^31) is one too high for an immediate.
+      if (imm !== -2147483648) return emitAddition(cx, op, d, a, -imm);
+      return emitWithConstant(cx, op, d, a, imm);
+    case 'and':
+      return emitMask(cx, op, d, a, imm);
+    case 'or':
+    case 'xor':
+      if (imm === -1 && kind === 'xor') emit(cx, nor, [d, a, ZERO]);
+      else if (isUnsigned12(imm)) emit(cx, kind === 'or' ? ori : xori, [d, a, imm]);
+      else return emitWithConstant(cx, op, d, a, imm);
+      if (op.width === 32 && op.zext) zext32(cx, d, d);
+      return;
+    case 'lsh':
+      return emitShiftLeft(cx, op, d, a, imm & (op.width - 1));
+    case 'rsh':
+      return emitShiftRight(cx, op, d, a, imm & (op.width - 1));
+    case 'arsh':
+      return emitShiftRightSigned(cx, op, d, a, imm & (op.width - 1));
+    case 'mul':
+      return emitProduct(cx, op, d, a, imm);
+    default:
+      throw new Error(`BUG: ${kind} is not arithmetic`);
+  }
+}
+
+/** With the immediate in a register: in d when that is free. */
+function emitWithConstant(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
+  emitBinary(cx, op, d, a, constantRegister(cx, imm, d === a ? freeRegister(cx, op) : d));
+}
+
+function emitAddition(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
+  const narrow = op.width === 32;
+  if (narrow && isSigned12(imm)) emit(cx, addi_w, [d, a, imm]);
+  else if (isShortAddition(imm) && !(narrow && op.zext && imm < 0)) emitAddImm(cx, d, a, imm, d);
+  else return emitWithConstant(cx, { ...op, kind: 'add' }, d, a, imm);
+  if (narrow && op.zext) zext32(cx, d, d);
+}
+
+/** d = sp + offset. */
+function emitFrameAddress(cx: LowerContext, op: Op, d: number, offset: number): void {
+  if (d === SP) throw new Error('BUG: the stack pointer is no result');
+  if (isSigned12(offset)) return void emit(cx, addi_d, [d, SP, offset]);
+  if (offset !== (offset | 0)) {
+    // r10 plus a constant near 2^31.
+    emit(cx, addi_d, [d, SP, cx.frame.bias]);
+    return emitAddImm(cx, d, d, offset - cx.frame.bias, freeRegister(cx, op));
+  }
+  emitAddImm(cx, d, SP, offset, d);
+}
+
+/** log2 of a power of two (32-bit unsigned), or -1. */
+export function powerOf(imm: number): number {
+  return imm !== 0 && (imm & (imm - 1)) === 0 ? 31 - Math.clz32(imm) : -1;
+}
+
+/** Highest and lowest bit of a positive number whose ones stand side by side, or undefined. */
+export function runOf(imm: number): readonly [msb: number, lsb: number] | undefined {
+  if (imm <= 0) return undefined;
+  const lsb = 31 - Math.clz32(imm & -imm);
+  // 2^31 - 1 plus one is -2^31 in 32 bits: a power as well.
+  return powerOf(((imm >>> lsb) + 1) | 0) < 0 ? undefined : [31 - Math.clz32(imm), lsb];
+}
+
+function emitMask(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
+  if (imm === -1) return emitMove(cx, op, d, a);
+  const ones = runOf(imm);
+  if (ones !== undefined && ones[1] === 0) return emitLowBits(cx, d, a, ones[0]);
+  if (isUnsigned12(imm)) return void emit(cx, andi, [d, a, imm]);
+  if (ones !== undefined && constantLength(imm) === 2) {
+    emit(cx, bstrpick_d, [d, a, ones[0], ones[1]]);
+    emit(cx, slli_d, [d, d, ones[1]]);
+    return;
+  }
+  const zeros = imm < 0 ? runOf(~imm) : undefined;
+  if (zeros === undefined) return emitWithConstant(cx, op, d, a, imm);
+  emitMove(cx, op, d, a);
+  emit(cx, bstrins_d, [d, ZERO, zeros[0], zeros[1]]);
+}
+
+/** d = bits 0 to msb of a; a shift right in front is part of it. */
+function emitLowBits(cx: LowerContext, d: number, a: number, msb: number): void {
+  const shift = lastNode(cx);
+  const isNarrow = isFusible(cx, shift, srli_w, a, d);
+  if (isNarrow || isFusible(cx, shift, srli_d, a, d)) {
+    const [, source, amount] = shift!.operands as [number, number, number];
+    cx.nodes.pop();
+    emit(cx, bstrpick_d, [d, source, Math.min(amount + msb, isNarrow ? 31 : 63), amount]);
+  } else if (msb < 12) emit(cx, andi, [d, a, 2 ** (msb + 1) - 1]);
+  else emit(cx, bstrpick_d, [d, a, msb, 0]);
+}
+
+/** d = a, zero-extended when 32 bits wide and asked for. */
+function emitMove(cx: LowerContext, op: Op, d: number, a: number): void {
+  if (op.width === 32 && op.zext) zext32(cx, d, a);
+  else move(cx, d, a);
+}
+
+function emitShiftLeft(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
+  if (amount === 0) return emitMove(cx, op, d, a);
+  emit(cx, op.width === 64 ? slli_d : slli_w, [d, a, amount]);
+  if (op.width === 32 && op.zext) zext32(cx, d, d);
+}
+
+function emitShiftRight(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
+  if (amount === 0) return emitMove(cx, op, d, a);
+  if (op.width === 32) return void emit(cx, srli_w, [d, a, amount]);
+  const node = lastNode(cx);
+  if (node !== undefined && isSpent(cx, a, d) && node.operands[0] === a) {
+    const [, source, left, low] = node.operands as [number, number, number, number];
+    const [msb, lsb] = node.form === bstrpick_d ? [left, low + amount] : [63 - left, amount - left];
+    if ((node.form === bstrpick_d || node.form === slli_d) && lsb >= 0 && lsb <= msb) {
+      cx.nodes.pop();
+      return void emit(cx, bstrpick_d, [d, source, msb, lsb]);
+    }
+  }
+  emit(cx, srli_d, [d, a, amount]);
+}
+
+function emitShiftRightSigned(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
+  if (amount === 0) return emitMove(cx, op, d, a);
+  emit(cx, op.width === 64 ? srai_d : srai_w, [d, a, amount]);
+  if (op.width === 32 && op.zext) zext32(cx, d, d);
+}
+
+/** d = a * imm; shifted and added where that is no longer. */
+function emitProduct(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
+  if (imm === 0) return void emit(cx, or, [d, ZERO, ZERO]);
+  const narrow = op.width === 32;
+  if (imm === 1) return emitMove(cx, op, d, a);
+  if (imm === -1) return emitNegation(cx, op, d, a);
+  if (powerOf(imm) >= 0 && (imm > 0 || narrow)) return emitShiftLeft(cx, { ...op, kind: 'lsh' }, d, a, powerOf(imm));
+  const temp = d === a ? freeRegister(cx, op) : d;
+  const [above, below] = imm > 0 ? [powerOf(imm - 1), powerOf(imm + 1)] : [-1, -1];
+  if (above > 0 && above <= 4) emit(cx, alsl_d, [d, a, a, above]);
+  else if (above > 0) {
+    emit(cx, slli_d, [temp, a, above]);
+    emit(cx, narrow ? add_w : add_d, [d, temp, a]);
+  } else if (below > 0 && below < 31) {
+    emit(cx, slli_d, [temp, a, below]);
+    emit(cx, narrow ? sub_w : sub_d, [d, temp, a]);
+  } else emit(cx, narrow ? mul_w : mul_d, [d, a, constantRegister(cx, imm, temp)]);
+  if (narrow && op.zext) zext32(cx, d, d);
+}
+
+/** Copies and zero-extensions. */
+export function lowerMov(cx: LowerContext, op: Op): void {
+  const d = hw(cx, op.d);
+  if (op.a === R10) return emitFrameAddress(cx, op, d, cx.frame.bias);
+  const a = hw(cx, op.a);
+  if (op.width === 64 || (op.width === 32 && !op.zext)) {
+    if (d === a || (!isHwLiveAfter(cx, a) && retarget(cx, a, d))) return;
+    move(cx, d, a);
+  } else if (op.width === 32 && (upperHalf(cx, a) & ZEROS) !== 0) move(cx, d, a);
+  else emitLowBits(cx, d, a, op.width - 1);
+}
+
+/** Sign extension of the low `from` bits to 64 bits, or to 32 with a zero upper half. */
+export function lowerSext(cx: LowerContext, op: Op): void {
+  const [d, a] = [hw(cx, op.d), hw(cx, op.a)];
+  if (op.from === 32) {
+    if (op.zext && (upperHalf(cx, a) & SIGN) === 0) emit(cx, addi_w, [d, a, 0]);
+    else move(cx, d, a);
+    return;
+  }
+  emit(cx, op.from === 8 ? ext_w_b : ext_w_h, [d, a]);
+  if (op.width === 32 && op.zext) zext32(cx, d, d);
+}
+
+export function lowerNeg(cx: LowerContext, op: Op): void {
+  emitNegation(cx, op, hw(cx, op.d), hw(cx, op.a));
+}
+
+/** d = -a, in the width of the op. */
+export function emitNegation(cx: LowerContext, op: Op, d: number, a: number): void {
+  emit(cx, op.width === 64 ? sub_d : sub_w, [d, ZERO, a]);
+  if (op.width === 32 && op.zext) zext32(cx, d, d);
+}

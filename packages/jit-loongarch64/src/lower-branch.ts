@@ -1,0 +1,157 @@
+/** Compare and branch, jumps, may_goto. */
+import { type Cond, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op } from '@polybpf/jit';
+import { constantRegister } from './constant-homes.ts';
+import { INSTRUCTIONS } from './instructions.ts';
+import { SIGN, upperHalf, ZEROS } from './known.ts';
+import { runOf } from './lower-alu.ts';
+import { constantLength, isSigned12, isUnsigned12 } from './lower-constant.ts';
+import { freeRegister, signExtended } from './lower-fuse.ts';
+import { SP, ZERO } from './registers.ts';
+
+const { addi_d, addi_w, and, andi, b: jump, beq, beqz, bge, bgeu, blt, bltu, bne, bnez, bstrpick_d, ld_d, st_d, sub_w } = INSTRUCTIONS; // prettier-ignore
+
+type Comparison = Exclude<Cond, 'set' | 'nset'>;
+
+/** By condition of (a, b): the row, and whether it compares (b, a). */
+const BRANCHES: Readonly<Record<Comparison, readonly [form: MachineForm, isSwapped: boolean]>> = {
+  eq: [beq, false], ne: [bne, false],
+  ult: [bltu, false], uge: [bgeu, false], ugt: [bltu, true], ule: [bgeu, true],
+  slt: [blt, false], sge: [bge, false], sgt: [blt, true], sle: [bge, true],
+}; // prettier-ignore
+
+const isEquality = (cond: Cond): boolean => cond === 'eq' || cond === 'ne';
+const isSignedOrder = (cond: Cond): boolean => cond.startsWith('s') && cond !== 'set';
+const isBitTest = (cond: Cond): cond is 'set' | 'nset' => cond === 'set' || cond === 'nset';
+
+/** Branches when (a cond b) in 64 bits. */
+function emitBranch(cx: LowerContext, cond: Comparison, a: number, b: number, label: number): void {
+  if (b === ZERO && isEquality(cond)) return emitZeroTest(cx, cond === 'eq', a, label);
+  const [form, isSwapped] = BRANCHES[cond];
+  emitTo(cx, form, isSwapped ? [b, a] : [a, b], label);
+}
+
+/** Branches when `register` is 0, or is not. */
+function emitZeroTest(cx: LowerContext, isZero: boolean, register: number, label: number): void {
+  emitTo(cx, isZero ? beqz : bnez, [register], label);
+}
+
+export function lowerBranch(cx: LowerContext, op: Op): void {
+  if (op.b === NO_REG) return lowerBranchImm(cx, op);
+  const { cond, label } = op;
+  const [a, b] = [hw(cx, op.a), hw(cx, op.b)];
+  const known = op.width === 64 ? SIGN | ZEROS : upperHalf(cx, a) & upperHalf(cx, b);
+  if (isBitTest(cond)) {
+    const temp = freeRegister(cx, op);
+    emit(cx, and, [temp, a, b]);
+    // The upper half of what both have in common.
+    if (op.width === 32 && upperHalf(cx, temp) === 0) emit(cx, addi_w, [temp, temp, 0]);
+    return emitZeroTest(cx, cond === 'nset', temp, label);
+  }
+  if (op.width === 64 || (known & SIGN) !== 0 || (known !== 0 && !isSignedOrder(cond)))
+    return emitBranch(cx, cond, a, b, label);
+  const temp = freeRegister(cx, op);
+  if (isEquality(cond)) {
+    emit(cx, sub_w, [temp, a, b]);
+    return emitZeroTest(cx, cond === 'eq', temp, label);
+  }
+  const left = signExtended(cx, a, temp);
+  const right = signExtended(cx, b, left === temp ? freeRegister(cx, op, temp) : temp);
+  emitBranch(cx, cond, left, right, label);
+}
+
+function lowerBranchImm(cx: LowerContext, op: Op): void {
+  const { cond, imm, label } = op;
+  const a = hw(cx, op.a);
+  if (op.width === 64) return compareImm(cx, op, cond, imm, a, label);
+  const known = upperHalf(cx, a);
+  // With the sign above, comparisons in 64 bits say the same as in 32, whatever their sign; with zeros, those that are
+  // not about negative numbers.
+  const isSame = (known & SIGN) !== 0 || (known !== 0 && imm >= 0 && !isSignedOrder(cond));
+  if (isSame || (isBitTest(cond) && (imm >= 0 || known !== 0))) return compareImm(cx, op, cond, imm, a, label);
+  if (isBitTest(cond)) return emitBitTest(cx, op, cond, imm, a, label);
+  const temp = freeRegister(cx, op);
+  if (isEquality(cond) && imm !== 0) {
+    if (isSigned12(-imm)) emit(cx, addi_w, [temp, a, -imm]);
+    else emit(cx, sub_w, [temp, a, constantRegister(cx, imm, temp)]);
+    return emitZeroTest(cx, cond === 'eq', temp, label);
+  }
+  emit(cx, addi_w, [temp, a, 0]);
+  compareImm(cx, op, cond, imm, temp, label);
+}
+
+/** Comparisons in 64 bits that are shorter said of a neighbouring constant, or of 0. */
+function simplify(cond: Cond, imm: number): readonly [cond: Cond, imm: number] {
+  if (imm === 1) {
+    if (cond === 'ult') return ['eq', 0];
+    if (cond === 'uge') return ['ne', 0];
+    if (cond === 'slt') return ['sle', 0];
+    if (cond === 'sge') return ['sgt', 0];
+  } else if (imm === 0) {
+    if (cond === 'ugt') return ['ne', 0];
+    if (cond === 'ule') return ['eq', 0];
+  } else if (imm === -1) {
+    if (cond === 'sgt') return ['sge', 0];
+    if (cond === 'sle') return ['slt', 0];
+    if (cond === 'set') return ['ne', 0];
+    if (cond === 'nset') return ['eq', 0];
+  }
+  return [cond, imm];
+}
+
+/** By condition: the one that says the same of a constant that is so much higher. */
+const NEIGHBOURS: Readonly<Partial<Record<Cond, readonly [cond: Comparison, step: 1 | -1]>>> = {
+  ugt: ['uge', 1], ule: ['ult', 1], uge: ['ugt', -1], ult: ['ule', -1],
+  sgt: ['sge', 1], sle: ['slt', 1], sge: ['sgt', -1], slt: ['sle', -1],
+}; // prettier-ignore
+
+/** Branches when (a cond imm) in 64 bits. `a` is a register of the op, or a value that nothing else reads. */
+function compareImm(cx: LowerContext, op: Op, wanted: Cond, given: number, a: number, label: number): void {
+  const [cond, imm] = simplify(wanted, given);
+  if (isBitTest(cond)) return emitBitTest(cx, op, cond, imm, a, label);
+  if (imm === 0) return emitBranch(cx, cond, a, ZERO, label);
+  const temp = freeRegister(cx, op, a);
+  if (!isEquality(cond) && constantLength(imm) > 1) {
+    const [near, step] = NEIGHBOURS[cond]!;
+    // The ends of the signed range of 32 bits have no neighbour beyond that is one constant.
+    if (constantLength(imm + step) === 1 && imm + step === ((imm + step) | 0))
+      return emitBranch(cx, near, a, constantRegister(cx, imm + step, temp), label);
+  }
+  emitBranch(cx, cond, a, constantRegister(cx, imm, temp), label);
+}
+
+/** Branches when (a & imm) != 0, or is 0, in 64 bits. */
+function emitBitTest(cx: LowerContext, op: Op, cond: 'set' | 'nset', imm: number, a: number, label: number): void {
+  if (imm === 0) {
+    // No bit is set in nothing.
+    if (cond === 'nset') emitTo(cx, jump, [], label);
+    return;
+  }
+  const temp = freeRegister(cx, op, a);
+  const narrow = op.width === 32;
+  const ones = runOf(imm);
+  const zeros = imm < 0 ? runOf(~imm) : undefined;
+  if (isUnsigned12(imm)) emit(cx, andi, [temp, a, imm]);
+  else if (ones !== undefined) emit(cx, bstrpick_d, [temp, a, ones[0], ones[1]]);
+  else if (imm === -1) emit(cx, addi_w, [temp, a, 0]);
+  else if (zeros?.[1] === 0) emit(cx, bstrpick_d, [temp, a, narrow ? 31 : 63, zeros[0] + 1]);
+  else {
+    emit(cx, and, [temp, a, constantRegister(cx, imm, temp)]);
+    // The sign of the constant lets the upper half through.
+    if (narrow && imm < 0 && upperHalf(cx, a) === 0) emit(cx, addi_w, [temp, temp, 0]);
+  }
+  emitZeroTest(cx, cond === 'nset', temp, label);
+}
+
+export function lowerJump(cx: LowerContext, op: Op): void {
+  emitTo(cx, jump, [], op.label);
+}
+
+/** Goes to the label when the counter in the frame is 0, else counts down (kernel/bpf/verifier.c, `BPF_JCOND`). */
+export function lowerMayGoto(cx: LowerContext, op: Op): void {
+  const { mayGotoOffset } = cx.frame;
+  const counter = freeRegister(cx, op);
+  emit(cx, ld_d, [counter, SP, mayGotoOffset]);
+  emitZeroTest(cx, true, counter, op.label);
+  emit(cx, addi_d, [counter, counter, -1]);
+  emit(cx, st_d, [counter, SP, mayGotoOffset]);
+}
