@@ -29,7 +29,7 @@ if (process.env['CI'] && (PUBLIC === undefined || !existsSync(PUBLIC)))
   throw new Error('missing: the shared folder, POLYBPF_SHARED');
 const OWN = new URL('../../../test-vectors', import.meta.url).pathname;
 /** More and other programs than usual: POLYBPF_FUZZ=20000 POLYBPF_FUZZ_SEED=5000. */
-const PROGRAMS = Number(process.env['POLYBPF_FUZZ'] ?? 400);
+const PROGRAMS = Number(process.env['POLYBPF_FUZZ'] ?? 250);
 const FIRST_SEED = Number(process.env['POLYBPF_FUZZ_SEED'] ?? 1);
 
 interface WorkloadManifest {

@@ -87,8 +87,8 @@ export function mips64Runner(target: Target): RunnerCpu {
       append(out, 'jr', [RA]);
       addImmediate(out, SP, 16);
     },
-    // Writes each line back and drops the stale instructions; the jumps that follow clear no hazard, the return does not
-    // either, so that the barrier is a sync and whatever the kernel does on the next system call (MD00087, "SYNCI").
+    // Writes each line back and drops the stale instructions (MD00087, "SYNCI"). Before the first job the runner makes
+    // system calls, and the ERET that ends them clears the instruction hazard.
     flushCode(out, start, end, newLabel) {
       const again = newLabel();
       append(out, 'move', [AT, start]);
