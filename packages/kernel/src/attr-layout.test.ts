@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import * as layout from './attr-layout.ts';
 
-const STRUCTS = Object.entries(layout).filter(
-  (entry): entry is [string, Record<string, number>] => typeof entry[1] === 'object' && entry[0] !== 'BPF_CMD',
+const STRUCTS = Object.entries(layout).flatMap(([name, fields]): [string, Record<string, number>][] =>
+  typeof fields === 'object' && name !== 'BPF_CMD' ? [[name, fields]] : [],
 );
 
 describe.each(STRUCTS)('%s', (name, fields) => {

@@ -23,8 +23,13 @@ const map = (name: string, kind: MapDef['kind'], valueSize: number): MapDef => {
   return { name, kind, type: 2, keySize: 4, valueSize, maxEntries: 1, flags: 0 };
 };
 const MAPS = [map('.data', 'data', 12), map('.kconfig', 'kconfig', 4)];
+const OFFSETS = new Map([
+  ['.data first', 0],
+  ['.data second', 4],
+  ['.kconfig CONFIG_HZ', 0],
+]);
 const SYMBOLS: ObjectSymbols = {
-  offsetOf: (section, name) => ({ '.data first': 0, '.data second': 4, '.kconfig CONFIG_HZ': 0 })[`${section} ${name}`],
+  offsetOf: (section, name) => OFFSETS.get(`${section} ${name}`),
   isHidden: (name) => name === 'helper',
 };
 
