@@ -63,7 +63,7 @@ export function buildProgram(shape: ProgramShape, { isa = 'v4', flavour = 'any' 
   const program: ProgramContext = {
     isa,
     flavour,
-    memBytes: shape.mem.length * 8,
+    memBytes: memBytesOf(shape),
     stackLimit: flavour === 'kernel' ? share - MAY_GOTO_BYTES : STACK_BYTES,
     costLimit: flavour === 'kernel' ? 4000 : 20_000,
   };
@@ -76,7 +76,13 @@ export function buildProgram(shape: ProgramShape, { isa = 'v4', flavour = 'any' 
   const lines = built.filter((fn) => reached.has(fn)).flatMap(({ entry, lines: own }) => [entry, ...own]);
   const insns = insnsOf(lines);
   if (insns === undefined) throw new Error('BUG: a jump of a generated program goes nowhere');
-  return { insns, mem: bytesOf(shape.mem) };
+  return { insns, mem: bytesOf(shape.mem).subarray(0, program.memBytes) };
+}
+
+/** A function may touch {@link BUFFER_BYTES} behind some pointers, so memory does not get shorter than that. */
+function memBytesOf({ mem, memShort }: ProgramShape): number {
+  const bytes = mem.length * 8;
+  return bytes < BUFFER_BYTES + 8 ? bytes : bytes - memShort;
 }
 
 function reachedFrom(main: BuiltFunction): Set<BuiltFunction> {
@@ -233,7 +239,7 @@ function foldEverything(cx: FunctionContext): void {
     const via = writable(cx, 1, 1);
     const base = 'register' in home ? home.register : writable(cx, 2, 1 | (1 << via));
     if ('slot' in home) emit(cx, 'ldxdw', { dst: base, src: 10, offset: home.slot });
-    for (let at = 0; at < bytes; at += 8) {
+    for (let at = 0; at + 8 <= bytes; at += 8) {
       emit(cx, 'ldxdw', { dst: via, src: base, offset: delta + at });
       foldIn(cx, via);
     }

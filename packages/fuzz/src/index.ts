@@ -1,7 +1,8 @@
 export { arbitraryFrontierProgram } from './arbitrary-frontier.ts';
 export type { FrontierProgram } from './arbitrary-frontier.ts';
 export { malformedBtf, malformedBytes, malformedElf, malformedInsns, malformedText } from './arbitrary-malformed.ts';
-export { arbitraryProgram, arbitraryShape, generatedRows } from './arbitrary-program.ts';
+export { arbitraryProgram, arbitraryShape } from './arbitrary-program.ts';
+export { generatedRows } from './arbitrary-statement.ts';
 export { buildProgram } from './build-program.ts';
 export type { FuzzProgram } from './build-program.ts';
 export { insnsOf, linesOf, makeLabel } from './code-lines.ts';

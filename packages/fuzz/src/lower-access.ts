@@ -1,6 +1,7 @@
 /** Statements that touch memory. */
 import type { InsnRow } from '@polybpf/isa';
 import { type Area, define, emit, type FunctionContext, readable, rowNamed, undefine, writable } from './function-context.ts'; // prettier-ignore
+import { lowerSteps } from './lower-steps.ts';
 import type { PlaceShape, StatementShape } from './program-shape.ts';
 
 /** Base register and offset field of an access. */
@@ -55,6 +56,45 @@ export function lowerStore(
   if (comparesR0 && row.width === 32 && cx.flavour === 'kernel' && cx.mayBePruned) {
     emit(cx, 'mov32_reg', { dst: 0, src: 0 });
   }
+}
+
+/** Lowers a load, steps and a store back. */
+export function lowerUpdate(cx: FunctionContext, statement: StatementShape & { kind: 'update' }): void {
+  if (cx.areas.length === 0) return;
+  const { load, store, registers, steps, place } = statement;
+  const row = rowNamed(store);
+  const other = readable(cx, registers[1]);
+  const { base, offset } = lowerPlace(cx, place, row, row.kind === 'store_release', 1 << other);
+  const value = writable(cx, registers[0], (1 << base) | (1 << other));
+  emit(cx, load, { dst: value, src: base, offset });
+  define(cx, value);
+  lowerSteps(cx, [value, other, writable(cx, registers[2], 1 << base)], steps);
+  emit(cx, store, { dst: base, src: value, offset });
+}
+
+/** Lowers loads or stores of one width at rising addresses, as many as there is room for. */
+export function lowerRun(cx: FunctionContext, { rows, registers, place }: StatementShape & { kind: 'run' }): void {
+  if (cx.areas.length === 0) return;
+  const area = cx.areas[place.area % cx.areas.length]!;
+  const width = rowNamed(rows[0]!).width / 8;
+  const count = Math.min(rows.length, Math.floor(area.bytes / width));
+  if (count === 0) return;
+  const step = area.aligned ? width : 1;
+  const start = toStep(place.offset % (area.bytes - count * width + 1), step) + area.delta;
+  const isDirect = 'register' in area.home;
+  const base = 'register' in area.home ? area.home.register : emitBase(cx, area, place, 0);
+  const avoid = isDirect ? 0 : 1 << base;
+  rows.slice(0, count).forEach((name, i) => {
+    const offset = start + i * width;
+    const pick = registers[i % registers.length]!;
+    const { kind } = rowNamed(name);
+    if (kind === 'load') {
+      const to = writable(cx, pick, avoid);
+      emit(cx, name, { dst: to, src: base, offset });
+      define(cx, to);
+    } else if (kind === 'store_imm') emit(cx, name, { dst: base, offset, imm: pick - 128 });
+    else emit(cx, name, { dst: base, src: readable(cx, pick, avoid), offset });
+  });
 }
 
 /** Emits what an address needs; registers of the mask `avoid` keep their values. */

@@ -16,7 +16,8 @@ import {
   writable,
 } from './function-context.ts';
 import type { Halves } from './edge-values.ts';
-import { lowerLoad, lowerStore } from './lower-access.ts';
+import { lowerLoad, lowerRun, lowerStore, lowerUpdate } from './lower-access.ts';
+import { legalImmediate, lowerSteps } from './lower-steps.ts';
 import { lowerCall } from './lower-call.ts';
 import type { StatementShape } from './program-shape.ts';
 
@@ -52,6 +53,14 @@ function lowerStatement(cx: FunctionContext, statement: StatementShape, callees:
       return lowerAlu(cx, statement);
     case 'constant':
       return emitConstant(cx, writable(cx, statement.dst), statement.value);
+    case 'chain':
+      return lowerChain(cx, statement);
+    case 'update':
+      return lowerUpdate(cx, statement);
+    case 'run':
+      return lowerRun(cx, statement);
+    case 'filler':
+      return lowerFiller(cx, statement);
     case 'load':
       return lowerLoad(cx, statement);
     case 'store':
@@ -91,16 +100,16 @@ function giveValue(cx: FunctionContext, register: number, value: Halves, hidden:
   emit(cx, 'ldxdw', { dst: register, src: 10, offset: stack.delta });
 }
 
-/** The kernel refuses shifts by more than the width and divisions by 0 when it can see them. */
-function legalImmediate(
-  { flavour }: FunctionContext,
-  { op, width }: { op: string; width: number },
-  imm: number,
-): number {
-  if (flavour === 'any') return imm;
-  if (op === 'lsh' || op === 'rsh' || op === 'arsh') return imm & (width - 1);
-  const divides = op === 'div' || op === 'mod' || op === 'sdiv' || op === 'smod';
-  return divides && imm === 0 ? 1 : imm;
+function lowerChain(cx: FunctionContext, { registers, steps }: StatementShape & { kind: 'chain' }): void {
+  const [a, b, c] = registers;
+  const first = readable(cx, a);
+  const second = readable(cx, b);
+  lowerSteps(cx, [first, second, writable(cx, c)], steps);
+}
+
+function lowerFiller(cx: FunctionContext, { count, register }: StatementShape & { kind: 'filler' }): void {
+  const filled = readable(cx, register);
+  for (let i = 0; i < count; i++) emit(cx, i % 3 === 0 ? 'xor64_imm' : 'add32_imm', { dst: filled, imm: i });
 }
 
 function lowerIf(cx: FunctionContext, statement: StatementShape & { kind: 'if' }, callees: CalleeSet): void {

@@ -53,6 +53,14 @@ export interface OperandsShape {
   readonly hidden: boolean;
 }
 
+/** One instruction of a chain: rows of kind `alu` and `end`; operands are positions in the chain's registers. */
+export interface StepShape {
+  readonly row: string;
+  readonly dst: 0 | 1 | 2;
+  readonly src: 0 | 1 | 2;
+  readonly imm: number;
+}
+
 /** A conditional jump without its target. */
 export interface ConditionShape {
   /** Name of a row of kind `jmp`. */
@@ -74,6 +82,26 @@ export type StatementShape =
       readonly operands: OperandsShape | null;
     }
   | { readonly kind: 'constant'; readonly dst: Pick; readonly value: Halves }
+  /** Steps on the same few registers, close together, as compilers write them and code generators fuse them. */
+  | { readonly kind: 'chain'; readonly registers: readonly [Pick, Pick, Pick]; readonly steps: readonly StepShape[] }
+  /** A load, steps on what was loaded, and a store to the same place. */
+  | {
+      readonly kind: 'update';
+      readonly load: string;
+      readonly store: string;
+      readonly registers: readonly [Pick, Pick, Pick];
+      readonly steps: readonly StepShape[];
+      readonly place: PlaceShape;
+    }
+  /** Loads or stores side by side. */
+  | {
+      readonly kind: 'run';
+      readonly rows: readonly string[];
+      readonly registers: readonly Pick[];
+      readonly place: PlaceShape;
+    }
+  /** So many instructions that branches over them need their long forms. */
+  | { readonly kind: 'filler'; readonly count: number; readonly register: Pick }
   /** A row of kind `load` or `load_acquire`. */
   | { readonly kind: 'load'; readonly row: string; readonly dst: Pick; readonly place: PlaceShape }
   /** A row of kind `store`, `store_imm`, `store_release` or `atomic`. */
@@ -136,6 +164,8 @@ export interface FunctionShape {
 export interface ProgramShape {
   /** What r1 points to, eight bytes each; none for programs without memory. */
   readonly mem: readonly Halves[];
+  /** Bytes that the last of them lacks, 0 to 7. */
+  readonly memShort: number;
   /** The first is the entry; each calls only later ones. */
   readonly functions: readonly FunctionShape[];
 }

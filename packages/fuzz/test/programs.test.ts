@@ -3,7 +3,8 @@ import { disassemble, assemble } from '@polybpf/asm';
 import { runProgram, unwindHelper } from '@polybpf/interpreter';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { arbitraryProgram, generatedRows } from '../src/arbitrary-program.ts';
+import { arbitraryProgram } from '../src/arbitrary-program.ts';
+import { generatedRows } from '../src/arbitrary-statement.ts';
 import { insnsOf, linesOf } from '../src/code-lines.ts';
 import { createCoverage } from '../src/coverage.ts';
 import { programGenerator } from '../src/generate.ts';
@@ -16,7 +17,7 @@ const CASES = (['v1', 'v2', 'v3', 'v4'] as CpuVersion[]).flatMap((isa) =>
 
 describe.each(CASES)('programs of $isa, flavour $flavour', (options) => {
   const generate = programGenerator(2024, options);
-  const programs = Array.from({ length: 80 }, (_, i) => generate(i));
+  const programs = Array.from({ length: 50 }, (_, i) => generate(i));
   const allowed = new Set(generatedRows(options).map(({ name }) => name));
 
   it('are legal and made of the rows that they may have', () => {
@@ -31,14 +32,14 @@ describe.each(CASES)('programs of $isa, flavour $flavour', (options) => {
   });
 
   it('end, and compute what depends on nothing but their memory, in both byte orders', () => {
-    programs.slice(0, 30).forEach((program, i) => {
+    programs.slice(0, 20).forEach((program, i) => {
       expect(isDefined(program, 'little'), `little, ${i}`).toBe(true);
       expect(isDefined(program, 'big'), `big, ${i}`).toBe(true);
     });
   });
 
   it('survive being taken apart into lines, and text', () => {
-    for (const { insns } of programs.slice(0, 30)) {
+    for (const { insns } of programs.slice(0, 20)) {
       expect(insnsOf(linesOf(insns)!)).toEqual(insns);
       const text = disassemble(makeProgram(insns));
       expect(encodeProgram(assemble(text).insns)).toEqual(encodeProgram(insns));
@@ -72,19 +73,20 @@ describe('generation', () => {
       if (source === 'reg') expect(classes, name).toEqual(expect.arrayContaining(['same register', 'two registers']));
     }
     // The quotient that does not fit, the divisor 0, and upper halves that 32-bit arithmetic must not see.
-    const met = (row: string, pattern: RegExp): boolean => Object.keys(values[row]!).some((key) => pattern.test(key));
-    expect(met('sdiv64_reg', /^min,-1$/)).toBe(true);
-    expect(met('sdiv32_reg', /^min.*,-1/)).toBe(true);
-    expect(met('div64_reg', /,0$/)).toBe(true);
-    expect(met('mod32_reg', /,0 dirty$/)).toBe(true);
-    expect(met('arsh32_reg', /^- dirty/)).toBe(true);
+    const met = (rows: RegExp, pattern: RegExp): boolean =>
+      Object.entries(values).some(([row, met]) => rows.test(row) && Object.keys(met).some((key) => pattern.test(key)));
+    expect(met(/^s(div|mod)64_reg$/, /^min,-1$/)).toBe(true);
+    expect(met(/^s(div|mod)32_reg$/, /^min.*,-1/)).toBe(true);
+    expect(met(/^(div|mod)64_reg$/, /,0$/)).toBe(true);
+    expect(met(/^(div|mod)32_reg$/, /,0 dirty$/)).toBe(true);
+    expect(met(/^arsh32_reg$/, /^- dirty/)).toBe(true);
   });
 
   it('makes frames, calls and loops as deep as the flavours allow', () => {
     const generate = programGenerator(5);
     let deepest = 0;
     let longest = 0;
-    for (let i = 0; i < 1200; i++) {
+    for (let i = 0; i < 600; i++) {
       const { insns, mem } = generate(i);
       const program = makeProgram(insns);
       if (program.subprograms.length < 5) continue;
@@ -104,7 +106,7 @@ describe('generation', () => {
     expect(failure.failed).toBe(true);
     const [{ insns, mem }] = failure.counterexample!;
     expect(insns.filter((insn) => rowOf(insn)?.op === 'arsh')).toHaveLength(1);
-    expect(insns.length).toBeLessThan(40);
+    expect(insns.length).toBeLessThan(60);
     expect(isDefined({ insns, mem }, 'little')).toBe(true);
   });
 });
