@@ -100,7 +100,7 @@ export const ROWS = {
   neg: ['neg {rs2:r}, {rd:r}', '10 rd:5 000100 00000 0 00000000 rs2:5', 'Subtract', 'rw'],
   cmp: ['cmp {rs1:r}, {rs2:r}', '10 00000 010100 rs1:5 0 00000000 rs2:5', 'Subtract', 'rr', 'set-cc'],
   cmp_imm: ['cmp {rs1:r}, {imm:n}', '10 00000 010100 rs1:5 1 imm:s13', 'Subtract', 'r-', 'set-cc'],
-  btst: ['btst {rs2:r}, {rs1:r}', '10 00000 010001 rs1:5 0 00000000 rs2:5', 'Logical Operations', 'rr', 'set-cc'],
+  btst: ['btst {rs1:r}, {rs2:r}', '10 00000 010001 rs1:5 0 00000000 rs2:5', 'Logical Operations', 'rr', 'set-cc'],
   btst_imm: ['btst {imm:n}, {rs1:r}', '10 00000 010001 rs1:5 1 imm:s13', 'Logical Operations', '-r', 'set-cc'],
   sethi: ['sethi %hi({imm:h}), {rd:r}', '00 rd:5 100 imm:u22*1024', 'SETHI', '-w'],
 

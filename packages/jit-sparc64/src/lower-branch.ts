@@ -60,7 +60,7 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
   if (op.b !== NO_REG) {
     const isTest = op.cond === 'set' || op.cond === 'nset';
     const b = hw(cx, op.b);
-    emitCompare(cx, isTest ? btst : cmp, isTest ? [b, a] : [a, b]);
+    emitCompare(cx, isTest ? btst : cmp, [a, b]);
     return emitBranch(cx, conditionCode(op.cond), wide, label);
   }
   const { cond, imm } = simplify(op.cond, op.imm);
