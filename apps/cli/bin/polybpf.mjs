@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Launcher: runs the bundle when there is one that is newer than the sources, else the sources themselves, so that the
 // command works right after `npm ci` and never runs a stale build while its sources change.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -44,8 +44,16 @@ function runFromSource() {
     process.exit(3);
   }
   const args = ['--conditions=@polybpf/source', '--import', tsx, source, ...process.argv.slice(2)];
-  const child = spawnSync(process.execPath, args, { stdio: 'inherit' });
-  if (child.error !== undefined) throw child.error;
-  if (child.signal !== null) process.kill(process.pid, child.signal);
-  process.exitCode = child.status ?? 1;
+  const child = spawn(process.execPath, args, { stdio: 'inherit' });
+  // Who ends the launcher means the command.
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    throw error;
+  });
+  child.on('exit', (status, signal) => {
+    for (const name of signals) process.removeAllListeners(name);
+    if (signal !== null) process.kill(process.pid, signal);
+    process.exitCode = status ?? 1;
+  });
 }
