@@ -38,4 +38,4 @@ export const riscv64: Target = /* @__PURE__ */ defineTarget({
 
 export { INSTRUCTIONS } from './instructions.ts';
 export type { InstructionName, Riscv64Form } from './instructions.ts';
-export { A0, RA, SP, T0, T1, T2, T6, ZERO } from './registers.ts';
+export { A0, RA, SP, T0, T1, T2, ZERO } from './registers.ts';

@@ -52,11 +52,12 @@ function emitBinary(
   a: number,
   b: number,
   [narrow, full]: readonly [MachineForm, MachineForm],
+  prefersSign = false,
 ): void {
   if (op.width === 64) return void emit(cx, full, [d, a, b]);
-  // Where the 64-bit instruction is shorter, it serves; else its narrow kin, whose sign says more later on. A constant has
-  // saved more than that already.
-  const isLonger = op.b !== NO_REG && isLocal(op.kind) && length(narrow, d, a, b) > length(full, d, a, b);
+  // Where the 64-bit instruction is shorter, it serves, unless the second operand is a constant that is kept, which
+  // saves more than that; else its narrow kin, whose sign says more later on.
+  const isLonger = !prefersSign && isLocal(op.kind) && length(narrow, d, a, b) > length(full, d, a, b);
   emit(cx, (op.zext && isLocal(op.kind)) || isLonger ? full : narrow, [d, a, b]);
   if (op.zext) zext32(cx, d, d);
 }
@@ -101,8 +102,11 @@ function lowerAluImm(cx: LowerContext, op: Op): void {
 /** With the immediate in a register: in d when that is free. */
 function emitWithConstant(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
   const temp = d === a ? freeRegister(cx, op) : d;
-  const isShortIn = op.kind !== 'add' && op.kind !== 'sub' && isCompressible(d) && isCompressible(temp);
-  emitBinary(cx, op, d, a, constantRegister(cx, imm, temp, isShortIn), REGISTER_FORMS[op.kind]!);
+  // Additions are short with any register; those of 32 bits that say something of the sign are not.
+  const isAddition = op.kind === 'add' || op.kind === 'sub';
+  const isShortIn = isAddition ? op.width === 32 && !op.zext : isCompressible(d) && isCompressible(temp);
+  const constant = constantRegister(cx, imm, temp, isShortIn);
+  emitBinary(cx, op, d, a, constant, REGISTER_FORMS[op.kind]!, constant !== temp);
 }
 
 function emitAddition(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {

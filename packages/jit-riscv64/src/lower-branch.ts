@@ -9,6 +9,7 @@ import {
   type MachineForm,
   NO_REG,
   type Op,
+  SCRATCH_A,
 } from '@polybpf/jit';
 import { lengthOf } from './compress.ts';
 import { constantRegister } from './constant-homes.ts';
@@ -65,7 +66,8 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
     return emitZeroTest(cx, cond === 'eq', temp, label);
   }
   const left = signExtended(cx, a, temp);
-  const right = signExtended(cx, b, left === temp ? freeRegister(cx, op, temp) : temp);
+  // r10 is in a scratch register, which need not keep it.
+  const right = signExtended(cx, b, op.b === SCRATCH_A ? b : left === temp ? freeRegister(cx, op, temp) : temp);
   emitBranch(cx, cond, left, right, label);
 }
 

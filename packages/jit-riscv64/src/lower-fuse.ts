@@ -15,7 +15,7 @@ import {
 } from '@polybpf/jit';
 import { INSTRUCTIONS, type Riscv64Form } from './instructions.ts';
 import { SIGN, upperHalf, ZEROS } from './known.ts';
-import { T0, T1, T6 } from './registers.ts';
+import { T0, T1 } from './registers.ts';
 
 const { addi, addiw, slli, srli } = INSTRUCTIONS;
 
@@ -57,8 +57,8 @@ export function retarget(cx: LowerContext, from: number, to: number): boolean {
 /** Registers that compressed instructions can name, those that calls destroy first. */
 const COMPRESSIBLE = [15, 14, 13, 12, 11, 10, 9, 8];
 
-/** Registers that never hold BPF registers but may be operands. */
-const SCRATCH = [T1, T0, T6];
+/** Registers that never hold BPF registers; the first may be an operand, r10. */
+const SCRATCH = [T1, T0];
 
 /**
  * A register that an op may destroy: one with short instructions when there is one that holds nothing, else a scratch
@@ -82,7 +82,9 @@ export function freeRegister(cx: LowerContext, op: Op, taken: number = NO_REG): 
     if ((busy & (1 << register)) !== 0) continue;
     if (register >= 10 || usedCalleeSaved.includes(register)) return register;
   }
-  return SCRATCH.find((register) => (busy & (1 << register)) === 0)!;
+  const scratch = SCRATCH.find((register) => (busy & (1 << register)) === 0);
+  if (scratch === undefined) throw new Error(`BUG: ${op.kind} needs more registers than there are`);
+  return scratch;
 }
 
 /** rd = zero-extended low half of rs1, when that is not known to be so already. */

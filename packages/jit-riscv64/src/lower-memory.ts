@@ -12,6 +12,7 @@ import {
   makeNode,
   type MachineForm,
   type Op,
+  SCRATCH_A,
 } from '@polybpf/jit';
 import { emitSwap } from './lower-bswap.ts';
 import { INSTRUCTIONS } from './instructions.ts';
@@ -22,7 +23,7 @@ import { T0, T2, ZERO } from './registers.ts';
 
 const {
   add, addi, addiw, amoadd_d, amoadd_w, amoand_d, amoand_w, amoor_d, amoor_w, amoswap_d, amoswap_w, amoxor_d, amoxor_w,
-  bne, fence_r_rw, fence_rw_w, lb, lbu, ld, lh, lhu, lr_d, lr_w, lui, lw, lwu, or, sb, sc_d, sc_w, sd, sh, slli, sw,
+  bne, fence_r_rw, fence_rw_w, jal, lb, lbu, ld, lh, lhu, lr_d, lr_w, lui, lw, lwu, or, sb, sc_d, sc_w, sd, sh, slli, sw,
 } = INSTRUCTIONS; // prettier-ignore
 
 /** `[base + offset]` as base register and 12-bit offset; `temp` holds the upper part of larger ones. */
@@ -161,17 +162,23 @@ export function lowerCmpxchg(cx: LowerContext, op: Op): void {
     // lr.w sign-extends; r0 gets a new value anyway.
     emit(cx, addiw, [r0, r0, 0]);
   }
-  const status = freeRegister(cx, op, T0);
-  const [again, done] = [cx.newLabel(), cx.newLabel()];
+  // With r10 as operand there may be no fourth register; then the status replaces the old value, which is that of r0.
+  const hasStatus = op.b !== SCRATCH_A;
+  const status = hasStatus ? freeRegister(cx, op, T0) : T0;
+  const [again, fails, done] = [cx.newLabel(), cx.newLabel(), cx.newLabel()];
   cx.nodes.push(makeNode(LABEL, [1], again, cx.insn));
   emit(cx, wide ? lr_d : lr_w, [T0, address]);
-  emitTo(cx, bne, [T0, r0], done);
+  emitTo(cx, bne, [T0, r0], fails);
   emit(cx, wide ? sc_d : sc_w, [status, value, address]);
   emitTo(cx, bne, [status, ZERO], again);
+  if (!hasStatus) emitTo(cx, jal, [ZERO], done);
+  bind(cx, fails);
+  if (!isLiveAfter(cx, 0)) return bind(cx, done);
+  const result = hasStatus ? T0 : r0;
+  if (!hasStatus) emit(cx, addi, [r0, T0, 0]);
   bind(cx, done);
-  if (!isLiveAfter(cx, 0)) return;
-  if (!wide && op.zext) zext32(cx, r0, T0);
-  else emit(cx, addi, [r0, T0, 0]);
+  if (!wide && op.zext) zext32(cx, r0, result);
+  else if (hasStatus) emit(cx, addi, [r0, T0, 0]);
 }
 
 export function lowerLoadAcquire(cx: LowerContext, op: Op): void {

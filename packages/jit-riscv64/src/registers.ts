@@ -12,14 +12,12 @@ export const ZERO = 0;
 /** Link register: a call writes its return address here. */
 export const RA = 1;
 export const SP = 2;
-/** Third scratch register, private to lowerings as is t6. */
+/** Third scratch register, private to lowerings. */
 export const T0 = 5;
 /** First scratch register. */
 export const T1 = 6;
 /** Second scratch register. */
 export const T2 = 7;
-/** Fourth scratch register. */
-export const T6 = 31;
 /** First argument and result of a call. */
 export const A0 = 10;
 
@@ -33,7 +31,7 @@ export const REGISTERS: RegisterRoles = {
   names: NAMES,
   args: [10, 11, 12, 13, 14],
   result: A0,
-  callerSaved: [15, 16, 17, 28, 29, 30],
+  callerSaved: [15, 16, 17, 28, 29, 30, 31],
   calleeSaved: [8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27],
   scratch: [T1, T2],
   stackPointer: SP,

@@ -191,6 +191,7 @@ describe.skipIf(missing !== undefined)(`riscv64 code (${missing ?? 'runs'})`, ()
       mod: back(insn('mov64_reg', 0, 10), insn('mod64_reg', 0, 10)),
       lsh: back(insn('mov64_reg', 0, 10), insn('lsh64_imm', 0, 0, 0, 1), insn('sub64_reg', 0, 10), insn('sub64_reg', 0, 10)), // prettier-ignore
       compare: back(insn('mov64_reg', 0, 10), insn('jlt32_reg', 0, 10, 1), insn('mov64_imm', 0, 0, 0, 3), insn('jne64_reg', 10, 1, 1), insn('mov64_imm', 0, 0, 0, 5)), // prettier-ignore
+      compare10: back(insn('mov64_imm', 0, 0, 0, 1), insn('jsgt32_reg', 10, 10, 1), insn('mov64_imm', 0, 0, 0, 2)),
       compare32: back(insn('mov32_reg', 0, 10), insn('jsgt32_reg', 10, 0, 2), insn('jslt32_reg', 0, 10, 1), insn('mov64_imm', 0, 0, 0, 3), insn('jset32_reg', 1, 10, 0)), // prettier-ignore
     };
     const random = makeRandom(10);
