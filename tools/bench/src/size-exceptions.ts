@@ -40,6 +40,12 @@ const NOT_COMPARABLE: Readonly<Record<string, readonly (readonly [RegExp, string
   ],
   ppc64: [UNMASKED_POWER],
   ppc64le: [UNMASKED_POWER],
+  riscv64: [
+    [
+      /^((be|bswap)(16|32|64)|le16|movsx(8|16)_(32|64))_/,
+      'the kernel ran on a CPU with Zbb and used its rev8, sext.b, sext.h and zext.h, which RV64GC does not have',
+    ],
+  ],
   s390x: [
     [
       /^lsh32_x_/,

@@ -32,6 +32,8 @@ export function frameProgram(
 ): Program {
   const values = sizeClass.calls ? SAVED_BY_CALLS : ALL_VALUES;
   const lines = ['r6 = r1', 'r9 = *(u64 *)(r6 + 0)', 'r0 = *(u64 *)(r6 + 8)'];
+  // A call in both programs: what is alive must lie in the same registers, which calls preserve.
+  if (sizeClass.calls) lines.splice(1, 0, 'call 7');
   if (sizeClass.usesStack) lines.push('*(u64 *)(r10 - 8) = r9');
   for (const register of [...values].reverse()) lines.push(`r${register} = *(u64 *)(r6 + ${16 + register * 8})`);
   for (let copy = 1; copy <= copies; copy++) {
