@@ -136,7 +136,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
     const limit = wallLimitMs(Math.max(...jobs.map((job) => job.timeoutMs)));
     if (limit === wallLimit) return;
     const interval = new Uint8Array(32);
-    writeInterval(new DataView(interval.buffer), 0, limit, little);
+    writeInterval(new DataView(interval.buffer), 0, limit, little, linux.microsecondBits);
     file.write(layout.header + HEADER.wallLimit, interval);
     wallLimit = limit;
   };
@@ -231,7 +231,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
   };
 
   const runBatch = (jobs: readonly NativeJob[]): JobOutcome[] => {
-    const batch = encodeJobs(jobs, layout, little);
+    const batch = encodeJobs(jobs, layout, little, linux.microsecondBits);
     const outcomes: JobOutcome[] = [];
     let most = jobs.length;
     let idleDeaths = 0;

@@ -13,6 +13,8 @@ export interface LinuxAbi {
   readonly mapAnonymous: number;
   /** Length of the kernel's `sigset_t` in bytes. */
   readonly sigsetBytes: number;
+  /** Width of `tv_usec` in `struct timeval`, which takes 8 bytes. */
+  readonly microsecondBits: 32 | 64;
   /** Kernel's `struct sigaction` with SA_SIGINFO and SA_ONSTACK and all signals blocked, as 64-bit words. */
   readonly signalAction: (handler: number, bigEndian: boolean) => readonly (number | bigint)[];
   /** `stack_t` as 64-bit words. */
@@ -29,6 +31,7 @@ export const GENERIC_LINUX: LinuxAbi = {
   signals: { SIGILL: 4, SIGTRAP: 5, SIGBUS: 7, SIGFPE: 8, SIGSEGV: 11, SIGALRM: 14, SIGPROF: 27 },
   mapAnonymous: 0x20,
   sigsetBytes: 8,
+  microsecondBits: 64,
   // All signals are blocked in the handler, whether the CPU's structure has a restorer before the mask or not.
   signalAction: (handler) => [handler, SIGNAL_FLAGS, -1, -1],
   signalStack: (address, length) => [address, 0, length],
@@ -43,6 +46,7 @@ export const MIPS_LINUX: LinuxAbi = {
   signals: { SIGILL: 4, SIGTRAP: 5, SIGBUS: 10, SIGFPE: 8, SIGSEGV: 11, SIGALRM: 14, SIGPROF: 29 },
   mapAnonymous: 0x800,
   sigsetBytes: 16,
+  microsecondBits: 64,
   signalAction: (handler, bigEndian) => [bigEndian ? BigInt(MIPS_SIGNAL_FLAGS) << 32n : MIPS_SIGNAL_FLAGS, handler, -1, -1], // prettier-ignore
   signalStack: (address, length) => [address, length, 0],
   siginfoCode: { offset: 0, isSecondHalf: true },
@@ -51,11 +55,12 @@ export const MIPS_LINUX: LinuxAbi = {
 /** SA_SIGINFO and SA_ONSTACK of SPARC. */
 const SPARC_SIGNAL_FLAGS = 0x200 | 0x1;
 
-/** arch/sparc/include/uapi/asm/signal.h. */
+/** arch/sparc/include/uapi/asm/signal.h, posix_types.h. */
 export const SPARC_LINUX: LinuxAbi = {
   signals: { SIGILL: 4, SIGTRAP: 5, SIGBUS: 10, SIGFPE: 8, SIGSEGV: 11, SIGALRM: 14, SIGPROF: 27 },
   mapAnonymous: 0x20,
   sigsetBytes: 8,
+  microsecondBits: 32,
   signalAction: (handler) => [handler, SPARC_SIGNAL_FLAGS, 0, -1],
   signalStack: (address, length) => [address, 0, length],
   siginfoCode: { offset: 8, isSecondHalf: false },

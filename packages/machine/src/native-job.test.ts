@@ -62,6 +62,18 @@ it('an interval of less than a microsecond still fires', () => {
   expect(fields()).toEqual([0n, 0n, 2n, 500_000n]);
 });
 
+it('microseconds of 32 bits are the first half of their 8 bytes', () => {
+  for (const little of [true, false]) {
+    const view = new DataView(new ArrayBuffer(32));
+    writeInterval(view, 0, 2500, little, 32);
+    expect([view.getBigUint64(16, little), view.getUint32(24, little), view.getUint32(28, little)]).toEqual([
+      2n,
+      500_000,
+      0,
+    ]);
+  }
+});
+
 it('more than five arguments are refused', () => {
   const job = { ...JOB, args: () => [1n, 2n, 3n, 4n, 5n, 6n] };
   expect(() => encodeJobs([job], LAYOUT, true)).toThrow(expect.objectContaining({ code: 'E_INPUT' }));

@@ -77,7 +77,12 @@ export function jobBytes(job: NativeJob): number {
 }
 
 /** Lays out and encodes jobs whose {@link jobBytes} fit the batch part. */
-export function encodeJobs(jobs: readonly NativeJob[], layout: SharedLayout, little: boolean): EncodedBatch {
+export function encodeJobs(
+  jobs: readonly NativeJob[],
+  layout: SharedLayout,
+  little: boolean,
+  microsecondBits: 32 | 64 = 64,
+): EncodedBatch {
   const memOffsets: number[] = [];
   let end = jobs.length * RECORD_BYTES;
   for (const job of jobs) {
@@ -99,18 +104,26 @@ export function encodeJobs(jobs: readonly NativeJob[], layout: SharedLayout, lit
     word(RECORD.code, job.code);
     args.forEach((arg, k) => word(RECORD.args + 8 * k, arg));
     word(RECORD.repeat, BigInt(job.repeat));
-    writeInterval(view, record + RECORD.cpuLimit, job.timeoutMs, little);
+    writeInterval(view, record + RECORD.cpuLimit, job.timeoutMs, little, microsecondBits);
   });
   return { bytes, memOffsets };
 }
 
-/** A `struct itimerval` that fires once after `milliseconds`. */
-export function writeInterval(view: DataView, offset: number, milliseconds: number, little: boolean): void {
+/** A `struct itimerval` that fires once after `milliseconds`; `microsecondBits` is the width of its `tv_usec`. */
+export function writeInterval(
+  view: DataView,
+  offset: number,
+  milliseconds: number,
+  little: boolean,
+  microsecondBits: 32 | 64 = 64,
+): void {
   const micros = Math.max(1, Math.round(milliseconds * 1000));
   view.setBigUint64(offset, 0n, little);
   view.setBigUint64(offset + 8, 0n, little);
   view.setBigUint64(offset + 16, BigInt(Math.floor(micros / 1e6)), little);
-  view.setBigUint64(offset + 24, BigInt(micros % 1e6), little);
+  view.setBigUint64(offset + 24, 0n, little);
+  if (microsecondBits === 32) view.setUint32(offset + 24, micros % 1e6, little);
+  else view.setBigUint64(offset + 24, BigInt(micros % 1e6), little);
 }
 
 /** Reads the result of job `index` from what the runner left. */
