@@ -22,6 +22,7 @@ export const SYSTEM_TOOLS = [
       'qemu-ppc64le',
       'qemu-riscv64',
       'qemu-s390x',
+      'qemu-sparc64',
       'qemu-x86_64',
     ],
     neededFor: ['run'],
@@ -79,6 +80,16 @@ export const SYSTEM_TOOLS = [
     programs: ['s390x-linux-gnu-as', 's390x-linux-gnu-ld', 's390x-linux-gnu-objdump'],
     neededFor: ['test'],
   },
+  {
+    debianPackage: 'binutils-sparc64-linux-gnu',
+    programs: [
+      'sparc64-linux-gnu-as',
+      'sparc64-linux-gnu-ld',
+      'sparc64-linux-gnu-objdump',
+      'sparc64-linux-gnu-objcopy',
+    ],
+    neededFor: ['test'],
+  },
   { debianPackage: 'gcc-aarch64-linux-gnu', programs: ['aarch64-linux-gnu-gcc'], neededFor: ['test'] },
   {
     debianPackage: 'libc6-dev-arm64-cross',
@@ -120,6 +131,13 @@ export const SYSTEM_TOOLS = [
     debianPackage: 'libc6-dev-s390x-cross',
     programs: [],
     anyFile: ['/usr/s390x-linux-gnu/include/stdio.h'],
+    neededFor: ['test'],
+  },
+  { debianPackage: 'gcc-sparc64-linux-gnu', programs: ['sparc64-linux-gnu-gcc'], neededFor: ['test'] },
+  {
+    debianPackage: 'libc6-dev-sparc64-cross',
+    programs: [],
+    anyFile: ['/usr/sparc64-linux-gnu/include/stdio.h'],
     neededFor: ['test'],
   },
   { debianPackage: 'clang-14', programs: ['clang-14'], neededFor: ['test'] },

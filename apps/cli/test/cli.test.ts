@@ -190,6 +190,7 @@ describe('compile', () => {
       'ppc64le done',
       'mips64 done',
       'mips64le done',
+      'sparc64 done',
     ]);
   });
 
@@ -203,7 +204,9 @@ describe('compile', () => {
     expect(cli.run(['compile', '-', '--target', 'loongarch64'], FORTY_TWO).status).toBe(3);
     const { status, stderr } = cli.run(['compile', '-', '--target', 'z80'], FORTY_TWO);
     expect(status).toBe(2);
-    expect(stderr).toContain('expected x86_64, arm64, s390x, riscv64, ppc64, ppc64le, mips64, mips64le, got z80');
+    expect(stderr).toContain(
+      'expected x86_64, arm64, s390x, riscv64, ppc64, ppc64le, mips64, mips64le, sparc64, got z80',
+    );
   });
 });
 
@@ -297,6 +300,7 @@ describe('conformance, plugin, targets', () => {
       'ppc64le',
       'mips64',
       'mips64le',
+      'sparc64',
     ]);
     for (const { rows } of targets) expect(rows).toBe(172);
   });

@@ -40,6 +40,11 @@ const TOOLS: Readonly<
     run: ['qemu-mips64el', '-cpu', 'MIPS64R2-generic', '-L', '/usr/mips64el-linux-gnuabi64'],
     sysroot: '/usr/mips64el-linux-gnuabi64',
   },
+  sparc64: {
+    gcc: 'sparc64-linux-gnu-gcc',
+    run: ['qemu-sparc64', '-L', '/usr/sparc64-linux-gnu'],
+    sysroot: '/usr/sparc64-linux-gnu',
+  },
 };
 
 /** Targets whose C library no distribution has for the ABI of our objects. */

@@ -6,14 +6,25 @@ import { mips64, mips64le } from '@polybpf/jit-mips64';
 import { ppc64, ppc64le } from '@polybpf/jit-ppc64';
 import { riscv64 } from '@polybpf/jit-riscv64';
 import { s390x } from '@polybpf/jit-s390x';
+import { sparc64 } from '@polybpf/jit-sparc64';
 import { x86_64 } from '@polybpf/jit-x86_64';
 
 /** Every target that can compile, in the order in which tables show them. */
-export const ALL_TARGETS: readonly Target[] = [x86_64, arm64, s390x, riscv64, ppc64, ppc64le, mips64, mips64le];
+export const ALL_TARGETS: readonly Target[] = [
+  x86_64,
+  arm64,
+  s390x,
+  riscv64,
+  ppc64,
+  ppc64le,
+  mips64,
+  mips64le,
+  sparc64,
+];
 
 /** Names that the command line knows but for which there is no code generator yet. */
 export const PLANNED_TARGETS: readonly string[] = [
-  'sparc64', 'arm', 'armeb', 'loongarch64',
+  'arm', 'armeb', 'loongarch64',
 ]; // prettier-ignore
 
 /**
