@@ -226,9 +226,15 @@ function adjacent(): Draft[] {
     {
       id: 'adjacent-load-changes-base',
       asm: [
-        'r1 = r10', 'r1 += -64', '*(u64 *)(r10 - 16) = r1', set(2, VALUE), '*(u64 *)(r10 - 56) = r2', 'r2 = 5', '*(u64 *)(r10 - 8) = r2',
-        'r3 = r10', 'r3 += -16', 'r3 = *(u64 *)(r3 + 0)', 'r4 = *(u64 *)(r3 + 8)', 'r0 = r4', 'exit',
+        'r1 = r10', 'r1 += -64', '*(u64 *)(r10 - 16) = r1', 'r1 = r10', 'r1 += -40', '*(u64 *)(r10 - 64) = r1',
+        set(2, VALUE), '*(u64 *)(r10 - 32) = r2', 'r2 = 5', '*(u64 *)(r10 - 56) = r2',
+        'r3 = *(u64 *)(r10 - 16)', 'r3 = *(u64 *)(r3 + 0)', 'r4 = *(u64 *)(r3 + 8)', 'r0 = r4', 'exit',
       ],
+    },
+    {
+      id: 'store-zero-register-alive',
+      mem: MEM,
+      asm: ['r3 = 77', '*(u64 *)(r1 + 8) = r3', 'r3 = 0', '*(u64 *)(r1 + 8) = r3', 'r0 = *(u64 *)(r1 + 8)', 'r0 += r3', 'exit'],
     },
     {
       id: 'constant-across-label',

@@ -321,6 +321,11 @@ function helperCalls(): Draft[] {
         'r0 = 0', ...[0, 8, 56].flatMap((at) => [`r1 = *(u64 *)(r6 + ${at})`, 'r0 *= 31', 'r0 += r1']), 'r6 = 0', 'exit',
       ],
     },
+    ...[232, 240, 248, 256, 264, 480, 488, 496, 504].map((depth): Draft => ({
+      id: `frame-of-${depth}-with-helper`,
+      flags: ['Frames'],
+      asm: [...store([8, depth]), ...call, 'r0 = 0', ...loadBack([8, depth]), 'exit'],
+    })),
     { id: 'frame-of-512-with-helper', flags: ['Frames'], asm: [...setSaved, ...store([8, 512]), ...call, 'r0 = 0', ...loadBack([8, 512]), ...foldSaved, 'exit'] },
     {
       id: 'frame-of-512-with-helper-in-callee',
