@@ -9,7 +9,15 @@ import {
   type MapDef,
   type Program,
 } from '@polybpf/isa';
-import { type CodeSymbol, compile, type CompiledProgram, type HelperCalls, link, type Target } from '@polybpf/jit';
+import {
+  type CodeSymbol,
+  compile,
+  type CompiledProgram,
+  type HelperCalls,
+  LABEL,
+  link,
+  type Target,
+} from '@polybpf/jit';
 import type { CodeStore } from './code-store.ts';
 import type {
   HelperCallContext,
@@ -343,9 +351,14 @@ function dataSymbolAddress(
   return known ?? options.symbols?.(symbol) ?? 0n;
 }
 
-/** The insn whose code starts nearest before a code offset. */
-function insnAt({ code, insnOffsets }: CompiledProgram, offset: number): number | undefined {
+/**
+ * The insn that the instruction at a code offset belongs to, or whose code starts nearest before it: instructions in delay
+ * slots lie among those of other insns.
+ */
+function insnAt({ code, insnOffsets, nodes, nodeOffsets }: CompiledProgram, offset: number): number | undefined {
   if (offset < 0 || offset >= code.length) return undefined;
+  const at = nodes.findLastIndex((node, i) => node.form !== LABEL && nodeOffsets[i]! <= offset);
+  if (at >= 0 && nodes[at]!.insn >= 0) return nodes[at]!.insn;
   let found: number | undefined;
   insnOffsets.forEach((start, insn) => {
     if (start >= 0 && start <= offset && (found === undefined || start >= insnOffsets[found]!)) found = insn;
