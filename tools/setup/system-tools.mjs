@@ -16,6 +16,7 @@ export const SYSTEM_TOOLS = [
     debianPackage: 'qemu-user',
     programs: [
       'qemu-aarch64',
+      'qemu-loongarch64',
       'qemu-mips64',
       'qemu-mips64el',
       'qemu-ppc64',
@@ -143,6 +144,7 @@ export const SYSTEM_TOOLS = [
   { debianPackage: 'clang-14', programs: ['clang-14'], neededFor: ['test'] },
   { debianPackage: 'llvm-14', programs: ['llvm-mc-14', 'llvm-objdump-14'], neededFor: ['test'] },
   { debianPackage: 'clang-19', programs: ['clang-19'], neededFor: ['test'] },
+  { debianPackage: 'lld-19', programs: ['ld.lld-19'], neededFor: ['test'] },
   { debianPackage: 'llvm-19', programs: ['llvm-mc-19', 'llvm-objdump-19'], neededFor: ['test'] },
   { debianPackage: 'gcc-bpf', programs: ['bpf-gcc'], neededFor: ['test'] },
   { debianPackage: 'bpftool', programs: ['bpftool'], neededFor: ['test'] },

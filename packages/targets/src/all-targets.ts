@@ -2,6 +2,7 @@
 import { BpfError } from '@polybpf/errors';
 import type { Target } from '@polybpf/jit';
 import { arm64 } from '@polybpf/jit-arm64';
+import { loongarch64 } from '@polybpf/jit-loongarch64';
 import { mips64, mips64le } from '@polybpf/jit-mips64';
 import { ppc64, ppc64le } from '@polybpf/jit-ppc64';
 import { riscv64 } from '@polybpf/jit-riscv64';
@@ -20,11 +21,12 @@ export const ALL_TARGETS: readonly Target[] = [
   mips64,
   mips64le,
   sparc64,
+  loongarch64,
 ];
 
 /** Names that the command line knows but for which there is no code generator yet. */
 export const PLANNED_TARGETS: readonly string[] = [
-  'arm', 'armeb', 'loongarch64',
+  'arm', 'armeb',
 ]; // prettier-ignore
 
 /**
