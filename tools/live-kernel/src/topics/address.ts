@@ -128,6 +128,9 @@ function addressing(): Draft[] {
             : [];
         return [
           `*(u${width} *)(r1 + ${form.at}) = ${narrow}7`,
+          // What a load leaves of its register shows; read, or it would not be there.
+          'r5 = r2',
+          'r0 += r5',
           ...form.lines,
           ...lines(place, '', form.base),
           'r0 *= 31', 'r0 += r5',
