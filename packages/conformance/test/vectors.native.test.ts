@@ -29,8 +29,10 @@ describe.each(ALL_TARGETS.map((target) => [target.name, target] as const))('%s',
     // Nothing but these may be left out.
     for (const reason of reasons)
       expect(reason).toMatch(/^(only for (little|big)-endian memory|native code does not check accesses)$/);
-    const meant = vectors.filter(({ orders }) => orders.includes(target.endian)).length;
-    expect(summarise(results).passed).toBeGreaterThanOrEqual(meant - 10);
+    // All that are meant for this byte order, but for faults that native code need not notice.
+    const meant = vectors.filter(({ orders }) => orders.includes(target.endian));
+    const faults = meant.filter(({ expect: own }) => own[target.endian]?.error?.startsWith('E_RUN_') === true);
+    expect(summarise(results).passed).toBe(meant.length - faults.length);
   });
 
   if (publicSuite === undefined || !existsSync(publicSuite)) {
