@@ -8,8 +8,6 @@ import { join } from 'node:path';
 import { ERROR_CODES } from '@polybpf/errors';
 import { INSN_TABLE, type InsnRow } from '@polybpf/isa';
 import { ALL_TARGETS, PLANNED_TARGETS } from '../../packages/targets/src/all-targets.ts';
-import { MUTANTS } from '../mutants/mutants.ts';
-import { isVectorKiller, type Mutant } from '../mutants/src/mutant.ts';
 import { workspaceFolders } from '../test-summary/summary.mjs';
 import { renderCliReference } from './cli-reference.ts';
 import { isTracked, ROOT } from './repository.ts';
@@ -56,7 +54,6 @@ export const GENERATED_PARTS: readonly GeneratedPart[] = [
     render: renderInstructions,
   },
   { path: 'docs/CLI.md', name: 'commands', render: renderCliReference },
-  { path: 'docs/TESTING.md', name: 'mutants', render: renderMutants },
   { path: 'README.md', name: 'packages', render: renderPackageTable },
   { path: 'README.md', name: 'support matrix', render: renderSupportMatrix },
   { path: 'README.md', name: 'targets', render: renderTargets },
@@ -83,24 +80,6 @@ export function expectedDocument(part: GeneratedPart, current: string | undefine
   return base === undefined
     ? undefined
     : replacePart(base, part.name, part.render('../'.repeat(part.path.split('/').length - 1)));
-}
-
-function renderMutants(): string {
-  const cell = (text: string): string => text.replaceAll('|', '\\|');
-  const killer = ({ killedBy }: Mutant): string =>
-    isVectorKiller(killedBy)
-      ? `${killedBy.vector} on ${killedBy.engine}`
-      : `${killedBy.test.split('/').slice(-1)[0]}: ${killedBy.name}`;
-  const rows = MUTANTS.map((mutant) => `| ${mutant.id} | ${cell(mutant.what)} | ${cell(killer(mutant))} |`);
-  return [
-    '',
-    `${MUTANTS.length} mutants.`,
-    '',
-    '| mutant | what is wrong then | found by |',
-    '| --- | --- | --- |',
-    ...rows,
-    '',
-  ].join('\n');
 }
 
 function renderErrorCodes(): string {

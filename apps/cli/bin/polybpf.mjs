@@ -46,6 +46,7 @@ function runFromSource() {
   const args = ['--conditions=@polybpf/source', '--import', tsx, source, ...process.argv.slice(2)];
   const child = spawn(process.execPath, args, { stdio: 'inherit' });
   // Who ends the launcher means the command.
+  /** @type {NodeJS.Signals[]} */
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {

@@ -1,0 +1,36 @@
+/**
+ * Every mutant: one seeded bug each, with the vector or test that finds it. Plain data; `run.ts` proves it, and
+ * `docs/TESTING.md` has it as a table.
+ */
+import { ARM64_MUTANTS } from './src/arm64.ts';
+import { ASM_MUTANTS } from './src/asm.ts';
+import { CONFORMANCE_MUTANTS } from './src/conformance.ts';
+import { INTERPRETER_MUTANTS } from './src/interpreter.ts';
+import { ISA_MUTANTS } from './src/isa.ts';
+import { JIT_MUTANTS } from './src/jit.ts';
+import { LOADER_MUTANTS } from './src/loader.ts';
+import type { Mutant } from './src/mutant.ts';
+import { LOONGARCH64_MUTANTS } from './src/loongarch64.ts';
+import { MIPS64_MUTANTS } from './src/mips64.ts';
+import { PPC64_MUTANTS } from './src/ppc64.ts';
+import { RISCV64_MUTANTS } from './src/riscv64.ts';
+import { SPARC64_MUTANTS } from './src/sparc64.ts';
+import { S390X_MUTANTS } from './src/s390x.ts';
+import { X86_64_MUTANTS } from './src/x86-64.ts';
+
+export const MUTANTS: readonly Mutant[] = [
+  ...INTERPRETER_MUTANTS,
+  ...ISA_MUTANTS,
+  ...ASM_MUTANTS,
+  ...JIT_MUTANTS,
+  ...X86_64_MUTANTS,
+  ...ARM64_MUTANTS,
+  ...S390X_MUTANTS,
+  ...RISCV64_MUTANTS,
+  ...PPC64_MUTANTS,
+  ...MIPS64_MUTANTS,
+  ...SPARC64_MUTANTS,
+  ...LOONGARCH64_MUTANTS,
+  ...LOADER_MUTANTS,
+  ...CONFORMANCE_MUTANTS,
+];
