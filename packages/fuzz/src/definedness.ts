@@ -7,9 +7,18 @@
  * dependent: comparing them, masking them, storing them to the program's memory, loading half of one.
  */
 import { isBpfError } from '@polybpf/errors';
-import { runProgram, type TraceView } from '@polybpf/interpreter';
+import { MEM_REGION, runProgram, type TraceView } from '@polybpf/interpreter';
 import { suiteHelpers } from '@polybpf/conformance';
-import { type Endian, type Insn, type InsnRow, makeProgram, rowOf, STACK_SIZE } from '@polybpf/isa';
+import {
+  type Endian,
+  findSubprograms,
+  type Insn,
+  type InsnRow,
+  jumpTarget,
+  makeProgram,
+  rowOf,
+  STACK_SIZE,
+} from '@polybpf/isa';
 import type { FuzzProgram } from './build-program.ts';
 
 /** More than any generated program executes, little enough for shrinking not to wait for endless loops. */
@@ -18,9 +27,10 @@ export const BUDGET = 400_000;
 /** What a register or byte holds. */
 const NOTHING = 0;
 const NUMBER = 1;
-const POINTER = 2;
 /** The address of a function. */
-const FUNCTION = 3;
+const FUNCTION = 2;
+/** A pointer into a region is this plus the region's number; it must not reach any other region. */
+const POINTER = 16;
 
 interface ShadowFrame {
   readonly registers: Uint8Array;
@@ -41,6 +51,7 @@ class Undefined extends Error {}
 
 /** Whether the program ends without a fault and computes the same wherever its memory and stack lie. */
 export function isDefined({ insns, mem }: FuzzProgram, endian: Endian): boolean {
+  if (!staysInFunctions(insns)) return false;
   const shadow: Shadow = { insns, frames: [], returned: undefined };
   try {
     runProgram(makeProgram(insns, { endian }), {
@@ -54,6 +65,21 @@ export function isDefined({ insns, mem }: FuzzProgram, endian: Endian): boolean 
     if (error instanceof Undefined || isBpfError(error)) return false;
     throw error;
   }
+}
+
+/** Whether no function runs or jumps into another one: the kernel refuses that and compilers need not follow it. */
+function staysInFunctions(insns: readonly Insn[]): boolean {
+  return findSubprograms(insns).every(({ start, end }) => {
+    for (let i = start; i < end; i++) {
+      const row = rowOf(insns[i]!);
+      if (row === undefined) return false;
+      const target = row.immUse === 'subprogram' ? undefined : jumpTarget(row, insns[i]!, i);
+      if (target !== undefined && (target < start || target >= end)) return false;
+      if (i + row.slots >= end && row.kind !== 'exit' && row.kind !== 'ja') return false;
+      i += row.slots - 1;
+    }
+    return true;
+  });
 }
 
 function demand(condition: boolean): void {
@@ -82,17 +108,20 @@ function follow(cx: Shadow, view: TraceView, hasMemory: boolean): void {
       return;
     case 'load':
     case 'load_acquire':
-      demand(registers[src_reg] === POINTER);
-      registers[dst_reg] = loaded(cx, place(view, src_reg, insn), row.width / 8);
+      registers[dst_reg] = loaded(cx, place(registers, view, src_reg, insn), row.width / 8);
       return;
     case 'store':
     case 'store_imm':
     case 'store_release':
-      demand(registers[dst_reg] === POINTER);
-      stored(cx, place(view, dst_reg, insn), row.width / 8, kind === 'store_imm' ? NUMBER : registers[src_reg]!);
+      stored(
+        cx,
+        place(registers, view, dst_reg, insn),
+        row.width / 8,
+        kind === 'store_imm' ? NUMBER : registers[src_reg]!,
+      );
       return;
     case 'atomic':
-      return followAtomic(cx, frame, row, insn, place(view, dst_reg, insn));
+      return followAtomic(cx, frame, row, insn, place(registers, view, dst_reg, insn));
     case 'call_helper':
       demand(registers[1] === NUMBER);
       registers.fill(NOTHING, 1, 6);
@@ -124,10 +153,11 @@ function currentFrame(cx: Shadow, { callDepth, regs }: TraceView, hasMemory: boo
     registers[0] = cx.returned!;
   } else if (cx.frames.length === callDepth) {
     const registers = new Uint8Array(11);
-    if (caller === undefined) registers.set([hasMemory ? POINTER : NUMBER, NUMBER], 1);
+    const region = regs[21]!;
+    if (caller === undefined) registers.set([hasMemory ? POINTER + MEM_REGION : NUMBER, NUMBER], 1);
     else registers.set(caller.registers.subarray(1, 6), 1);
-    registers[10] = POINTER;
-    cx.frames.push({ registers, region: regs[21]!, stack: new Uint8Array(STACK_SIZE) });
+    registers[10] = POINTER + region;
+    cx.frames.push({ registers, region, stack: new Uint8Array(STACK_SIZE) });
   }
   return cx.frames[callDepth]!;
 }
@@ -142,8 +172,8 @@ function computed(row: InsnRow, dst: number, src: number): number {
   }
   if (row.dst !== 'write' && width === 64 && (op === 'add' || op === 'sub')) {
     demand(dst !== NOTHING && dst !== FUNCTION && right !== NOTHING && right !== FUNCTION);
-    if (dst === POINTER && right === NUMBER) return POINTER;
-    if (dst === NUMBER && right === POINTER && op === 'add') return POINTER;
+    if (dst >= POINTER && right === NUMBER) return dst;
+    if (dst === NUMBER && right >= POINTER && op === 'add') return right;
   }
   demand((row.dst === 'write' || dst === NUMBER) && right === NUMBER);
   return NUMBER;
@@ -155,8 +185,12 @@ interface Place {
   readonly offset: number;
 }
 
-function place({ regs }: TraceView, base: number, { offset }: Insn): Place {
-  return { region: regs[2 * base + 1]!, offset: (regs[2 * base]! >>> 0) + offset };
+/** The address that an access goes to: in the region that its base points into. */
+function place(registers: Uint8Array, { regs }: TraceView, base: number, { offset }: Insn): Place {
+  const low = (regs[2 * base]! >>> 0) + offset;
+  const region = regs[2 * base + 1]! + Math.floor(low / 2 ** 32);
+  demand(registers[base] === POINTER + region);
+  return { region, offset: low >>> 0 };
 }
 
 /** Shadow of the stack that an address is in; undefined for the program's memory. */
@@ -168,19 +202,20 @@ function loaded(cx: Shadow, at: Place, bytes: number): number {
   const stack = stackAt(cx, at);
   if (stack === undefined) return NUMBER;
   const kinds = stack.subarray(at.offset, at.offset + bytes);
-  if (bytes === 8 && kinds.length === 8 && kinds.every((kind) => kind === POINTER)) return POINTER;
+  const first = kinds[0] ?? NOTHING;
+  if (first >= POINTER && bytes === 8 && kinds.length === 8 && kinds.every((kind) => kind === first)) return first;
   demand(kinds.every((kind) => kind === NUMBER));
   return NUMBER;
 }
 
 function stored(cx: Shadow, at: Place, bytes: number, kind: number): void {
   const stack = stackAt(cx, at);
-  demand(kind === NUMBER || (kind === POINTER && bytes === 8 && stack !== undefined));
+  demand(kind === NUMBER || (kind >= POINTER && bytes === 8 && stack !== undefined));
   stack?.fill(kind, at.offset, at.offset + bytes);
 }
 
 function followAtomic(cx: Shadow, { registers }: ShadowFrame, row: InsnRow, insn: Insn, at: Place): void {
-  demand(registers[insn.dst_reg] === POINTER && registers[insn.src_reg] === NUMBER);
+  demand(registers[insn.src_reg] === NUMBER);
   demand(row.op !== 'cmpxchg' || registers[0] === NUMBER);
   demand(loaded(cx, at, row.width / 8) === NUMBER);
 }

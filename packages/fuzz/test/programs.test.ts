@@ -141,7 +141,14 @@ describe('isDefined', () => {
     expect(defined('r0 = 0\nif r1 > 5 goto +0\nexit', [1])).toBe(false);
     expect(defined('*(u64 *)(r10 - 8) = r10\nr0 = *(u8 *)(r10 - 1)\nexit')).toBe(false);
     expect(defined('r1 = 0x100000000 ll\n*(u8 *)(r1 + 0) = 1\nr0 = 0\nexit')).toBe(false);
+    expect(defined('r0 = 0\nr1 += -32760\n*(u64 *)(r1 + 32760) = r1\nexit', [1, 2, 3, 4, 5, 6, 7, 8])).toBe(false);
+    expect(defined('r0 = -0x100000000 ll\nr1 += r0\n*(u8 *)(r1 + 0) = 0\nexit', [1])).toBe(false);
     expect(defined('r0 = r10\nr0 &= 63\nexit')).toBe(false);
+  });
+
+  it('refuses programs whose functions run into each other', () => {
+    expect(defined('r0 = 1\ncall f\n.function f\nr0 = 2\nexit')).toBe(false);
+    expect(defined('call f\ngoto out\n.function f\nr0 = 2\nout:\nexit')).toBe(false);
   });
 
   it('refuses faults and endless loops', () => {
