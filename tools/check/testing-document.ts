@@ -38,7 +38,14 @@ export function renderMutants(): string {
   const lines = ['', `${MUTANTS.length} mutants; vectors kill ${count} of them, tests the others.`];
   for (const area of areas) {
     const own = MUTANTS.filter((mutant) => areaOf(mutant) === area);
-    lines.push('', `### ${area}`, '', '| mutant | what is wrong | killed by |', '| --- | --- | --- |', ...own.map(mutantRow));
+    lines.push(
+      '',
+      `### ${area}`,
+      '',
+      '| mutant | what is wrong | killed by |',
+      '| --- | --- | --- |',
+      ...own.map(mutantRow),
+    );
   }
   return [...lines, ''].join('\n');
 }

@@ -32,10 +32,7 @@ export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles): Ass
   if (!fn.hasCalls) {
     const unused = roles.args.filter(
       (register, i) =>
-        !uses(i + 1) &&
-        register !== roles.result &&
-        register !== shiftCount &&
-        !preservedArguments.includes(register),
+        !uses(i + 1) && register !== roles.result && register !== shiftCount && !preservedArguments.includes(register),
     );
     if (roles.prefersArgs === true) volatile.unshift(...unused);
     else volatile.push(...unused);
