@@ -37,7 +37,8 @@ function conditional(): Draft[] {
       drafts.push({ id: `${name}${width}-imm`, asm: ['r0 = 0', ...imms, 'exit'] });
       if (width === 32) {
         // The upper halves are read as well, so that they are really there.
-        const kept = [...REG_PAIRS, ...IMM_PAIRS].flatMap(([a, b]) => [
+        const upper: [bigint, bigint][] = [[0xff00000000000001n, 0xff00000000000002n], [0x8000000000000003n, 0x8000000000000003n]]; // prettier-ignore
+        const kept = [...REG_PAIRS, ...IMM_PAIRS, ...upper].flatMap(([a, b]) => [
           set(1, a), set(2, b), 'r3 = r1', 'r3 += r2',
           `if w1 ${op} w2 goto +1`, 'r0 += 1', 'r0 *= 3',
           ...(BigInt.asIntN(32, b) === b ? [`if w1 ${op} ${b} goto +1`, 'r0 += 1', 'r0 *= 3'] : []),

@@ -161,6 +161,22 @@ function offsets(): Draft[] {
       });
     }
   }
+  // Displacements that instructions which count in words do not have.
+  for (const width of [16, 32, 64]) {
+    for (const at of [
+      1, 2, 3, 6, 2047, 2049, 2050, 4097, 4098, 8190, 8191, 32761, 32766, 32767, -1, -2, -2047, -2049, -4097, -8190,
+      -32765, -32767,
+    ]) {
+      const place = `*(u${width} *)(r1 ${at < 0 ? '-' : '+'} ${Math.abs(at)})`;
+      const value = width === 64 ? 'r2' : 'w2';
+      drafts.push({
+        id: `unaligned-${width}-${at < 0 ? `minus-${-at}` : at}`,
+        mem: '00'.repeat(16),
+        flags: ['Displacement'],
+        asm: [`r1 += ${-at}`, set(2, 0x1122334455667788n), `${place} = ${value}`, `r0 = ${place}`, `${place} = 0`, 'exit'],
+      }); // prettier-ignore
+    }
+  }
   const seen = new Set<string>();
   return drafts.filter(({ id }) => !seen.has(id) && seen.add(id));
 }
