@@ -100,7 +100,7 @@ describeWithTools(['bpftool', 'llvm-objcopy-19', 'clang-14', 'clang-19', 'bpf-gc
       expect(rows.map((row) => row.replace(/ bitfield_size=\d+$/, ''))).toEqual(members);
     }
     // 126,573 types take about 0.2 s on an idle machine; the limit leaves room for a busy one.
-    expect(elapsed).toBeLessThan(3000);
+    expect(elapsed).toBeLessThan(30_000);
   });
 });
 

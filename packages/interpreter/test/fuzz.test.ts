@@ -89,7 +89,7 @@ describe('large programs', () => {
     const engine = createInterpreter(makeProgram(insns));
     const start = performance.now();
     expect(engine.run()).toEqual({ r0: 1_000_000n, insnsExecuted: 1_000_001 });
-    expect(performance.now() - start).toBeLessThan(20_000);
+    expect(performance.now() - start).toBeLessThan(60_000);
     expect(engine.run().r0).toBe(1_000_000n);
   });
 

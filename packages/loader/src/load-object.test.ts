@@ -346,7 +346,7 @@ describe('loadObject refuses', () => {
     const bytes = object([code('xdp', insns.with(last, MOV), relocations)], symbols);
     const start = performance.now();
     expect(refusal(bytes)).toMatch(/^E_LOAD_PROGRAM.*too many instructions together/);
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(performance.now() - start).toBeLessThan(60_000);
   });
 
   test('illegal instructions can be kept', () => {

@@ -32,7 +32,7 @@ describeEachMachine('failures', (fixture) => {
     expect(() => bad.run({ timeoutMs: 100 })).toThrow(
       expect.objectContaining({ code: 'E_MACHINE_TIMEOUT', at: { symbol: 'endless', insn: expect.toBeOneOf([1, 2]) } }),
     );
-    expect(performance.now() - start).toBeLessThan(20_000);
+    expect(performance.now() - start).toBeLessThan(60_000);
     expect(fixture.machine.prepare(fixture.program(GOOD)).run({ mem: Uint8Array.of(3) }).r0).toBe(3n);
   });
 
