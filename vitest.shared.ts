@@ -22,6 +22,7 @@ export function packageConfig(root: string): ViteUserConfig {
       reporters: ['default', 'json'],
       outputFile: { json: '.report/vitest.json' },
       testTimeout: 120_000,
+      hookTimeout: 120_000,
     },
   });
 }

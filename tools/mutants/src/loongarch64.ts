@@ -35,7 +35,7 @@ export const LOONGARCH64_MUTANTS: readonly Mutant[] = [
     find: 'if (narrow && op.zext && isSigned) zext32(cx, d, d);',
     replace: '',
     what: 'signed 32-bit quotients keep their sign in the upper half',
-    killedBy: vector('alu-dirty-upper/kept32-sdiv-reg'),
+    killedBy: vector('alu-division/sdiv32-reg-fffffffffffffff9-2'),
   },
   {
     id: 'loongarch64/scaled-displacement',

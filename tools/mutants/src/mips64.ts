@@ -60,7 +60,7 @@ export const MIPS64_MUTANTS: readonly Mutant[] = [
     find: "if ((out[i - 1]?.form as MipsForm | undefined)?.effect === 'branch') return -1;",
     replace: '',
     what: 'an instruction is taken out of the delay slot of an earlier branch',
-    killedBy: vector('jump-boundary/jgt64-over-move-twice'),
+    killedBy: vector('fusion/loop-carried-value'),
   },
   {
     id: 'mips64/fetch32-zero-extension',
@@ -68,7 +68,7 @@ export const MIPS64_MUTANTS: readonly Mutant[] = [
     find: 'if (op.width === 32 && op.zext) emitZext32(cx, b, OLD);\n  else emitMove(cx, b, OLD);',
     replace: 'emitMove(cx, b, OLD);',
     what: 'the old value that a 32-bit fetch returns is sign-extended',
-    killedBy: little('atomic/fetch-or32-kept'),
+    killedBy: little('address/fetch-or32-base-dead'),
   },
   {
     id: 'mips64/cmpxchg32-comparison',

@@ -28,7 +28,7 @@ export const PPC64_MUTANTS: readonly Mutant[] = [
     find: 'emit(cx, isel, [GT, magnitude, b, R0]);',
     replace: 'emit(cx, isel, [GT, magnitude, R0, b]);',
     what: 'a signed remainder divides by minus the magnitude, and so by -1',
-    killedBy: vector('alu-division/smod64-reg-8000000000000000-ffffffffffffffff'),
+    killedBy: vector('alu-division/smod64-reg-7-2'),
   },
   {
     id: 'ppc64/signed-shift-rounds-down',

@@ -19,7 +19,7 @@ export const RISCV64_MUTANTS: readonly Mutant[] = [
     find: 'if (!isWide && op.zext) zext32(cx, d, d);',
     replace: '',
     what: '32-bit quotients are sign-extended, as the hardware has them',
-    killedBy: vector('alu-dirty-upper/kept32-div-reg'),
+    killedBy: vector('alu-dirty-upper/kept32-sdiv-reg'),
   },
   {
     id: 'riscv64/small-quotient',
@@ -59,7 +59,7 @@ export const RISCV64_MUTANTS: readonly Mutant[] = [
     find: 'emit(cx, lui, [temp, ((offset - low) >> 12) & 0xfffff]);',
     replace: 'emit(cx, lui, [temp, (offset >> 12) & 0xfffff]);',
     what: 'the upper part of a displacement forgets that the lower one is signed',
-    killedBy: vector('memory-offset/displacement-dw-16376'),
+    killedBy: vector('address/load8-base-alive'),
   },
   {
     id: 'riscv64/load-32-extension',

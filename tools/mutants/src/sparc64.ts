@@ -35,7 +35,7 @@ export const SPARC64_MUTANTS: readonly Mutant[] = [
     find: '// Unsigned results of zero-extended operands are zero-extended.\n  if (isSigned) zeroExtend(cx, op);',
     replace: '',
     what: 'signed 32-bit quotients keep their sign in the upper half',
-    killedBy: vector('alu-dirty-upper/kept32-sdiv-reg'),
+    killedBy: vector('alu-division/sdiv32-reg-fffffffffffffff9-2'),
   },
   {
     id: 'sparc64/cmpxchg-result',
@@ -67,6 +67,6 @@ export const SPARC64_MUTANTS: readonly Mutant[] = [
     find: '// What is in a delay slot stays there, and so does all before it.\n    if (before !== undefined && hasSlot(before.form)) return -1;',
     replace: '',
     what: 'an instruction is taken out of the delay slot of an earlier branch',
-    killedBy: vector('jump-boundary/jgt64-over-move-twice'),
+    killedBy: vector('fusion/loop-carried-value'),
   },
 ];
