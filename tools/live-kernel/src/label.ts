@@ -24,7 +24,7 @@ export function labelDraft(draft: Draft, kernel: KernelRunner, release: string):
       `${draft.id}: the kernel refuses it and there is no specification: ${refused ? outcome.message : 'big-endian'}`,
     );
   }
-  if (own !== undefined && said !== undefined) agree(draft.id, own, littleOf(said));
+  if (own !== undefined && said !== undefined) agree(draft.id, own, littleOf(said), mem);
   const order = draft.endian ?? 'both';
   const expect: VectorTest['expect'] =
     said !== undefined && !isPlain(said) ? pick(said, own) : (own ?? (said as Expected));
@@ -84,9 +84,14 @@ function pick(said: Exclude<Said, Expected> | Said, own: VectorExpectation | und
   return { little: own ?? orders.little, big: orders.big };
 }
 
-function agree(id: string, own: VectorExpectation, said: Expected | undefined): void {
-  if (said?.r0 === undefined || BigInt(said.r0) === BigInt(own.r0!)) return;
-  throw new Error(`${id}: the kernel says ${own.r0}, the specification ${said.r0}`);
+function agree(id: string, own: VectorExpectation, said: Expected | undefined, mem: Uint8Array): void {
+  if (said === undefined) return;
+  if (said.error !== undefined) throw new Error(`${id}: the kernel runs it, the specification says ${said.error}`);
+  if (said.r0 !== undefined && BigInt(said.r0) !== BigInt(own.r0!)) {
+    throw new Error(`${id}: the kernel says ${own.r0}, the specification ${said.r0}`);
+  }
+  const [ours, theirs] = [own, said].map((one) => one.mem ?? Buffer.from(mem).toString('hex'));
+  if (ours !== theirs) throw new Error(`${id}: the kernel leaves ${ours}, the specification says ${theirs}`);
 }
 
 /** The kernel's words without what differs from run to run, with insn indices of the program. */
