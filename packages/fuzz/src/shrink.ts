@@ -17,6 +17,8 @@ export interface ShrinkOptions {
   readonly endian?: Endian;
   /** Programs to try at most; default 4000. */
   readonly attempts?: number;
+  /** Wall time after which no more are tried, in milliseconds: programs that hang are slow to try. Default 60000. */
+  readonly timeMs?: number;
 }
 
 interface Shrinking {
@@ -25,6 +27,7 @@ interface Shrinking {
   lines: Line[];
   mem: Uint8Array;
   attempts: number;
+  readonly deadline: number;
 }
 
 /**
@@ -45,8 +48,9 @@ export function shrinkProgram(
     lines,
     mem: program.mem,
     attempts: options.attempts ?? 4000,
+    deadline: performance.now() + (options.timeMs ?? 60_000),
   };
-  for (let size = Infinity; cx.attempts > 0 && weight(cx) < size;) {
+  for (let size = Infinity; !isOver(cx) && weight(cx) < size;) {
     size = weight(cx);
     removeLines(cx);
     putConstants(cx);
@@ -75,9 +79,14 @@ function weight({ lines, mem }: Shrinking): number {
   return sum;
 }
 
+function isOver({ attempts, deadline }: Shrinking): boolean {
+  return attempts <= 0 || performance.now() >= deadline;
+}
+
 /** Takes over a candidate if it still fails. */
 function attempt(cx: Shrinking, lines: Line[], mem: Uint8Array = cx.mem): boolean {
-  if (cx.attempts-- <= 0) return false;
+  if (isOver(cx)) return false;
+  cx.attempts--;
   const insns = insnsOf(lines);
   if (insns === undefined || !cx.keeps({ insns, mem })) return false;
   cx.lines = lines;

@@ -13,6 +13,8 @@ export interface OpenEngines extends Disposable {
   readonly engines: readonly Engine[];
 }
 
+/** CPU time of one program: generated ones take microseconds, and one that hangs is tried often while it is shrunk. */
+const TIMEOUT_MS = 1000;
 const KNOWN = 'kernel, interpreter, native:ARCH';
 
 /**
@@ -40,7 +42,7 @@ function openEngine(name: string): Engine & Partial<Disposable> {
   if (name === 'kernel') return kernelEngine();
   const arch = /^native:(.+)$/.exec(name)?.[1];
   if (arch === undefined) throw new BpfError('E_USAGE', 'unknown engine', { expected: KNOWN, got: name });
-  return nativeEngine(targetByName(arch));
+  return nativeEngine(targetByName(arch), { timeoutMs: TIMEOUT_MS });
 }
 
 /** The engines that run here: the interpreter always, the live kernel and native targets where they are usable. */
