@@ -21,7 +21,10 @@ export function emitZext32(cx: LowerContext, d: number, a: number): void {
 
 /** The register that holds `a` as a sign-extended word: `a` itself when it is known to, otherwise `temp`. */
 export function signedWord(cx: LowerContext, a: number, temp: number): number {
-  if ((knownExtension(cx, a) & SIGNED) !== 0) return a;
+  return (knownExtension(cx, a) & SIGNED) !== 0 ? a : emitSignedWord(cx, a, temp);
+}
+
+function emitSignedWord(cx: LowerContext, a: number, temp: number): number {
   emit(cx, sll, [temp, a, 0]);
   return temp;
 }
@@ -83,8 +86,10 @@ export function lowerAlu(cx: LowerContext, op: Op): void {
 function emitProduct(cx: LowerContext, op: Op, d: number, a: number, b: number): void {
   const [knownA, knownB] = op.width === 32 ? [knownExtension(cx, a), knownExtension(cx, b)] : [0, 0];
   if (((knownA | knownB) & SIGNED) !== 0) {
-    const factorA = signedWord(cx, a, T8);
-    emit(cx, mul, [d, factorA, signedWord(cx, b, T8)]);
+    // Asked once, before anything is emitted: one of the two needs T8, and what is known of the other may age.
+    const factorA = (knownA & SIGNED) !== 0 ? a : emitSignedWord(cx, a, T8);
+    const factorB = (knownB & SIGNED) !== 0 ? b : emitSignedWord(cx, b, T8);
+    emit(cx, mul, [d, factorA, factorB]);
   } else {
     emit(cx, dmult, [a, b]);
     emit(cx, mflo, [d]);
