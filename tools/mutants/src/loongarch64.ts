@@ -59,6 +59,6 @@ export const LOONGARCH64_MUTANTS: readonly Mutant[] = [
     find: 'return void emit(cx, form, [value, temp, offset - half]);',
     replace: 'return void emit(cx, form, [value, temp, half]);',
     what: 'a displacement in two halves has twice the first',
-    killedBy: vector('memory-offset/displacement-b-minus-2049'),
+    killedBy: vector('memory-offset/displacement-w-4088'),
   },
 ];

@@ -67,6 +67,6 @@ export const SPARC64_MUTANTS: readonly Mutant[] = [
     find: '// What is in a delay slot stays there, and so does all before it.\n    if (before !== undefined && hasSlot(before.form)) return -1;',
     replace: '',
     what: 'an instruction is taken out of the delay slot of an earlier branch',
-    killedBy: vector('fusion/loop-carried-value'),
+    killedBy: vector('call-local/result-feeds-argument'),
   },
 ];
