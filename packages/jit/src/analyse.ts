@@ -62,8 +62,8 @@ export interface FunctionAnalysis {
 /**
  * Analyses a program.
  *
- * @throws BpfError `E_JIT_PROGRAM` when control leaves a function other than by exit or call; `E_DECODE_OPCODE` for
- * unknown instructions
+ * @throws BpfError `E_JIT_PROGRAM` when control leaves a function other than by exit or call, or a call or address means none;
+ * `E_DECODE_OPCODE` for unknown instructions
  */
 export function analyse(program: Program): Analysis {
   const { insns } = program;
@@ -90,6 +90,7 @@ export function analyse(program: Program): Analysis {
     liveIn: new Int32Array(count),
     functions: [],
   };
+  checkFunctionReferences(program, rows);
   const functions: FunctionAnalysis[] = [];
   for (const { name, start, end } of program.subprograms) {
     findReachable(analysis, start, end);
@@ -97,6 +98,22 @@ export function analyse(program: Program): Analysis {
     functions.push(describeFunction(analysis, name, start, end));
   }
   return { ...analysis, functions };
+}
+
+/** Every local call and function address that is resolved names the first instruction of a function. */
+function checkFunctionReferences(program: Program, rows: readonly (InsnRow | undefined)[]): void {
+  const starts = new Set(program.subprograms.map(({ start }) => start));
+  const unresolved = new Set(program.relocations.filter(({ kind }) => kind === 'subprogram').map(({ insn }) => insn));
+  rows.forEach((row, insn) => {
+    if (row?.immUse !== 'subprogram' || unresolved.has(insn)) return;
+    const target = jumpTarget(row, program.insns[insn]!, insn)!;
+    if (starts.has(target) && rows[target] !== undefined) return;
+    throw new BpfError('E_JIT_PROGRAM', `${row.name} reaches no function`, {
+      at: { insn },
+      expected: 'the first instruction of a function of the program',
+      got: `insn ${target}`,
+    });
+  });
 }
 
 function findReachable(analysis: Analysis, start: number, end: number): void {

@@ -195,6 +195,11 @@ describe('analyse', () => {
     expect(() => analyse(makeProgram([insn('ja', { offset: 5 }), exit]))).toThrow(
       expect.objectContaining({ code: 'E_JIT_PROGRAM' }),
     );
+    for (const imm of [1, -3, 0x7fffffff]) {
+      expect(() => analyse(makeProgram([insn('call_local', { imm }), insn('exit')]))).toThrow(
+        expect.objectContaining({ code: 'E_JIT_PROGRAM', at: { insn: 0 } }),
+      );
+    }
     expect(() => analyse(makeProgram([]))).toThrow(expect.objectContaining({ code: 'E_JIT_PROGRAM' }));
   });
 
