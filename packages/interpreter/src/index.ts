@@ -6,7 +6,7 @@ export type { ExecutionStatus, FrameState, MachineState, RunResult, TraceHook, T
 export { faultOf, formatAddress } from './fault.ts';
 export type { Access, FaultKind, RunFault } from './fault.ts';
 export { createMemory } from './memory.ts';
-export type { Memory, Region, RegionInit, RegionKind } from './memory.ts';
+export type { LoadHook, Memory, Region, RegionInit, RegionKind } from './memory.ts';
 export { createHelperRegistry, unwindHelper } from './helpers.ts';
 export type { Helper, HelperContext, HelperRegistry, KfuncReference } from './helpers.ts';
 export type { BoundMap, MapInit, ResolveMap, ResolveSymbol, SymbolReference } from './map-binding.ts';

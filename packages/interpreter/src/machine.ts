@@ -5,6 +5,7 @@ import { type Image, insnIndex, REGISTER_WORDS } from './image.ts';
 import type { BoundMap } from './map-binding.ts';
 import type { HelperContext } from './helpers.ts';
 import type { Memory, Region } from './memory.ts';
+import type { PacketInput } from './options.ts';
 
 /** What {@link Machine} code returns instead of the word of the next slot. */
 export const STATUS_PAUSED = -1;
@@ -32,14 +33,6 @@ export interface MachineLimits {
   /** Scramble r1 to r5 after calls. */
   readonly clobber: boolean;
   readonly alignAtomics: boolean;
-}
-
-/** Packet of LD_ABS and LD_IND. */
-export interface PacketState {
-  readonly data: Uint8Array;
-  /** Where the offsets of `SKF_LL_OFF` and `SKF_NET_OFF` count from; -1 when unknown. */
-  readonly macOffset: number;
-  readonly networkOffset: number;
 }
 
 /** The state of a run. */
@@ -75,7 +68,8 @@ export interface Machine {
   terminated: bigint | undefined;
   /** Address space casts go to this region; 0 is identity. */
   arena: number;
-  packet: PacketState | undefined;
+  /** Packet of LD_ABS and LD_IND. */
+  packet: PacketInput | undefined;
   tailTable: TailCallTable;
   helperContext: HelperContext;
 }

@@ -10,6 +10,10 @@ import type { Memory, Region } from './memory.ts';
 export interface MapInit {
   /** Memory of the values, for ld_imm64 of a value address; for data sections instead of a fresh copy of the contents. */
   readonly values?: Uint8Array;
+  /** Region of the values that the memory has already; instead of `values`. */
+  readonly region?: Region;
+  /** What ld_imm64 of the map gives, an address that the embedder has reserved; default: a new one. */
+  readonly handle?: bigint;
   /** Anything that helpers need to find at {@link BoundMap.object}. */
   readonly object?: unknown;
 }
@@ -94,7 +98,12 @@ function isSameMap(a: MapDef, b: MapDef): boolean {
 }
 
 function bindMap(memory: Memory, def: MapDef, init: MapInit): BoundMap {
-  const handle = memory.add({ name: def.name, kind: 'map', data: new Uint8Array(0), readable: false, writable: false });
+  const handle =
+    init.handle ??
+    memory.addressOf(
+      memory.add({ name: def.name, kind: 'map', data: new Uint8Array(0), readable: false, writable: false }),
+    );
+  if (init.region !== undefined) return { def, handle, values: init.region, object: init.object };
   const data = init.values ?? (def.kind === 'map' ? undefined : initialData(def));
   const values =
     data === undefined
@@ -105,7 +114,7 @@ function bindMap(memory: Memory, def: MapDef, init: MapInit): BoundMap {
           data,
           writable: def.kind !== 'rodata' && def.kind !== 'kconfig',
         });
-  return { def, handle: memory.addressOf(handle), values, object: init.object };
+  return { def, handle, values, object: init.object };
 }
 
 function initialData(def: MapDef): Uint8Array {

@@ -1,6 +1,7 @@
 /** Memory accesses that the execution loop does not do inline: atomics, and whatever its fast check did not pass. */
 import { faultError, formatAddress, type Access } from './fault.ts';
 import { insnIndex, WIDE_ATOMIC } from './image.ts';
+import { storeBigInt } from './int64.ts';
 import type { Machine } from './machine.ts';
 
 /** The place that an access goes to: {@link checkedAddress} leaves it here. */
@@ -52,12 +53,44 @@ function misaligned(cx: Machine, region: number, offset: number, width: number, 
   });
 }
 
+/**
+ * Load from a region with a hook.
+ *
+ * @returns false when the region has none
+ */
+function hookedLoad(cx: Machine, width: number, signed: boolean): boolean {
+  const { code, memory, pc, little } = cx;
+  const base = code[pc + 2]!;
+  const displacement = code[pc + 3]!;
+  const region = code[base + 1]!;
+  const hook = memory.loadHooks.get(region);
+  if (hook === undefined) return false;
+  const offset = (code[base]! + displacement) | 0;
+  const view = memory.views[region]!;
+  if (offset < 0 || offset + width > view.byteLength || !memory.region(region)!.readable) return false;
+  const d = code[pc + 1]!;
+  const value = hook(offset, width);
+  if (value !== undefined) storeBigInt(code, d, value);
+  else loadBytes(code, d, view, { offset, width, signed, little });
+  return true;
+}
+
 /** Load of the instruction at `cx.pc` with every check. `width` in bytes. */
 export function slowLoad(cx: Machine, width: number, signed: boolean, align: boolean = cx.image.alignAll): void {
   const { code, pc, little } = cx;
+  if (cx.memory.loadHooks.size > 0 && hookedLoad(cx, width, signed)) return;
   const { region, offset } = checkedAddress(cx, code[pc + 2]!, width, 'read', align);
-  const view = cx.memory.views[region]!;
-  const d = code[pc + 1]!;
+  loadBytes(code, code[pc + 1]!, cx.memory.views[region]!, { offset, width, signed, little });
+}
+
+interface LoadShape {
+  readonly offset: number;
+  readonly width: number;
+  readonly signed: boolean;
+  readonly little: boolean;
+}
+
+function loadBytes(code: Int32Array, d: number, view: DataView, { offset, width, signed, little }: LoadShape): void {
   if (width === 8) {
     code[d] = view.getInt32(little ? offset : offset + 4, little);
     code[d + 1] = view.getInt32(little ? offset + 4 : offset, little);

@@ -29,6 +29,13 @@ export interface Region {
   readonly writable: boolean;
 }
 
+/**
+ * A region whose loads mean something else than its bytes: the value of a load of `width` bytes at `offset`, 64 bits
+ * whatever the width, or undefined for what the bytes say. So a 4-byte field of a context gives a 64-bit pointer, as after
+ * the kernel's rewriting of context accesses (`convert_ctx_access`).
+ */
+export type LoadHook = (offset: number, width: number) => bigint | undefined;
+
 /** What {@link Memory.add} takes. */
 export interface RegionInit {
   readonly name: string;
@@ -39,6 +46,8 @@ export interface RegionInit {
   readonly readable?: boolean;
   /** Default true. */
   readonly writable?: boolean;
+  /** Asked at every load by a program; makes loads of this region slower. */
+  readonly load?: LoadHook;
   /**
    * Wanted number, 1 to 65535; a region of this number is replaced, and interpreters use 1 to 15 themselves. Default: the
    * lowest free one from 16 on.
@@ -60,6 +69,8 @@ export class Memory {
   readEnd: Int32Array = new Int32Array(0);
   /** Bytes that may be written, by region number. For the execution loop. */
   writeEnd: Int32Array = new Int32Array(0);
+  /** Hooks by region number. Such a region has end 0 in `readEnd`, so that its loads leave the fast path. */
+  readonly loadHooks: Map<number, LoadHook> = new Map();
   #regions: (Region | undefined)[] = [];
   #nextNumber = FIRST_FREE_NUMBER;
 
@@ -104,8 +115,10 @@ export class Memory {
     const region: Region = { number, name: init.name, kind: init.kind, data, readable, writable };
     this.#regions[number] = region;
     this.views[number] = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    this.readEnd[number] = readable ? data.length : 0;
+    this.readEnd[number] = readable && init.load === undefined ? data.length : 0;
     this.writeEnd[number] = writable ? data.length : 0;
+    if (init.load === undefined) this.loadHooks.delete(number);
+    else this.loadHooks.set(number, init.load);
     return region;
   }
 
@@ -116,6 +129,7 @@ export class Memory {
     this.views[number] = EMPTY_VIEW;
     this.readEnd[number] = 0;
     this.writeEnd[number] = 0;
+    this.loadHooks.delete(number);
     if (number >= FIRST_FREE_NUMBER && number < this.#nextNumber) this.#nextNumber = number;
   }
 
@@ -154,7 +168,8 @@ export class Memory {
     if (found !== undefined && Number.isInteger(length) && length >= 0) {
       const { region, offset } = found;
       const writes = access === 'write' || access === 'helper_write' || access === 'atomic';
-      const end = (writes ? this.writeEnd : this.readEnd)[region.number]!;
+      const hooked = !writes && region.readable && this.loadHooks.has(region.number);
+      const end = hooked ? region.data.length : (writes ? this.writeEnd : this.readEnd)[region.number]!;
       if (offset + length <= end) return region.data.subarray(offset, offset + length);
     }
     throw this.fault(unsigned, length, access);

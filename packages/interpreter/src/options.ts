@@ -53,9 +53,13 @@ export interface RunInput {
   readonly packet?: Uint8Array | PacketInput;
 }
 
-/** A packet and where its headers start, in bytes. */
+/** A packet and where its headers start, in bytes. Read again at every load, so that helpers may change it. */
 export interface PacketInput {
   readonly data: Uint8Array;
+  /** Where offsets that are not negative count from (`skb->data`); default 0. */
+  readonly start?: number;
+  /** False when the embedder makes the packet reachable by address itself; default true, as region 3. */
+  readonly region?: boolean;
   /** Default 0. */
   readonly macOffset?: number;
   /** Unknown by default. */

@@ -69,10 +69,11 @@ function loadPacket(cx: Machine, row: InsnRow): boolean {
   const relative = code[pc + 4]!;
   const offset = row.op === 'ind' ? (code[code[pc + 2]!]! + relative) | 0 : relative;
   const bytes = row.width / 8;
-  let at = offset;
+  const { start = 0, macOffset = 0, networkOffset = -1 } = packet;
+  let at = offset < 0 ? offset : start + offset;
   if (offset < 0) {
-    if (offset >= SKF_NET_OFF) at = packet.networkOffset < 0 ? -1 : packet.networkOffset + offset - SKF_NET_OFF;
-    else if (offset >= SKF_LL_OFF) at = packet.macOffset < 0 ? -1 : packet.macOffset + offset - SKF_LL_OFF;
+    if (offset >= SKF_NET_OFF) at = networkOffset < 0 ? -1 : networkOffset + offset - SKF_NET_OFF;
+    else if (offset >= SKF_LL_OFF) at = macOffset < 0 ? -1 : macOffset + offset - SKF_LL_OFF;
   }
   code[0] = 0;
   code[1] = 0;

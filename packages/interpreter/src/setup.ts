@@ -7,7 +7,7 @@ import { createHelperRegistry, type HelperContext } from './helpers.ts';
 import { CODE_START, codeAddress, createImage, type Image, insnIndex, REGISTER_WORDS } from './image.ts';
 import { storeBigInt, storeInteger, toBigInt } from './int64.ts';
 import { bindMaps, type BoundMap, createMapTable, mapOfHandle, type MapTable, resolveInitialSymbols } from './map-binding.ts'; // prettier-ignore
-import { closeFrame, type Machine, type MachineLimits, MEM_REGION, openFrame, PACKET_REGION, type PacketState } from './machine.ts'; // prettier-ignore
+import { closeFrame, type Machine, type MachineLimits, MEM_REGION, openFrame, PACKET_REGION } from './machine.ts'; // prettier-ignore
 import type { Memory } from './memory.ts';
 import { DEFAULT_BUDGET, type InterpreterOptions, type PacketInput, type RunInput } from './options.ts';
 
@@ -140,14 +140,14 @@ function bindMem(cx: Machine, { mem, memWritable }: RunInput): void {
   code[4] = mem.length;
 }
 
-function bindPacket(memory: Memory, packet: Uint8Array | PacketInput | undefined): PacketState | undefined {
+function bindPacket(memory: Memory, packet: Uint8Array | PacketInput | undefined): PacketInput | undefined {
   if (packet === undefined) {
     memory.remove(PACKET_REGION);
     return undefined;
   }
   const input = packet instanceof Uint8Array ? { data: packet } : packet;
-  memory.add({ number: PACKET_REGION, name: 'packet', kind: 'packet', data: input.data });
-  return { data: input.data, macOffset: input.macOffset ?? 0, networkOffset: input.networkOffset ?? -1 };
+  if (input.region !== false) memory.add({ number: PACKET_REGION, name: 'packet', kind: 'packet', data: input.data });
+  return input;
 }
 
 /** What helpers see of `cx`; one object for all calls. */
