@@ -20,6 +20,8 @@ const CALL_CLOBBERS: number = FULL * 0b111111;
 
 export interface Analysis {
   readonly program: Program;
+  /** Bits of a register that addresses are made from. */
+  readonly addressBits: 32 | 64;
   /** Row of each slot; undefined for second slots of ld_imm64. */
   readonly rows: readonly (InsnRow | undefined)[];
   /** 1 for slots that start an instruction which the entry of its function reaches. */
@@ -62,10 +64,11 @@ export interface FunctionAnalysis {
 /**
  * Analyses a program.
  *
+ * @param addressBits - with 32, accesses to memory do not read the upper half of their base
  * @throws BpfError `E_JIT_PROGRAM` when control leaves a function other than by exit or call, or a call or address means none;
  * `E_DECODE_OPCODE` for unknown instructions
  */
-export function analyse(program: Program): Analysis {
+export function analyse(program: Program, addressBits: 32 | 64 = 64): Analysis {
   const { insns } = program;
   const count = insns.length;
   if (count === 0) throw new BpfError('E_JIT_PROGRAM', 'program is empty');
@@ -82,6 +85,7 @@ export function analyse(program: Program): Analysis {
   }
   const analysis: Analysis = {
     program,
+    addressBits,
     rows,
     reachable: new Uint8Array(count),
     isTarget: new Uint8Array(count),
@@ -206,8 +210,9 @@ function endsBlock(row: InsnRow): boolean {
 }
 
 /** The live set before instruction `i`, from the one after it. */
-function transfer({ program }: Analysis, i: number, row: InsnRow, live: number): number {
+function transfer({ program, addressBits }: Analysis, i: number, row: InsnRow, live: number): number {
   const { dst_reg, src_reg } = program.insns[i]!;
+  const address = addressBits === 32 ? LOW : FULL;
   const wide = row.width === 64;
   switch (row.kind) {
     case 'alu': {
@@ -238,7 +243,7 @@ function transfer({ program }: Analysis, i: number, row: InsnRow, live: number):
     case 'call_kfunc':
       return (live & ~CALL_CLOBBERS) | ARGUMENTS;
     case 'callx':
-      return (live & ~CALL_CLOBBERS) | ARGUMENTS | (FULL << dst_reg);
+      return (live & ~CALL_CLOBBERS) | ARGUMENTS | (address << dst_reg);
     case 'exit':
       return FULL;
     case 'ld_imm64':
@@ -247,17 +252,17 @@ function transfer({ program }: Analysis, i: number, row: InsnRow, live: number):
       return (live & ~CALL_CLOBBERS) | (FULL << 6) | (row.op === 'ind' ? LOW << src_reg : 0);
     case 'load':
     case 'load_acquire':
-      return (live & ~(FULL << dst_reg)) | (FULL << src_reg);
+      return (live & ~(FULL << dst_reg)) | (address << src_reg);
     case 'store':
     case 'store_release':
-      return live | (FULL << dst_reg) | ((wide ? FULL : LOW) << src_reg);
+      return live | (address << dst_reg) | ((wide ? FULL : LOW) << src_reg);
     case 'store_imm':
-      return live | (FULL << dst_reg);
+      return live | (address << dst_reg);
     case 'atomic': {
       const use = wide ? FULL : LOW;
-      if (row.op === 'cmpxchg') return (live & ~FULL) | (FULL << dst_reg) | (use << src_reg) | use;
+      if (row.op === 'cmpxchg') return (live & ~FULL) | (address << dst_reg) | (use << src_reg) | use;
       const fetches = row.src === 'readwrite';
-      return (fetches ? live & ~(FULL << src_reg) : live) | (FULL << dst_reg) | (use << src_reg);
+      return (fetches ? live & ~(FULL << src_reg) : live) | (address << dst_reg) | (use << src_reg);
     }
   }
 }

@@ -8,16 +8,9 @@
  * that shifts by registers and makes no calls keeps that argument elsewhere; its prologue moves it there.
  */
 import type { FunctionAnalysis } from './analyse.ts';
+import type { Assignment } from './assignment.ts';
 import { NO_REG } from './op.ts';
 import type { RegisterRoles } from './target.ts';
-
-export interface Assignment {
-  /** Hardware register of r0..r9, NO_REG for r10, then the two scratch registers. */
-  readonly registers: readonly number[];
-  readonly usedCalleeSaved: readonly number[];
-  /** Whether r0 and r1 have the same register. */
-  readonly sharesR0R1: boolean;
-}
 
 /** Assigns registers to one function. */
 export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles): Assignment {

@@ -53,6 +53,8 @@ const NO_ADDRESSES: Uint8Array = new Uint8Array(0);
 interface Pools {
   labels: number;
   readonly literals: Map<string, MachineNode>;
+  /** Labels of routines by name. */
+  readonly routines: Map<string, number>;
 }
 
 /**
@@ -65,15 +67,16 @@ export function compile(program: Program, target: Target, options: CompileOption
   if (program.endian !== target.endian) {
     throw new BpfError('E_JIT_PROGRAM', `byte order of the program for ${target.name}`, { expected: `${target.endian}-endian`, got: `${program.endian}-endian` }); // prettier-ignore
   }
-  const analysis = analyse(program);
+  const { wordBits = 64 } = target;
+  const analysis = analyse(program, wordBits);
   const relocationOf = new Map<number, ProgramRelocation>(
     program.relocations.map((relocation) => [relocation.insn, relocation]),
   );
   // Labels below insns.length are the insn indices themselves.
-  const pools: Pools = { labels: program.insns.length, literals: new Map() };
+  const pools: Pools = { labels: program.insns.length, literals: new Map(), routines: new Map() };
   const nodes: MachineNode[] = [];
   const infos: { info: FunctionInfo; label: number; frameSize: number }[] = [];
-  const selectOptions = { bigEndian: target.endian === 'big', partialLoads: target.partialLoads === true };
+  const selectOptions = { bigEndian: target.endian === 'big', partialLoads: target.partialLoads === true, wordBits };
   const helperCalls: HelperCalls = options.helperCalls ?? { kind: 'relocation' };
   const newLabel = (): number => pools.labels++;
   const pooledLiteral: LowerContext['literal'] = (low, high) =>
@@ -82,7 +85,7 @@ export function compile(program: Program, target: Target, options: CompileOption
   const addresses = target.strictAlignment === true ? findAlignments(analysis) : NO_ADDRESSES;
   for (const fn of analysis.functions) {
     const ops = select(analysis, fn, relocationOf, selectOptions);
-    const { info, assignedOps } = describe(fn, target, ops, pools);
+    const { info, assignedOps } = describe(fn, target, ops, pools, analysis);
     const frame = target.planFrame(info);
     if (target.codeAlignment > 1 && nodes.length > 0) nodes.push(makeNode(ALIGN, [target.codeAlignment]));
     const label = pools.labels++;
@@ -97,12 +100,16 @@ export function compile(program: Program, target: Target, options: CompileOption
       liveAfter: 0,
       addresses,
       newLabel,
+      routine: (name) => routineLabel(pools, name),
       literal: pooledLiteral,
       symbolLiteral: pooledSymbol,
     };
     lowerFunction(cx, fn, assignedOps, analysis);
     for (const node of target.peephole(cx.nodes)) nodes.push(node);
     infos.push({ info, label, frameSize: frame.size });
+  }
+  for (const [name, label] of pools.routines) {
+    nodes.push(makeNode(LABEL, [], label), ...target.routine!(name, newLabel));
   }
   if (pools.literals.size > 0) {
     nodes.push(makeNode(ALIGN, [8]));
@@ -133,6 +140,12 @@ export function compile(program: Program, target: Target, options: CompileOption
   };
 }
 
+function routineLabel(pools: Pools, name: string): number {
+  let label = pools.routines.get(name);
+  if (label === undefined) pools.routines.set(name, (label = pools.labels++));
+  return label;
+}
+
 function literal(pools: Pools, key: string, node: MachineNode): number {
   const known = pools.literals.get(key);
   if (known !== undefined) return known.label;
@@ -154,10 +167,12 @@ function describe(
   target: Target,
   ops: Op[],
   pools: Pools,
+  analysis: Analysis,
 ): { info: FunctionInfo; assignedOps: Op[] } {
   // A fused op that reads r1 as its second operand while it writes r0 would make them meet after all.
   const meets = fn.r0MeetsR1 || ops.some((op) => (op.d === 0 && op.b === 1) || (op.d === 1 && op.b === 0));
-  const assignment = assignRegisters({ ...fn, r0MeetsR1: meets }, target.registers);
+  const assignment =
+    target.assign?.(fn, ops, analysis) ?? assignRegisters({ ...fn, r0MeetsR1: meets }, target.registers);
   if (assignment.sharesR0R1) {
     for (const op of ops) {
       if (op.d === 1) op.d = 0;

@@ -30,6 +30,8 @@ export interface LowerContext {
   readonly addresses: Uint8Array;
   /** Makes a label of this compilation, unbound. */
   readonly newLabel: () => number;
+  /** Label of a routine that all functions of the program share: `Target.routine` makes it. */
+  readonly routine: (name: string) => number;
   /** Label of an 8-byte literal with this value; equal literals share one. */
   readonly literal: (low: number, high: number) => number;
   /** Label of an 8-byte literal that holds the address of a symbol. */

@@ -7,9 +7,10 @@
  */
 import { STB, STT, SHF, SHT, writeElf, type ElfSectionDescription, type ElfSymbolDescription } from '@polybpf/elf';
 import { BpfError } from '@polybpf/errors';
-import type { MapDef } from '@polybpf/isa';
+import type { Endian, MapDef } from '@polybpf/isa';
 import type { CompiledProgram } from './compile.ts';
 import { describeSymbol } from './link.ts';
+import { DATA64 } from './node.ts';
 import type { CodeSymbol } from './op.ts';
 import type { Target } from './target.ts';
 
@@ -40,36 +41,75 @@ export function writeObject(programs: readonly CompiledProgram[], options: Objec
   if (target === undefined) throw new BpfError('E_ELF_WRITE', 'an object needs at least one program');
   const size = programs.reduce((sum, program) => sum + alignUp(program.code.length), 0);
   const code = new Uint8Array(size);
+  const { elf } = target;
   const text: MutableSection = { name: '.text', type: SHT.SHT_PROGBITS, flags: SHF.SHF_ALLOC | SHF.SHF_EXECINSTR, addralign: 16, data: code, relocations: [] }; // prettier-ignore
   const state: ObjectState = { sections: [text], symbols: [], symbolIndex: new Map(), options, target };
   let base = 0;
   for (const program of programs) {
     if (program.target !== target) throw new BpfError('E_ELF_WRITE', 'programs of different targets', { expected: target.name, got: program.target.name }); // prettier-ignore
     code.set(program.code, base);
+    if (elf.objectInstructions !== undefined) turnInstructions(program, code.subarray(base), elf.objectInstructions);
+    if (elf.mappingSymbols !== undefined) mapContents(state, program, base, elf.mappingSymbols);
     defineFunctions(state, program, base);
     base += alignUp(program.code.length);
   }
   base = 0;
   for (const program of programs) {
     for (const relocation of program.relocations) {
-      const { elfType, anchor } = target.relocations[relocation.kind]!;
-      const offset = base + relocation.offset;
+      const { elfType, anchor, objectOffset = 0, putAddend } = target.relocations[relocation.kind]!;
+      const offset = base + relocation.offset + objectOffset;
       const anchored = anchor !== undefined;
+      const isImplicit = elf.implicitAddends === true;
+      if (isImplicit) putAddend!(code, offset, relocation.addend);
       text.relocations.push({
         offset,
         type: elfType,
         symbol: anchored ? anchorSymbol(state, offset + anchor) : symbolFor(state, relocation.symbol, program),
-        addend: anchored ? 0 : relocation.addend,
+        addend: anchored || isImplicit ? 0 : relocation.addend,
       });
     }
     base += alignUp(program.code.length);
   }
-  const { machine, flags } = target.elf;
-  return writeElf({ class: 64, endian: target.endian, machine, flags, sections: state.sections, symbols: state.symbols, gnuStackNote: true }); // prettier-ignore
+  return writeElf({
+    class: target.wordBits ?? 64,
+    endian: target.endian,
+    machine: elf.machine,
+    flags: elf.flags,
+    sections: state.sections,
+    symbols: state.symbols,
+    gnuStackNote: true,
+    relocationFormat: elf.implicitAddends === true ? 'rel' : 'rela',
+  });
 }
 
 function alignUp(length: number): number {
   return (length + 15) & ~15;
+}
+
+/** Turns the bytes of each 4-byte instruction; what the program has in memory is the order of the other kind. */
+function turnInstructions({ nodes, nodeOffsets, target }: CompiledProgram, code: Uint8Array, endian: Endian): void {
+  if (endian !== target.endian) throw new Error(`BUG: ${target.name}: instructions of objects`);
+  nodes.forEach(({ form }, i) => {
+    if (form === DATA64) return;
+    for (let at = nodeOffsets[i]!; at < nodeOffsets[i + 1]!; at += 4) code.subarray(at, at + 4).reverse();
+  });
+}
+
+/** Local symbols where code and where data starts. */
+function mapContents(
+  state: ObjectState,
+  { nodes, nodeOffsets }: CompiledProgram,
+  base: number,
+  names: NonNullable<Target['elf']['mappingSymbols']>,
+): void {
+  let last = '';
+  nodes.forEach(({ form }, i) => {
+    if (nodeOffsets[i] === nodeOffsets[i + 1]) return;
+    const name = form === DATA64 ? names.data : names.code;
+    if (name !== last)
+      state.symbols.push({ name, section: 0, value: base + nodeOffsets[i]!, bind: STB.STB_LOCAL, type: STT.STT_NOTYPE });
+    last = name;
+  });
 }
 
 function defineFunctions(state: ObjectState, program: CompiledProgram, base: number): void {
@@ -124,7 +164,7 @@ function dataSymbol(state: ObjectState, map: MapDef, program: CompiledProgram): 
   const relocations: MutableSection['relocations'] = [];
   const section: MutableSection = isBss
     ? { name, type: SHT.SHT_NOBITS, flags: SHF.SHF_ALLOC | SHF.SHF_WRITE, addralign: 16, size: map.valueSize, relocations }
-    : { name, type: SHT.SHT_PROGBITS, flags: SHF.SHF_ALLOC | writable, addralign: 16, data: map.initial ?? new Uint8Array(map.valueSize), relocations }; // prettier-ignore
+    : { name, type: SHT.SHT_PROGBITS, flags: SHF.SHF_ALLOC | writable, addralign: 16, data: map.initial?.slice() ?? new Uint8Array(map.valueSize), relocations }; // prettier-ignore
   state.sections.push(section);
   state.symbols.push({ name: `${program.name}${name}`, section: state.sections.length - 1, size: map.valueSize, bind: STB.STB_LOCAL, type: STT.STT_OBJECT }); // prettier-ignore
   const index = state.symbols.length - 1;
@@ -134,7 +174,11 @@ function dataSymbol(state: ObjectState, map: MapDef, program: CompiledProgram): 
       throw new BpfError('E_UNSUPPORTED', `a ${entry.size}-byte address of ${entry.symbol} in global data`);
     const symbol: CodeSymbol =
       entry.map === undefined ? { kind: 'function', name: entry.symbol, weak: false } : { kind: entry.kind === 'data' ? 'data' : 'map', map: entry.map, name: entry.symbol }; // prettier-ignore
-    relocations.push({ offset: entry.offset, type: state.target.relocations[state.target.absolute64]!.elfType, symbol: symbolFor(state, symbol, program), addend: entry.addend }); // prettier-ignore
+    const { elfType, objectOffset = 0, putAddend } = state.target.relocations[state.target.absolute64]!;
+    const isImplicit = state.target.elf.implicitAddends === true;
+    const offset = entry.offset + objectOffset;
+    if (isImplicit) putAddend!(section.data!, offset, entry.addend);
+    relocations.push({ offset, type: elfType, symbol: symbolFor(state, symbol, program), addend: isImplicit ? 0 : entry.addend }); // prettier-ignore
   }
   return index;
 }

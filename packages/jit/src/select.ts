@@ -17,12 +17,16 @@ export interface SelectOptions {
   readonly bigEndian: boolean;
   /** As in `Target.partialLoads`. */
   readonly partialLoads?: boolean;
+  /** As in `Target.wordBits`. */
+  readonly wordBits?: 32 | 64;
 }
 
 interface SelectState {
   readonly analysis: Analysis;
   readonly bigEndian: boolean;
   readonly partialLoads: boolean;
+  /** Whether loads of all widths leave an upper half alone that nothing reads; else those of 32 bits only. */
+  readonly allLoadsPartial: boolean;
   readonly relocationOf: ReadonlyMap<number, ProgramRelocation>;
   readonly ops: Op[];
   /** Index in `ops` before which no op may be fused, because a jump lands after it. */
@@ -65,7 +69,7 @@ export function select(
   relocations: ReadonlyMap<number, ProgramRelocation>,
   options: SelectOptions,
 ): Op[] {
-  const state: SelectState = { analysis, bigEndian: options.bigEndian, partialLoads: options.partialLoads === true, relocationOf: relocations, ops: [], barrier: 0, upperZero: 0, definedBy: [] }; // prettier-ignore
+  const state: SelectState = { analysis, bigEndian: options.bigEndian, partialLoads: options.partialLoads === true || options.wordBits === 32, allLoadsPartial: options.wordBits === 32, relocationOf: relocations, ops: [], barrier: 0, upperZero: 0, definedBy: [] }; // prettier-ignore
   const { rows, reachable, isTarget } = analysis;
   for (let i = fn.start; i < fn.end; i++) {
     const row = rows[i];
@@ -115,7 +119,7 @@ function selectInsn(state: SelectState, row: InsnRow, insn: Insn, i: number): vo
     case 'ld_imm64':
       return selectImm64(state, row, insn, i);
     case 'addr_space_cast':
-      return push(state, makeOp('addr_space_cast', i, { d: insn.dst_reg, a: insn.src_reg, imm: insn.imm }));
+      return push(state, makeOp('addr_space_cast', i, { d: insn.dst_reg, a: insn.src_reg, imm: insn.imm, zext: isUpperLive(state, insn.dst_reg, i) }));
     case 'call_helper':
       if (insn.imm === BPF_FUNC_tail_call) return pushCall(state, makeOp('tail_call', i, { imm: insn.imm, symbol: { kind: 'helper', id: insn.imm } })); // prettier-ignore
       return pushCall(state, makeOp('call_helper', i, { imm: insn.imm, symbol: { kind: 'helper', id: insn.imm } }));
@@ -438,14 +442,14 @@ function selectImm64(state: SelectState, row: InsnRow, insn: Insn, i: number): v
   const high = state.analysis.program.insns[i + 1]!.imm;
   if (relocation?.kind === 'extern' || relocation?.kind === 'subprogram') {
     const symbol: CodeSymbol = { kind: 'function', name: relocation.symbol, weak: relocation.weak === true };
-    return push(state, makeOp('address', i, { d, symbol, addend: relocation.addend }));
+    return push(state, makeOp('address', i, { d, symbol, addend: relocation.addend, zext: isUpperLive(state, d, i) }));
   }
   const { maps } = state.analysis.program;
   switch (row.op) {
     case 'imm64':
       return push(state, constOp(i, d, insn.imm, high, isUpperLive(state, d, i)));
     case 'func':
-      return push(state, makeOp('function_address', i, { d, label: i + 1 + insn.imm }));
+      return push(state, makeOp('function_address', i, { d, label: i + 1 + insn.imm, zext: isUpperLive(state, d, i) }));
     case 'map_idx':
     case 'map_idx_value': {
       const map = maps[insn.imm];
@@ -453,7 +457,12 @@ function selectImm64(state: SelectState, row: InsnRow, insn: Insn, i: number): v
       const kind = row.op === 'map_idx' ? 'map' : 'data';
       return push(
         state,
-        makeOp('address', i, { d, symbol: { kind, map: insn.imm, name: map.name }, addend: kind === 'map' ? 0 : high }),
+        makeOp('address', i, {
+          d,
+          symbol: { kind, map: insn.imm, name: map.name },
+          addend: kind === 'map' ? 0 : high,
+          zext: isUpperLive(state, d, i),
+        }),
       );
     }
     default:
@@ -483,7 +492,7 @@ function noteUpperHalves(state: SelectState, row: InsnRow, insn: Insn, i: number
       return noteResult(state, bit, row.width !== 64 && isUpperLive(state, insn.dst_reg, i));
     case 'load':
     case 'load_acquire':
-      return noteResult(state, bit, row.width !== 64 && row.signedFrom === 0 && (!state.partialLoads || row.width !== 32 || isUpperLive(state, insn.dst_reg, i))); // prettier-ignore
+      return noteResult(state, bit, row.width !== 64 && row.signedFrom === 0 && (!state.partialLoads || (row.width !== 32 && !state.allLoadsPartial) || isUpperLive(state, insn.dst_reg, i))); // prettier-ignore
     case 'ld_imm64': {
       const isLow = row.op === 'imm64' && analysis.program.insns[i + 1]!.imm === 0;
       return noteResult(state, bit, isLow && isUpperLive(state, insn.dst_reg, i));

@@ -4,6 +4,8 @@
  */
 import { BpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
+import type { Analysis, FunctionAnalysis } from './analyse.ts';
+import type { Assignment } from './assignment.ts';
 import type { CodeBuffer } from './code-buffer.ts';
 import type { LowerContext } from './lower-context.ts';
 import type { MachineForm, MachineNode } from './node.ts';
@@ -119,6 +121,10 @@ export interface RelocationKind {
    * instruction whose relocation has the symbol. An object gets a local symbol there.
    */
   readonly anchor?: number;
+  /** Where an object's field lies from the place of the relocation: the low word of a big-endian doubleword. Default 0. */
+  readonly objectOffset?: number;
+  /** Writes the addend into the field, for objects whose relocations have no field for it (`elf.implicitAddends`). */
+  readonly putAddend?: (code: Uint8Array, offset: number, addend: number) => void;
   /**
    * Patches `code` at `offset`.
    *
@@ -141,6 +147,15 @@ export interface Target {
   readonly needsZext32: boolean;
   /** Whether a 32-bit load that leaves the upper half alone is shorter; then loads whose upper half is dead have `zext` false. */
   readonly partialLoads?: boolean;
+  /**
+   * Width of hardware registers, default 64. With 32 a BPF register has two of them or memory: addresses are low halves,
+   * every op may leave an upper half alone that nothing reads, and `assign` says where registers live.
+   */
+  readonly wordBits?: 32 | 64;
+  /** Its own allocation of BPF registers, in place of the one by roles. Numbers in it mean what the target wants. */
+  readonly assign?: (fn: FunctionAnalysis, ops: readonly Op[], analysis: Analysis) => Assignment;
+  /** Code that lowering asked for with `LowerContext.routine`, once a program, behind its functions. */
+  readonly routine?: (name: string, newLabel: () => number) => MachineNode[];
   readonly delaySlots: boolean;
   /** Whether misaligned accesses trap; then `LowerContext.addresses` tells what is known about those of a program. */
   readonly strictAlignment?: boolean;
@@ -180,6 +195,17 @@ export interface Target {
     readonly flags: number;
     /** `st_other` of functions, visibility aside; default 0. */
     readonly functionOther?: number;
+    /** `e_flags` of executables, where they are others than those of objects. */
+    readonly executableFlags?: number;
+    /** Whether relocations of objects keep their addends in the code (SHT_REL); default: SHT_RELA. */
+    readonly implicitAddends?: boolean;
+    /**
+     * Byte order of 4-byte instructions in objects, where it is another one than in memory: the linker turns them
+     * (`--be8`). Only with `mappingSymbols`, which tell it what is code.
+     */
+    readonly objectInstructions?: Endian;
+    /** Names of local symbols that say where code and where data starts. */
+    readonly mappingSymbols?: { readonly code: string; readonly data: string };
   };
   /** All rows of the instruction table, for tests and docs. */
   readonly forms: readonly MachineForm[];
