@@ -1,1 +1,31 @@
-export {};
+export { ERRNO, errnoText } from './errno.ts';
+export { MAP_FLAG, MAP_TYPE, mapTypeName, UPDATE_FLAG } from './map-type.ts';
+export type { MapTypeName } from './map-type.ts';
+export { createMapArena } from './arena.ts';
+export type { AllocationOptions, MapAllocation, MapArena, PlainArena } from './arena.ts';
+export { createMap, tryCreateMap } from './create-map.ts';
+export type {
+  BatchCount,
+  BatchResult,
+  ElementVisit,
+  Flags,
+  GuestMap,
+  MapEnvironment,
+  MapObject,
+  MapOptions,
+  MapSpec,
+  ProgramSide,
+  Read,
+  SpecialField,
+  SpecialFieldKind,
+  UserSide,
+} from './guest-map.ts';
+export type { LocalStorage } from './local-storage.ts';
+export type { ObjectSlots } from './object-slots.ts';
+export type { PerfEvents, PerfRecord } from './perf-event-array.ts';
+export type { RingBuffer } from './ringbuf.ts';
+export type { StackTraces } from './stack-trace.ts';
+export type { UserRingBuffer } from './user-ringbuf.ts';
+export { isPerCpu, userValueSize } from './value-size.ts';
+export { fromHex, toHex } from './snapshot.ts';
+export type { MapSnapshot, SnapshotEntry, SnapshotState } from './snapshot.ts';
