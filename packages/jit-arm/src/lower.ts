@@ -89,4 +89,6 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   address: missing,
   function_address: missing,
   addr_space_cast: missing,
+  check: missing,
+  fault: missing,
 };

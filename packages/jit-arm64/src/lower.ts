@@ -25,7 +25,7 @@
  * | displacement | 16 bits signed | 9 signed, or 12 unsigned and scaled | index in x17 |
  * | conditional jump | 16 (32) bits | 1 MiB, tbz 32 KiB | widened, see branches.ts |
  */
-import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerBswap, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
 import { fitsBranch, lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
 import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
@@ -84,4 +84,6 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   function_address: lowerFunctionAddress,
   // User space has one address space: the cast is a copy.
   addr_space_cast: lowerMov,
+  check: lowerCheck,
+  fault: lowerCallSymbol,
 };

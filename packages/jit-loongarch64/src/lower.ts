@@ -26,7 +26,7 @@
  * | displacement | 16 bits signed | 12 bits signed; 14 that count words; a register | shortest |
  * | conditional jump | 16 (32) bits | 128 KiB, tests for zero 4 MiB | widened, see branches.ts |
  */
-import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
 import { lowerBswap } from './lower-bswap.ts';
@@ -106,4 +106,6 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   function_address: lowerFunctionAddress,
   // User space has one address space: the cast is a copy.
   addr_space_cast: lowerMov,
+  check: lowerCheck,
+  fault: lowerCallSymbol,
 };

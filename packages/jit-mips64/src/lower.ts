@@ -25,7 +25,7 @@
  * | call | - | position-independent callees find their address in $t9 | jalr $t9; bal only between functions of the program |
  * | conditional jump | 16 (32) bits | 128 KiB | widened, see branches.ts |
  */
-import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerNeg } from './lower-alu.ts';
 import { fitsBranch, lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
 import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
@@ -87,4 +87,6 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   function_address: lowerFunctionAddress,
   // User space has one address space: the cast is a copy.
   addr_space_cast: lowerMov,
+  check: lowerCheck,
+  fault: lowerCallSymbol,
 };

@@ -26,7 +26,7 @@
  *
  * Unaligned atomics are alignment interrupts; the rest of storage may be accessed at any alignment.
  */
-import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
 import {
   lowerAdd,
   lowerAnd,
@@ -135,4 +135,6 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   function_address: lowerFunctionAddress,
   // User space has one address space.
   addr_space_cast: lowerMov,
+  check: lowerCheck,
+  fault: lowerCallSymbol,
 };

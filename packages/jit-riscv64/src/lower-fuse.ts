@@ -77,7 +77,7 @@ export function freeRegister(cx: LowerContext, op: Op, taken: number = NO_REG): 
   note(op.d);
   if (op.kind === 'cmpxchg') note(0);
   if (taken !== NO_REG) busy |= 1 << taken;
-  for (let i = 0; i < R10; i++) if ((cx.liveAfter & (1 << i)) !== 0) busy |= 1 << registers[i]!;
+  for (let i = 0; i < registers.length; i++) if ((cx.liveAfter & (1 << i)) !== 0) busy |= 1 << registers[i]!;
   for (const register of COMPRESSIBLE) {
     if ((busy & (1 << register)) !== 0) continue;
     if (register >= 10 || usedCalleeSaved.includes(register)) return register;

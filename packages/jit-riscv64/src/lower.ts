@@ -25,7 +25,7 @@
  * | displacement | 16 bits signed | 12 bits signed | upper part in a register |
  * | conditional jump | 16 (32) bits | 4 KiB, compressed 256 bytes | widened, see branches.ts |
  */
-import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
 import { lowerBswap } from './lower-bswap.ts';
@@ -105,4 +105,6 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   function_address: lowerFunctionAddress,
   // User space has one address space: the cast is a copy.
   addr_space_cast: lowerMov,
+  check: lowerCheck,
+  fault: lowerCallSymbol,
 };

@@ -21,7 +21,7 @@
  *
  * Unaligned atomics are specification exceptions; the rest of storage may be accessed at any alignment.
  */
-import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
 import {
   lowerAdd,
   lowerAnd,
@@ -127,4 +127,6 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   function_address: lowerFunctionAddress,
   // User space has one address space.
   addr_space_cast: lowerMov,
+  check: lowerCheck,
+  fault: lowerCallSymbol,
 };

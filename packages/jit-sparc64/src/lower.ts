@@ -26,7 +26,7 @@
  * | displacement | 16 bits signed | 13 signed | index in %g5, %g4 for swaps |
  * | conditional jump | 16 (32) bits | 1 MiB, br* 128 KiB | widened, see branches.ts |
  */
-import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerBswap, lowerMov, lowerNeg, lowerSext, lowerShift } from './lower-alu.ts';
 import { lowerAtomic, lowerCmpxchg, lowerXchg } from './lower-atomic.ts';
 import { fitsBranch, lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
@@ -87,4 +87,6 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   function_address: lowerFunctionAddress,
   // User space has one address space: the cast is a copy.
   addr_space_cast: lowerMov,
+  check: lowerCheck,
+  fault: lowerCallSymbol,
 };

@@ -8,7 +8,7 @@ import { frame, leaveFrame } from './abi.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
 import { emitImm, CMP } from './lower-alu.ts';
 import { loadImm64, move } from './lower-move.ts';
-import { RAX, RDI, SCRATCH1 } from './registers.ts';
+import { RAX, RDI, RSP, SCRATCH1 } from './registers.ts';
 
 /**
  * `call_helper`.
@@ -94,4 +94,10 @@ export function lowerTailCall(cx: LowerContext, op: Op): void {
   // rax is 0 here: -ENOENT is 2 less
   emit(cx, I.sub_rm64_imm8, [RAX, 2]);
   resultToR0(cx);
+}
+
+/** `fault`: in a leaf the stack pointer may be anywhere; where it was does not matter any more. */
+export function lowerFault(cx: LowerContext, op: Op): void {
+  emit(cx, I.and_rm64_imm8, [RSP, -16]);
+  lowerCallSymbol(cx, op);
 }

@@ -20,11 +20,11 @@
  *   load_acquire, release    ordered (5.3)              TSO                                  nothing
  * ```
  */
-import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
 import { lowerAdd, lowerAnd, lowerBswap, lowerMul, lowerNeg, lowerOr, lowerSub, lowerXor } from './lower-alu.ts';
 import { lowerAtomic, lowerCmpxchg, lowerFetchLoop } from './lower-atomic.ts';
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
-import { lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerTailCall } from './lower-call.ts';
+import { lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFault, lowerTailCall } from './lower-call.ts';
 import { lowerDivide } from './lower-divide.ts';
 import { lowerLoad, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm } from './lower-memory.ts';
 import { lowerAddress, lowerConst, lowerFunctionAddress, lowerMov, lowerSext } from './lower-move.ts';
@@ -79,6 +79,8 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   function_address: lowerFunctionAddress,
   // all address spaces are one in user space
   addr_space_cast: lowerMov,
+  check: lowerCheck,
+  fault: lowerFault,
 };
 
 const always = (): boolean => true;

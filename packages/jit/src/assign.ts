@@ -12,8 +12,12 @@ import type { Assignment } from './assignment.ts';
 import { NO_REG } from './op.ts';
 import type { RegisterRoles } from './target.ts';
 
-/** Assigns registers to one function. */
-export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles): Assignment {
+/**
+ * Assigns registers to one function.
+ *
+ * @param extra - further values that live as long as the function: ARENA, FRAME
+ */
+export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles, extra: readonly number[] = []): Assignment {
   const registers: number[] = [NO_REG, ...roles.args, NO_REG, NO_REG, NO_REG, NO_REG, NO_REG, ...roles.scratch];
   const uses = (register: number): boolean => (fn.usedRegisters & (1 << register)) !== 0;
   const volatile = [...roles.callerSaved];
@@ -57,6 +61,17 @@ export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles): Ass
     registers[register] = chosen[i]!;
     if (isPreserved(chosen[i]!)) usedCalleeSaved.push(chosen[i]!);
   });
+  // Lowerings move things out of argument registers and back; what is not a BPF register stays out of their way.
+  const lasting = [...(fn.hasCalls ? [] : roles.callerSaved), ...preserved].filter(
+    (register) => !chosen.includes(register) && register !== registers[0],
+  );
+  for (const value of extra) {
+    const register = lasting.shift();
+    if (register === undefined) throw new Error('BUG: too few registers');
+    while (registers.length < value) registers.push(NO_REG);
+    registers[value] = register;
+    if (isPreserved(register)) usedCalleeSaved.push(register);
+  }
   if (isPreserved(registers[0]!)) usedCalleeSaved.push(registers[0]!);
   return { registers, usedCalleeSaved, sharesR0R1 };
 }

@@ -10,14 +10,27 @@ import { type CodeRelocation, layOut } from './layout.ts';
 import { lowerLegal } from './legalise.ts';
 import type { HelperCalls, LowerContext } from './lower-context.ts';
 import { ALIGN, DATA64, LABEL, makeNode, type MachineNode } from './node.ts';
-import { type CodeSymbol, NO_REG, type Op } from './op.ts';
+import { ALWAYS_LIVE, sandboxWriter, type SandboxWriter } from './lower-sandbox.ts';
+import { type CodeSymbol, FRAME, NO_REG, type Op } from './op.ts';
+import { confine } from './sandbox.ts';
+import { ARENA_BITS } from './sandbox-layout.ts';
 import { select } from './select.ts';
 import type { FunctionInfo, Target } from './target.ts';
 
 export interface CompileOptions {
   /** How helper calls reach their helpers; default: relocations. */
   readonly helperCalls?: HelperCalls;
+  /**
+   * `none`: accesses are not checked, as in the kernel, for programs that a verifier has passed; the default. `sandbox`:
+   * every access is confined to the arena, see sandbox-layout.ts.
+   */
+  readonly bounds?: Bounds;
+  /** With `sandbox`: the arena has 2 to the power of this many bytes, 17 to 40; default 28. */
+  readonly arenaBits?: number;
 }
+
+/** Whether memory accesses of compiled code are checked. */
+export type Bounds = 'none' | 'sandbox';
 
 /** A function inside compiled code. */
 export interface CompiledFunction {
@@ -35,6 +48,7 @@ export interface CompiledProgram {
   readonly name: string;
   readonly target: Target;
   readonly program: Program;
+  readonly bounds: Bounds;
   readonly code: Uint8Array;
   readonly relocations: readonly CodeRelocation[];
   /** In order of offset; the first is the entry, at offset 0. */
@@ -47,6 +61,7 @@ export interface CompiledProgram {
   readonly labelOffsets: Int32Array;
 }
 
+const NO_REGISTERS: readonly number[] = [];
 const NO_ADDRESSES: Uint8Array = new Uint8Array(0);
 
 /** Labels of one compilation and the literals they stand for. */
@@ -82,10 +97,12 @@ export function compile(program: Program, target: Target, options: CompileOption
   const pooledLiteral: LowerContext['literal'] = (low, high) =>
     literal(pools, `${low | 0},${high | 0}`, makeNode(DATA64, [low | 0, high | 0]));
   const pooledSymbol: LowerContext['symbolLiteral'] = (symbol, addend) => symbolLiteral(pools, symbol, addend);
+  const arenaBits = options.bounds === 'sandbox' ? checkArenaBits(options.arenaBits ?? ARENA_BITS) : 0;
   const addresses = target.strictAlignment === true ? findAlignments(analysis) : NO_ADDRESSES;
   for (const fn of analysis.functions) {
-    const ops = select(analysis, fn, relocationOf, selectOptions);
-    const { info, assignedOps } = describe(fn, target, ops, pools, analysis);
+    const selected = select(analysis, fn, relocationOf, selectOptions);
+    const { ops, registers } = arenaBits > 0 ? confine(fn, selected, program.maps, arenaBits) : { ops: selected, registers: NO_REGISTERS }; // prettier-ignore
+    const { info, assignedOps } = describe(fn, target, ops, registers, pools, analysis);
     const frame = target.planFrame(info);
     if (target.codeAlignment > 1 && nodes.length > 0) nodes.push(makeNode(ALIGN, [target.codeAlignment]));
     const label = pools.labels++;
@@ -104,7 +121,8 @@ export function compile(program: Program, target: Target, options: CompileOption
       literal: pooledLiteral,
       symbolLiteral: pooledSymbol,
     };
-    lowerFunction(cx, fn, assignedOps, analysis);
+    const sandbox = arenaBits > 0 ? sandboxWriter(cx, registers, arenaBits, analysis.functions) : undefined;
+    lowerFunction(cx, fn, assignedOps, analysis, sandbox);
     for (const node of target.peephole(cx.nodes)) nodes.push(node);
     infos.push({ info, label, frameSize: frame.size });
   }
@@ -125,6 +143,7 @@ export function compile(program: Program, target: Target, options: CompileOption
     name: program.name,
     target,
     program,
+    bounds: options.bounds ?? 'none',
     code: laidOut.code,
     relocations: laidOut.relocations,
     functions: infos.map(({ info, label, frameSize }, k) => {
@@ -144,6 +163,11 @@ function routineLabel(pools: Pools, name: string): number {
   let label = pools.routines.get(name);
   if (label === undefined) pools.routines.set(name, (label = pools.labels++));
   return label;
+}
+
+function checkArenaBits(bits: number): number {
+  if (Number.isInteger(bits) && bits >= 17 && bits <= 40) return bits;
+  throw new BpfError('E_INPUT', 'arenaBits', { expected: 'an integer from 17 to 40', got: String(bits) });
 }
 
 function literal(pools: Pools, key: string, node: MachineNode): number {
@@ -166,13 +190,17 @@ function describe(
   fn: FunctionAnalysis,
   target: Target,
   ops: Op[],
+  extra: readonly number[],
   pools: Pools,
   analysis: Analysis,
 ): { info: FunctionInfo; assignedOps: Op[] } {
   // A fused op that reads r1 as its second operand while it writes r0 would make them meet after all.
   const meets = fn.r0MeetsR1 || ops.some((op) => (op.d === 0 && op.b === 1) || (op.d === 1 && op.b === 0));
+  // With FRAME nothing accesses the machine's stack through r10.
+  const own = extra.includes(FRAME) ? { ...fn, frameAccesses: 0, frameAddressTaken: false } : fn;
   const assignment =
-    target.assign?.(fn, ops, analysis) ?? assignRegisters({ ...fn, r0MeetsR1: meets }, target.registers);
+    target.assign?.(own, ops, analysis, extra) ??
+    assignRegisters({ ...own, r0MeetsR1: meets }, target.registers, extra);
   if (assignment.sharesR0R1) {
     for (const op of ops) {
       if (op.d === 1) op.d = 0;
@@ -189,11 +217,11 @@ function describe(
     hasTailCall: fn.hasTailCall,
     hasMayGoto: fn.hasMayGoto,
     stackDepth: fn.stackDepth,
-    frameAddressTaken: fn.frameAddressTaken,
-    frameAccesses: fn.frameAccesses,
+    frameAddressTaken: own.frameAddressTaken,
+    frameAccesses: own.frameAccesses,
     registers: assignment.registers,
     usedCalleeSaved: assignment.usedCalleeSaved,
-    usedRegisters: fn.usedRegisters,
+    usedRegisters: extra.reduce((mask, register) => mask | (1 << register), fn.usedRegisters),
     entryRegisters: fn.entryRegisters,
     writtenRegisters: fn.writtenRegisters,
     exits: fn.exits,
@@ -206,6 +234,7 @@ function lowerFunction(
   fn: FunctionAnalysis,
   ops: readonly Op[],
   { liveOut, isTarget, isLoopHead }: Analysis,
+  sandbox: SandboxWriter | undefined,
 ): void {
   const { target, fn: info, nodes } = cx;
   const inlineExit = target.inlineEpilogue(info, cx.frame);
@@ -217,6 +246,7 @@ function lowerFunction(
   nodes.push(makeNode(LABEL, [], fn.start));
   let unbound = fn.start + 1;
   target.prologue(cx);
+  sandbox?.enter();
   if (bodyLabel !== NO_REG) nodes.push(makeNode(LABEL, LOOP_HEAD, bodyLabel, fn.start));
   for (let k = 0; k < ops.length; k++) {
     const op = ops[k]!;
@@ -224,6 +254,14 @@ function lowerFunction(
     cx.insn = op.insn;
     const live = liveOut[op.insn]! & 0x7ff;
     cx.liveAfter = shares && (live & 3) !== 0 ? live | 3 : live;
+    if (sandbox !== undefined) {
+      cx.liveAfter |= ALWAYS_LIVE;
+      if (op.kind === 'check') {
+        sandbox.check(op);
+        continue;
+      }
+      if (op.kind === 'call_register') sandbox.checkCallee(op);
+    }
     if (op.kind === 'jump' && op.label === NO_REG) {
       if (k === ops.length - 1) {
         // The last exit falls through into the shared epilogue when there is one.
@@ -247,6 +285,7 @@ function lowerFunction(
     nodes.push(makeNode(LABEL, [], info.epilogueLabel));
     target.epilogue(cx);
   }
+  sandbox?.finish();
 }
 
 /** Operands of a label that later nodes go back to. */

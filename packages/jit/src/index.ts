@@ -19,9 +19,9 @@ export {
 export type { HelperCalls, LowerContext } from './lower-context.ts';
 export { ALIGN, DATA64, LABEL, makeNode } from './node.ts';
 export type { BranchUse, MachineForm, MachineNode, RelocationUse } from './node.ts';
-export { INVERTED, makeOp, NO_REG, OP_KINDS, R10, SCRATCH_A, SCRATCH_B, SWAPPED } from './op.ts';
+export { ARENA, FRAME, INVERTED, makeOp, NO_REG, OP_KINDS, R10, SCRATCH_A, SCRATCH_B, SWAPPED } from './op.ts';
 export type { CodeSymbol, Cond, Op, OpKind } from './op.ts';
-export { defineTarget, unsupported } from './target.ts';
+export { defineTarget, unsupported, withOptions } from './target.ts';
 export type {
   Fits,
   FitsFn,
@@ -32,12 +32,13 @@ export type {
   RegisterRoles,
   RelocationKind,
   Target,
+  TargetOption,
 } from './target.ts';
 export { analyse } from './analyse.ts';
 export type { Analysis, FunctionAnalysis } from './analyse.ts';
 export { assignRegisters } from './assign.ts';
 export { compile } from './compile.ts';
-export type { CompiledFunction, CompiledProgram, CompileOptions } from './compile.ts';
+export type { Bounds, CompiledFunction, CompiledProgram, CompileOptions } from './compile.ts';
 export { assembleNodes, layOut } from './layout.ts';
 export type { CodeRelocation, LaidOut } from './layout.ts';
 export { describeSymbol, link } from './link.ts';
@@ -47,3 +48,12 @@ export type { ListingLine, ListingOptions } from './listing.ts';
 export { writeHeader, writeObject } from './object.ts';
 export type { ObjectOptions } from './object.ts';
 export { select } from './select.ts';
+export { lowerCheck } from './lower-sandbox.ts';
+export {
+  ARENA_BITS,
+  ARENA_STACK_OFFSET,
+  ARENA_SYMBOL,
+  ARENA_TAG_OFFSET,
+  FAULT_SYMBOL,
+  GUARD_BYTES,
+} from './sandbox-layout.ts';

@@ -21,7 +21,7 @@ export interface LowerContext {
   readonly nodes: MachineNode[];
   /** Insn index that new nodes belong to. */
   insn: number;
-  /** BPF registers (bits 0..10) that something reads after the current op. */
+  /** BPF registers (bits 0..10), ARENA and FRAME that something reads after the current op. */
   liveAfter: number;
   /**
    * With `Target.strictAlignment`: by insn index of an access, what is known of its address, as modulus + remainder:
@@ -50,7 +50,10 @@ export function isLiveAfter(cx: LowerContext, register: number): boolean {
 
 /** Whether hardware register `register` holds a BPF register that is read after the current op. */
 export function isHwLiveAfter(cx: LowerContext, register: number): boolean {
-  for (let i = 0; i < R10; i++) if (cx.fn.registers[i] === register && (cx.liveAfter & (1 << i)) !== 0) return true;
+  const { registers } = cx.fn;
+  for (let i = 0; i < registers.length; i++) {
+    if (registers[i] === register && (cx.liveAfter & (1 << i)) !== 0) return true;
+  }
   return false;
 }
 

@@ -52,6 +52,10 @@ export const OP_KINDS = [
   'function_address',
   // d = a cast from address space (imm & 0xffff) to (imm >>> 16)
   'addr_space_cast',
+  // sandbox: goto label unless a >> imm (64 bits, unsigned) is what register b holds
+  'check',
+  // sandbox: the fault handler `symbol`(r1, r2); does not return
+  'fault',
 ] as const; // prettier-ignore
 
 export type OpKind = (typeof OP_KINDS)[number];
@@ -79,6 +83,11 @@ export const R10 = 10;
 export const SCRATCH_A = 11;
 /** The second scratch register of the target. */
 export const SCRATCH_B = 12;
+
+/** Sandbox: holds the address of the arena shifted right by its size in bits; only in functions that check accesses. */
+export const ARENA = 13;
+/** Sandbox: r10 of functions whose BPF stack lies in the arena. */
+export const FRAME = 14;
 
 /** Something outside the code that an instruction refers to. */
 export type CodeSymbol =

@@ -82,11 +82,11 @@ export interface FunctionInfo {
   readonly frameAddressTaken: boolean;
   /** How often r10 is the base of an access. */
   readonly frameAccesses: number;
-  /** Hardware register of BPF register i; SCRATCH_A and SCRATCH_B at 11 and 12; -1 for r10 unless a register holds it. */
+  /** Hardware register of BPF register i; SCRATCH_A and SCRATCH_B at 11 and 12, with the sandbox ARENA and FRAME at 13 and 14; -1 for r10. */
   readonly registers: readonly number[];
   /** Callee-saved hardware registers that the function writes, members of `calleeSavedArgs` included. */
   readonly usedCalleeSaved: readonly number[];
-  /** Bit r: BPF register r is read, written or live somewhere in the function. */
+  /** Bit r: BPF register r, ARENA or FRAME is read, written or live somewhere in the function. */
   readonly usedRegisters: number;
   /** Bit r: register r is read before it is written: the arguments that the function takes. */
   readonly entryRegisters: number;
@@ -135,9 +135,26 @@ export interface RelocationKind {
   readonly apply: (code: Uint8Array, offset: number, value: bigint, place: bigint) => void;
 }
 
-export interface Target {
-  /** As on the command line: `x86_64`, `arm64`, ... */
+/** One thing that a target offers beside its base: another ABI or byte order, newer or fewer instructions. */
+export interface TargetOption {
+  /** As after a plus sign in the target's name: `power10` of `ppc64+power10`. */
   readonly name: string;
+  readonly what: string;
+  /** Names of options that it cannot be combined with. */
+  readonly excludes?: readonly string[];
+}
+
+export interface Target {
+  /** As on the command line: `x86_64`, `arm64`, `ppc64+power10`, ... */
+  readonly name: string;
+  /** Name without options: the CPU whose runner and assembler are to be used. Absent: `name`. */
+  readonly base?: string;
+  /** Options that it was made with, for its own lowering; absent: none. */
+  readonly features?: ReadonlySet<string>;
+  /** What {@link withOptions} takes. */
+  readonly options?: readonly TargetOption[];
+  /** The target as these options change it; `name`, `base` and `features` are not its business. */
+  readonly configure?: (options: ReadonlySet<string>) => Target;
   /** Full name for people. */
   readonly title: string;
   readonly endian: Endian;
@@ -153,7 +170,13 @@ export interface Target {
    */
   readonly wordBits?: 32 | 64;
   /** Its own allocation of BPF registers, in place of the one by roles. Numbers in it mean what the target wants. */
-  readonly assign?: (fn: FunctionAnalysis, ops: readonly Op[], analysis: Analysis) => Assignment;
+  readonly assign?: (
+    fn: FunctionAnalysis,
+    ops: readonly Op[],
+    analysis: Analysis,
+    /** Values that want a home besides: ARENA, FRAME. */
+    extra: readonly number[],
+  ) => Assignment;
   /** Code that lowering asked for with `LowerContext.routine`, once a program, behind its functions. */
   readonly routine?: (name: string, newLabel: () => number) => MachineNode[];
   readonly delaySlots: boolean;
@@ -231,6 +254,36 @@ export function defineTarget(target: Target): Target {
     }
   }
   return target;
+}
+
+/**
+ * A target with options, called `name+option+option`.
+ *
+ * @param names - of `target.options`, in any order; without any it is the target itself
+ * @throws BpfError `E_TARGET_UNKNOWN` for a name that the target does not have, and for two that exclude each other
+ */
+export function withOptions(target: Target, names: readonly string[]): Target {
+  if (names.length === 0) return target;
+  const { options = [], configure } = target;
+  const chosen = new Set(names);
+  for (const name of chosen) {
+    const option = options.find((candidate) => candidate.name === name);
+    if (option === undefined || configure === undefined) {
+      throw new BpfError('E_TARGET_UNKNOWN', `option of target ${target.name}`, {
+        expected: options.length === 0 ? 'none' : options.map((candidate) => candidate.name).join(', '),
+        got: name,
+      });
+    }
+    const other = option.excludes?.find((excluded) => chosen.has(excluded));
+    if (other !== undefined) {
+      throw new BpfError('E_TARGET_UNKNOWN', `options of target ${target.name}`, {
+        expected: `${name} or ${other}`,
+        got: 'both',
+      });
+    }
+  }
+  const features = new Set(options.map(({ name }) => name).filter((name) => chosen.has(name)));
+  return { ...configure!(features), name: [target.name, ...features].join('+'), base: target.name, features };
 }
 
 /** A lowering that says that the target lacks the op. */

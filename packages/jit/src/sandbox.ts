@@ -1,0 +1,151 @@
+/**
+ * `bounds: 'sandbox'`: puts a `check` in front of each access whose address is not known to be near a checked one.
+ *
+ * Knowledge (known-address.ts) flows forward through the ops of a function until nothing changes: what holds at a jump
+ * target is what holds on all ways to it. A check itself makes its register known, so that further accesses through it
+ * are free until it is written, also in other blocks and in loops that do not move it. See sandbox-layout.ts for what
+ * the arena is.
+ */
+import type { MapDef } from '@polybpf/isa';
+import type { FunctionAnalysis } from './analyse.ts';
+import { baseField, writesOf } from './access.ts';
+import { CHECKED, isCovered, isSame, join, type Knowledge, type Known, resultOf } from './known-address.ts';
+import { ARENA, blankOp, FRAME, NO_REG, type Op, R10 } from './op.ts';
+
+/** Ops with checks, and what they need. */
+export interface Confined {
+  readonly ops: Op[];
+  /** ARENA and FRAME as far as they are used. */
+  readonly registers: readonly number[];
+}
+
+/** Visits of a block after which what still changes is given up. */
+const PATIENCE = 4;
+
+/** Adds checks to the ops of one function, and moves its BPF stack into the arena where its address is taken. */
+export function confine(
+  fn: FunctionAnalysis,
+  ops: readonly Op[],
+  maps: readonly MapDef[],
+  arenaBits: number,
+): Confined {
+  const usesFrame = ops.some((op) => leavesFrame(fn, op));
+  if (usesFrame) for (const op of ops) renameFrame(op);
+  const states = flow(ops, maps);
+  const result: Op[] = [];
+  let checks = 0;
+  let state: Knowledge = [];
+  ops.forEach((op, i) => {
+    state = states.get(i)?.slice() ?? state;
+    const field = baseField(op);
+    if (field !== undefined && op[field] !== R10 && !isCovered(state[op[field]], op.offset, op.width / 8)) {
+      const check = blankOp('check', op.insn);
+      check.a = op[field];
+      check.b = ARENA;
+      check.imm = arenaBits;
+      check.offset = op.offset;
+      result.push(check);
+      checks++;
+    }
+    result.push(op);
+    step(op, state, maps);
+  });
+  return { ops: result, registers: [...(usesFrame || checks > 0 ? [ARENA] : []), ...(usesFrame ? [FRAME] : [])] };
+}
+
+/** Whether an op lets the address of the frame out, or accesses what is not the function's own. */
+function leavesFrame(fn: FunctionAnalysis, op: Op): boolean {
+  const field = baseField(op);
+  if (field !== undefined && op[field] === R10) {
+    if (op.offset < -fn.stackDepth || op.offset + op.width / 8 > 0) return true;
+    return op.b === R10;
+  }
+  return op.a === R10 || op.b === R10;
+}
+
+function renameFrame(op: Op): void {
+  if (op.a === R10) op.a = FRAME;
+  if (op.b === R10) op.b = FRAME;
+  if (op.d === R10) op.d = FRAME;
+}
+
+/** What is known in front of the first op of each block, by its index. */
+function flow(ops: readonly Op[], maps: readonly MapDef[]): Map<number, Knowledge> {
+  const starts = blockStarts(ops);
+  const states = new Map<number, Knowledge>();
+  const visits = new Map<number, number>();
+  const entry: Knowledge = new Array<Known | undefined>(FRAME + 1).fill(undefined);
+  entry[FRAME] = CHECKED;
+  const pending: number[] = [];
+  const reach = (start: number, state: Knowledge): void => {
+    if (start >= ops.length) return;
+    const before = states.get(start);
+    if (before === undefined) {
+      states.set(start, state.slice());
+      pending.push(start);
+      return;
+    }
+    const count = (visits.get(start) ?? 0) + 1;
+    visits.set(start, count);
+    const joined = before.map((value, r) => {
+      const both = join(value, state[r]);
+      return count > PATIENCE && !isSame(value, both) ? undefined : both;
+    });
+    if (joined.every((value, r) => isSame(value, before[r]))) return;
+    states.set(start, joined);
+    pending.push(start);
+  };
+  reach(0, entry);
+  while (pending.length > 0) {
+    const start = pending.pop()!;
+    const state = states.get(start)!.slice();
+    for (let i = start; i < ops.length; i++) {
+      if (i > start && starts.has(i)) {
+        reach(i, state);
+        break;
+      }
+      const op = ops[i]!;
+      step(op, state, maps);
+      if (op.kind === 'branch' || op.kind === 'may_goto' || op.kind === 'jump') {
+        if (op.label !== NO_REG) reach(opAt(ops, op.label), state);
+        if (op.kind === 'jump') break;
+      }
+    }
+  }
+  return states;
+}
+
+/** Indices of ops that jumps go to. What follows a branch without being a target continues its block. */
+function blockStarts(ops: readonly Op[]): Set<number> {
+  const starts = new Set<number>();
+  for (const { kind, label } of ops) {
+    if ((kind === 'branch' || kind === 'may_goto' || kind === 'jump') && label !== NO_REG) starts.add(opAt(ops, label));
+  }
+  return starts;
+}
+
+/** Index of the first op at or behind an insn; ops are in the order of their insns. */
+function opAt(ops: readonly Op[], insn: number): number {
+  let low = 0;
+  let high = ops.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ops[middle]!.insn < insn) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** What is known after an op; an access that is done has been checked, or did not need to be. */
+function step(op: Op, state: Knowledge, maps: readonly MapDef[]): void {
+  const field = baseField(op);
+  if (field !== undefined && op[field] !== R10) {
+    const base = op[field];
+    if (!isCovered(state[base], op.offset, op.width / 8)) state[base] = CHECKED;
+  }
+  const writes = writesOf(op);
+  if (writes === 0) return;
+  const result = op.d >= 0 && writes === 1 << op.d ? resultOf(op, state, maps) : undefined;
+  for (let r = 0; r < R10; r++) if ((writes & (1 << r)) !== 0) state[r] = undefined;
+  if (result !== undefined) state[op.d] = result;
+}
