@@ -1,6 +1,5 @@
 /** Driving the loop: to the end, instruction by instruction, from breakpoint to breakpoint. */
 import { type BpfError } from '@polybpf/errors';
-import { execute } from './execute.ts';
 import { type RunFault, faultOf } from './fault.ts';
 import { type Image, insnIndex, REGISTER_WORDS, slotWord, undecodeSlot } from './image.ts';
 import { microOpNumber } from './dispatch.ts';
@@ -101,7 +100,8 @@ export function driveToEnd(cx: Machine, trace?: () => void): void {
   for (;;) {
     if (cx.fuel === 0 || trace !== undefined) refill(cx, trace === undefined ? FUEL_SLICE : 1);
     trace?.();
-    const status = execute(cx);
+    cx.whole = trace === undefined;
+    const status = cx.execute(cx);
     if (status === STATUS_DONE) return;
     if (status === STATUS_BREAKPOINT) stepOver(cx);
   }
@@ -116,7 +116,8 @@ export function driveToEnd(cx: Machine, trace?: () => void): void {
 export function driveOne(cx: Machine, trace?: () => void): boolean {
   refill(cx, 1);
   trace?.();
-  const status = execute(cx);
+  cx.whole = false;
+  const status = cx.execute(cx);
   return status === STATUS_BREAKPOINT ? stepOver(cx) : status === STATUS_DONE;
 }
 
@@ -125,25 +126,35 @@ function stepOver(cx: Machine): boolean {
   const { image, pc } = cx;
   undecodeSlot(image, insnIndex(pc));
   refill(cx, 1);
+  cx.whole = false;
   try {
-    return execute(cx) === STATUS_DONE;
+    return cx.execute(cx) === STATUS_DONE;
   } finally {
     image.code[pc] = BREAKPOINT;
   }
 }
 
 /**
- * Runs until a breakpoint or the end; starts with the instruction under a breakpoint, if there is one.
+ * Runs until a breakpoint or the end, or until about `limit` instructions have run; starts with the instruction under a
+ * breakpoint, if there is one.
  *
  * @throws BpfError `E_RUN_*`
  */
-export function driveToBreakpoint(cx: Machine, trace?: () => void): 'breakpoint' | 'done' {
+export function driveToBreakpoint(
+  cx: Machine,
+  trace?: () => void,
+  limit: number = Infinity,
+): 'breakpoint' | 'done' | 'paused' {
   if (driveOne(cx, trace)) return 'done';
+  const end = insnsExecuted(cx) + limit - 1;
   for (;;) {
     if (cx.code[cx.pc] === BREAKPOINT) return 'breakpoint';
-    refill(cx, trace === undefined ? FUEL_SLICE : 1);
+    const left = end - insnsExecuted(cx);
+    if (left <= 0) return 'paused';
+    refill(cx, trace === undefined ? Math.min(FUEL_SLICE, left) : 1);
     trace?.();
-    const status = execute(cx);
+    cx.whole = false;
+    const status = cx.execute(cx);
     if (status === STATUS_DONE) return 'done';
     if (status !== STATUS_SWITCHED && status === STATUS_BREAKPOINT) return 'breakpoint';
   }

@@ -71,7 +71,7 @@ const RARE = /* @__PURE__ */ microOpNumber('rare');
 /** Allocates the image of `program`; linear in its slots and cheap. */
 export function createImage(program: Program, binding: ImageBinding): Image {
   const { insns } = program;
-  const code = new Int32Array(CODE_START + (insns.length + 1) * SLOT_WORDS);
+  const code = binding.memory.allocateWords(CODE_START + (insns.length + 1) * SLOT_WORDS);
   for (let i = 0; i < insns.length; i++) {
     if (rowsOfOpcode(insns[i]!.opcode)[0]?.slots !== 2) continue;
     if (++i < insns.length) code[CODE_START + i * SLOT_WORDS] = SECOND_SLOT;

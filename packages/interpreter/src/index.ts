@@ -1,10 +1,11 @@
 export { createInterpreter, runProgram } from './interpreter.ts';
 export type { Execution, Interpreter } from './interpreter.ts';
 export { DEFAULT_BUDGET } from './options.ts';
-export type { InterpreterOptions, PacketInput, RunInput } from './options.ts';
+export type { Engine, InterpreterOptions, PacketInput, RunInput } from './options.ts';
 export type { ExecutionStatus, FrameState, MachineState, RunResult, TraceHook, TraceView } from './execution.ts';
 export { faultOf, formatAddress } from './fault.ts';
 export type { Access, FaultKind, RunFault } from './fault.ts';
+export { Arena, createArena, DEFAULT_ARENA_BYTES } from './arena.ts';
 export { createMemory } from './memory.ts';
 export type { LoadHook, Memory, Region, RegionInit, RegionKind } from './memory.ts';
 export { createHelperRegistry, unwindHelper } from './helpers.ts';

@@ -6,9 +6,10 @@ import { faultOf } from './fault.ts';
 import { codeAddress, type Image, isInsnStart, undecodeSlot } from './image.ts';
 import type { BoundMap } from './map-binding.ts';
 import type { Machine } from './machine.ts';
+import { createArena, DEFAULT_ARENA_BYTES } from './arena.ts';
 import { createMemory, type Memory } from './memory.ts';
 import type { InterpreterOptions, RunInput } from './options.ts';
-import { createHelperContext, createImageCache, createMachine, resetMachine } from './setup.ts';
+import { copyBack, createHelperContext, createImageCache, createMachine, resetMachine } from './setup.ts';
 
 /** A run that can be stopped between instructions. */
 export interface Execution {
@@ -17,8 +18,11 @@ export interface Execution {
   state(): MachineState;
   /** Executes one instruction; a helper and its callbacks count as one. Does nothing when the run has ended. */
   step(): ExecutionStatus;
-  /** Runs to the next breakpoint or the end. */
-  resume(): ExecutionStatus;
+  /**
+   * Runs to the next breakpoint or the end, or until `limit` instructions have run: it then says `paused`, so that a run
+   * can be cancelled between slices.
+   */
+  resume(limit?: number): ExecutionStatus;
   /** The result so far; final once `status` is `done` or `fault`. */
   result(): RunResult;
   /** Steps to the end, giving the state before each instruction. */
@@ -56,7 +60,7 @@ export interface Interpreter {
  * in 4-byte fields of initial data
  */
 export function createInterpreter(program: Program, options: InterpreterOptions = {}): Interpreter {
-  const memory = options.memory ?? createMemory({ endian: program.endian });
+  const memory = options.memory ?? defaultMemory(program, options);
   if (memory.endian !== program.endian) {
     throw new BpfError('E_INPUT', 'byte order of the memory', { expected: program.endian, got: memory.endian });
   }
@@ -65,6 +69,12 @@ export function createInterpreter(program: Program, options: InterpreterOptions 
   const cx = createMachine(main, memory, options, images);
   const trace = options.trace === undefined ? undefined : bindTrace(cx, options.trace);
   cx.helperContext = createHelperContext(cx, images.maps, trace);
+  if (options.engine !== undefined) {
+    if (memory.arena === undefined) {
+      throw new BpfError('E_INPUT', `memory of engine ${options.engine.name}`, { expected: 'a memory with an arena' });
+    }
+    cx.execute = options.engine.bind(cx, cx.execute);
+  }
   let generation = 0;
   let running = false;
 
@@ -85,10 +95,9 @@ export function createInterpreter(program: Program, options: InterpreterOptions 
   const tryRun = (input: RunInput = {}): RunResult =>
     exclusive(() => {
       begin(input);
-      return runResult(
-        cx,
-        runFault(() => driveToEnd(cx, trace)),
-      );
+      const error = runFault(() => driveToEnd(cx, trace));
+      copyBack(cx);
+      return runResult(cx, error);
     });
   return {
     program,
@@ -115,6 +124,12 @@ export function createInterpreter(program: Program, options: InterpreterOptions 
     },
     codeAddress: (insn) => codeAddress(main, insn),
   };
+}
+
+/** Memory of an interpreter that is given none: what an engine needs, with room for the decoded program. */
+function defaultMemory({ endian, insns }: Program, { engine }: InterpreterOptions): Memory {
+  if (engine === undefined) return createMemory({ endian });
+  return createMemory({ endian, arena: createArena({ size: DEFAULT_ARENA_BYTES + insns.length * 64 }) });
 }
 
 /**
@@ -165,6 +180,7 @@ function createExecution(
         status = body();
       }),
     );
+    copyBack(cx);
     if (error !== undefined) status = 'fault';
     return status;
   };
@@ -175,7 +191,7 @@ function createExecution(
     },
     state: () => machineState(cx),
     step,
-    resume: () => advance(() => driveToBreakpoint(cx, trace)),
+    resume: (limit) => advance(() => driveToBreakpoint(cx, trace, limit)),
     result: () => runResult(cx, error),
     *steps() {
       while (status === 'paused' || status === 'breakpoint') {

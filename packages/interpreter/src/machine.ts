@@ -35,6 +35,12 @@ export interface MachineLimits {
   readonly alignAtomics: boolean;
 }
 
+/**
+ * Runs from `cx.pc` until the fuel is used up, the outermost function of the call exits, or the image changes; gives a
+ * `STATUS_*`. On a fault it throws and leaves `cx.pc` at the slot at fault.
+ */
+export type Execute = (cx: Machine) => number;
+
 /** The state of a run. */
 export interface Machine {
   readonly memory: Memory;
@@ -70,6 +76,12 @@ export interface Machine {
   arena: number;
   /** Packet of LD_ABS and LD_IND. */
   packet: PacketInput | undefined;
+  /** Bytes of the embedder that the memory has copied, by the number of the region with the copy. */
+  readonly copied: Map<number, Uint8Array>;
+  /** Runs from `pc`: the loop of this package, or that of another engine. */
+  execute: Execute;
+  /** The caller wants nothing but the end: no trace, no breakpoints, no steps. Engines may then run compiled code. */
+  whole: boolean;
   tailTable: TailCallTable;
   helperContext: HelperContext;
 }
@@ -106,18 +118,18 @@ function addStack(cx: Machine, depth: number): void {
   cx.stacks[depth] = cx.memory.add({
     name: depth === 0 ? 'stack' : `stack of frame ${depth}`,
     kind: 'stack',
-    data: new Uint8Array(cx.limits.stackSize),
+    data: cx.memory.allocate(cx.limits.stackSize),
     ...(number === undefined ? {} : { number }),
   });
   if (depth < cx.loops.length) return;
-  const capacity = Math.max(8, depth * 2);
-  cx.saved = grown(cx.saved, capacity * FRAME_WORDS);
-  cx.activation = grown(cx.activation, capacity);
-  cx.loops = grown(cx.loops, capacity);
+  const capacity = Math.max(16, depth * 2);
+  cx.saved = grown(cx.memory, cx.saved, capacity * FRAME_WORDS);
+  cx.activation = grown(cx.memory, cx.activation, capacity);
+  cx.loops = grown(cx.memory, cx.loops, capacity);
 }
 
-function grown(array: Int32Array, length: number): Int32Array {
-  const copy = new Int32Array(length);
+function grown(memory: Memory, array: Int32Array, length: number): Int32Array {
+  const copy = memory.allocateWords(length);
   copy.set(array);
   return copy;
 }

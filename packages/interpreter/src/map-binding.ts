@@ -104,7 +104,7 @@ function bindMap(memory: Memory, def: MapDef, init: MapInit): BoundMap {
       memory.add({ name: def.name, kind: 'map', data: new Uint8Array(0), readable: false, writable: false }),
     );
   if (init.region !== undefined) return { def, handle, values: init.region, object: init.object };
-  const data = init.values ?? (def.kind === 'map' ? undefined : initialData(def));
+  const data = init.values ?? (def.kind === 'map' ? undefined : initialData(memory, def));
   const values =
     data === undefined
       ? undefined
@@ -117,8 +117,8 @@ function bindMap(memory: Memory, def: MapDef, init: MapInit): BoundMap {
   return { def, handle, values, object: init.object };
 }
 
-function initialData(def: MapDef): Uint8Array {
-  const data = new Uint8Array(def.valueSize);
+function initialData(memory: Memory, def: MapDef): Uint8Array {
+  const data = memory.allocate(def.valueSize);
   if (def.initial !== undefined) {
     if (def.initial.length > def.valueSize) {
       throw new BpfError('E_INPUT', `contents of ${def.name}`, {

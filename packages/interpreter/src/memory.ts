@@ -8,9 +8,13 @@
  * The execution loop reads the three tables `views`, `readEnd` and `writeEnd` directly: a region without permission has
  * end 0, so bounds and permission are one compare. The compare is `at <= end - width` in signed 32-bit numbers with
  * `at >= 0`; it cannot underflow because regions are shorter than 2 GiB.
+ *
+ * With an {@link Arena} every region lies inside it and the tables are part of it, so that engines in WebAssembly read
+ * the same numbers. Bytes from outside are then copied when they are added: `Region.data` is the copy.
  */
 import { BpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
+import { type Arena, ARENA_BASES, ARENA_READ_ENDS, ARENA_REGION_LIMIT, ARENA_WRITE_ENDS } from './arena.ts';
 import { type Access, faultError, formatAddress } from './fault.ts';
 
 /** What a region holds; for people and for helpers, the checks look at the permissions only. */
@@ -40,7 +44,7 @@ export type LoadHook = (offset: number, width: number) => bigint | undefined;
 export interface RegionInit {
   readonly name: string;
   readonly kind: RegionKind;
-  /** The bytes, used in place; shorter than 2 GiB. */
+  /** The bytes, shorter than 2 GiB; used in place, or copied when the memory has an arena and they are not inside. */
   readonly data: Uint8Array;
   /** Default true. */
   readonly readable?: boolean;
@@ -49,7 +53,7 @@ export interface RegionInit {
   /** Asked at every load by a program; makes loads of this region slower. */
   readonly load?: LoadHook;
   /**
-   * Wanted number, 1 to 65535; a region of this number is replaced, and interpreters use 1 to 15 themselves. Default: the
+   * Wanted number, 1 to 65535 (1023 with an arena); a region of this number is replaced, and interpreters use 1 to 15 themselves. Default: the
    * lowest free one from 16 on.
    */
   readonly number?: number;
@@ -63,6 +67,8 @@ const EMPTY_VIEW: DataView = /* @__PURE__ */ new DataView(new ArrayBuffer(0));
 export class Memory {
   /** Byte order of multi-byte accesses. */
   readonly endian: Endian;
+  /** Where all regions lie, if in one place. */
+  readonly arena: Arena | undefined;
   /** Bytes of each region by number; an empty view where there is none. For the execution loop. */
   views: DataView[] = [];
   /** Bytes that may be read, by region number. For the execution loop. */
@@ -73,10 +79,40 @@ export class Memory {
   readonly loadHooks: Map<number, LoadHook> = new Map();
   #regions: (Region | undefined)[] = [];
   #nextNumber = FIRST_FREE_NUMBER;
+  /** Host address of each region's first byte; only with an arena. */
+  #bases: Int32Array | undefined;
+  /** Regions whose bytes are a copy that goes with them. */
+  readonly #copies: Set<Region> = new Set();
 
-  constructor(endian: Endian) {
+  constructor(endian: Endian, arena?: Arena) {
     this.endian = endian;
-    this.#grow(32);
+    this.arena = arena;
+    if (arena === undefined) {
+      this.#grow(32);
+      return;
+    }
+    arena.reset();
+    const table = (at: number): Int32Array => arena.words.subarray(at / 4, at / 4 + ARENA_REGION_LIMIT);
+    this.#bases = table(ARENA_BASES);
+    this.readEnd = table(ARENA_READ_ENDS);
+    this.writeEnd = table(ARENA_WRITE_ENDS);
+    this.views = Array.from({ length: ARENA_REGION_LIMIT }, () => EMPTY_VIEW);
+  }
+
+  /**
+   * Zeroed bytes to make a region of: inside the arena, where there is one.
+   *
+   * @throws BpfError `E_INPUT` when the arena is full
+   */
+  allocate(length: number): Uint8Array {
+    return this.arena === undefined ? new Uint8Array(length) : this.arena.allocate(length);
+  }
+
+  /** Zeroed 32-bit words, inside the arena where there is one. */
+  allocateWords(length: number): Int32Array {
+    if (this.arena === undefined) return new Int32Array(length);
+    const { buffer, byteOffset } = this.arena.allocate(length * 4);
+    return new Int32Array(buffer, byteOffset, length);
   }
 
   /** Every region, in order of number. */
@@ -95,7 +131,7 @@ export class Memory {
    * @throws BpfError `E_INPUT` when the bytes are too many or the number is out of range or none is free
    */
   add(init: RegionInit): Region {
-    const { data } = init;
+    let { data } = init;
     if (data.length > 0x7fffffff) {
       throw new BpfError('E_INPUT', `length of region ${init.name}`, {
         expected: 'at most 2147483647 bytes',
@@ -103,16 +139,28 @@ export class Memory {
       });
     }
     const number = init.number ?? this.#freeNumber();
-    if (!Number.isInteger(number) || number < 1 || number >= NUMBER_LIMIT) {
+    const limit = this.arena === undefined ? NUMBER_LIMIT : ARENA_REGION_LIMIT;
+    if (!Number.isInteger(number) || number < 1 || number >= limit) {
       throw new BpfError('E_INPUT', `number of region ${init.name}`, {
-        expected: `1 to ${NUMBER_LIMIT - 1}`,
+        expected: `1 to ${limit - 1}`,
         got: String(number),
       });
     }
     if (number >= this.views.length) this.#grow(number + 1);
     const readable = init.readable ?? true;
     const writable = init.writable ?? true;
+    const replaced = this.#regions[number];
+    if (replaced !== undefined) this.#forget(replaced);
+    const { arena } = this;
+    const copied = arena !== undefined && data.length > 0 && !arena.holds(data);
+    if (copied) {
+      const copy = arena.allocate(data.length, false);
+      copy.set(data);
+      data = copy;
+    }
     const region: Region = { number, name: init.name, kind: init.kind, data, readable, writable };
+    if (copied) this.#copies.add(region);
+    if (this.#bases !== undefined) this.#bases[number] = data.length === 0 ? 0 : data.byteOffset;
     this.#regions[number] = region;
     this.views[number] = new DataView(data.buffer, data.byteOffset, data.byteLength);
     this.readEnd[number] = readable && init.load === undefined ? data.length : 0;
@@ -124,7 +172,9 @@ export class Memory {
 
   /** Removes the region of this number; its addresses fault from now on. */
   remove(number: number): void {
-    if (this.#regions[number] === undefined) return;
+    const region = this.#regions[number];
+    if (region === undefined) return;
+    this.#forget(region);
     this.#regions[number] = undefined;
     this.views[number] = EMPTY_VIEW;
     this.readEnd[number] = 0;
@@ -243,6 +293,11 @@ export class Memory {
     );
   }
 
+  /** Gives the copy of a region back that nobody reaches any more. */
+  #forget(region: Region): void {
+    if (this.#copies.delete(region)) this.arena!.release(region.data);
+  }
+
   #grow(length: number): void {
     const capacity = Math.max(32, 2 ** Math.ceil(Math.log2(length)));
     const readEnd = new Int32Array(capacity);
@@ -280,8 +335,9 @@ function describe(found: ReturnType<Memory['locate']>, width: number, access: Ac
 /**
  * New guest memory without regions.
  *
- * @param options - `endian`: byte order, default little
+ * @param options - `endian`: byte order, default little; `arena`: where all regions are to lie, for engines in
+ * WebAssembly; it is taken over and cleared
  */
-export function createMemory(options: { readonly endian?: Endian } = {}): Memory {
-  return new Memory(options.endian ?? 'little');
+export function createMemory(options: { readonly endian?: Endian; readonly arena?: Arena } = {}): Memory {
+  return new Memory(options.endian ?? 'little', options.arena);
 }

@@ -3,10 +3,21 @@ import type { Program } from '@polybpf/isa';
 import type { TraceHook } from './execution.ts';
 import type { Helper, HelperRegistry } from './helpers.ts';
 import type { BoundMap, ResolveMap, ResolveSymbol } from './map-binding.ts';
+import type { Execute, Machine } from './machine.ts';
 import type { Memory, Region } from './memory.ts';
 
 /** How many instructions a run may execute when nothing else is said: a few seconds. */
 export const DEFAULT_BUDGET = 1_000_000_000;
+
+/**
+ * Another execution loop behind the same face, see `@polybpf/interpreter/engine`. Without `memory` in the options the
+ * interpreter then gets one with an arena.
+ */
+export interface Engine {
+  readonly name: string;
+  /** Called once for an interpreter; `fallback` is the loop of this package. */
+  bind(cx: Machine, fallback: Execute): Execute;
+}
 
 /** What {@link createInterpreter} takes beside the program. */
 export interface InterpreterOptions {
@@ -37,6 +48,8 @@ export interface InterpreterOptions {
   readonly alignment?: 'atomics' | 'all' | 'none';
   /** Scramble r1 to r5 after each call, as native code may; default: helpers leave them, functions leave their own. */
   readonly clobber?: boolean;
+  /** Runs the program instead of the loop of this package; needs a memory with an arena. */
+  readonly engine?: Engine;
   /** Called before every instruction; makes runs much slower. */
   readonly trace?: TraceHook;
 }
@@ -45,7 +58,10 @@ export interface InterpreterOptions {
 export interface RunInput {
   /** r1 to r5; missing ones are 0, or what `mem` makes of r1 and r2. */
   readonly args?: readonly (bigint | number)[];
-  /** Context or buffer of the program, used in place: r1 = its address, r2 = its length. Absent or empty: both 0. */
+  /**
+   * Context or buffer of the program: r1 = its address, r2 = its length. Absent or empty: both 0. Used in place; in a
+   * memory with an arena a copy of it is used and copied back when the run, or a step of it, ends.
+   */
   readonly mem?: Uint8Array;
   /** Default true. */
   readonly memWritable?: boolean;

@@ -2,6 +2,7 @@
 import { BpfError } from '@polybpf/errors';
 import { BPF_FUNC_tail_call, BPF_MAX_LOOPS, MAX_CALL_FRAMES, MAX_TAIL_CALL_CNT, type Program, STACK_SIZE } from '@polybpf/isa'; // prettier-ignore
 import { callBack, storeArgument } from './control.ts';
+import { execute } from './execute.ts';
 import { driveToEnd } from './execution.ts';
 import { createHelperRegistry, type HelperContext } from './helpers.ts';
 import { CODE_START, codeAddress, createImage, type Image, insnIndex, REGISTER_WORDS } from './image.ts';
@@ -95,6 +96,9 @@ export function createMachine(main: Image, memory: Memory, options: InterpreterO
     terminated: undefined,
     arena: options.arena?.number ?? 0,
     packet: undefined,
+    copied: new Map(),
+    execute,
+    whole: false,
     tailTable(map, index) {
       const program = tailTarget(options, map, index);
       return program === undefined ? undefined : images.imageOf(program);
@@ -121,7 +125,8 @@ export function resetMachine(cx: Machine, main: Image, input: RunInput): void {
   cx.hostDepth = 0;
   cx.tailCalls = 0;
   cx.terminated = undefined;
-  cx.packet = bindPacket(cx.memory, input.packet);
+  cx.copied.clear();
+  cx.packet = bindPacket(cx, input.packet);
   bindMem(cx, input);
   const args = input.args ?? [];
   if (args.length > 5) throw new BpfError('E_INPUT', 'arguments', { expected: 'at most 5', got: String(args.length) });
@@ -135,19 +140,33 @@ function bindMem(cx: Machine, { mem, memWritable }: RunInput): void {
     memory.remove(MEM_REGION);
     return;
   }
-  memory.add({ number: MEM_REGION, name: 'mem', kind: 'mem', data: mem, writable: memWritable ?? true });
+  const writable = memWritable ?? true;
+  const { data } = memory.add({ number: MEM_REGION, name: 'mem', kind: 'mem', data: mem, writable });
+  if (data !== mem && writable) cx.copied.set(MEM_REGION, mem);
   code[3] = MEM_REGION;
   code[4] = mem.length;
 }
 
-function bindPacket(memory: Memory, packet: Uint8Array | PacketInput | undefined): PacketInput | undefined {
+function bindPacket(cx: Machine, packet: Uint8Array | PacketInput | undefined): PacketInput | undefined {
+  const { memory } = cx;
   if (packet === undefined) {
     memory.remove(PACKET_REGION);
     return undefined;
   }
   const input = packet instanceof Uint8Array ? { data: packet } : packet;
-  if (input.region !== false) memory.add({ number: PACKET_REGION, name: 'packet', kind: 'packet', data: input.data });
-  return input;
+  if (input.region === false) return input;
+  const { data } = memory.add({ number: PACKET_REGION, name: 'packet', kind: 'packet', data: input.data });
+  if (data === input.data) return input;
+  cx.copied.set(PACKET_REGION, input.data);
+  return { ...input, data };
+}
+
+/** Copies back what the memory holds copies of, so that the embedder's bytes are what the program made of them. */
+export function copyBack(cx: Machine): void {
+  for (const [number, bytes] of cx.copied) {
+    const data = cx.memory.region(number)?.data;
+    if (data?.length === bytes.length) bytes.set(data);
+  }
 }
 
 /** What helpers see of `cx`; one object for all calls. */
