@@ -41,16 +41,17 @@ export const SIZES: Readonly<Record<string, number>> = {
 
 /** Program types or variants whose `get_func_proto` returns the prototype that is not the common one. */
 export const PROTOTYPE_VARIANTS: Readonly<Record<string, readonly string[]>> = {
-  // cgroup_current_func_proto() of kernel/bpf/cgroup.c
-  bpf_get_cgroup_classid_curr_proto: ['CGROUP_SOCK', 'CGROUP_SOCK_ADDR', 'CGROUP_SOCKOPT', 'CGROUP_SYSCTL', 'CGROUP_DEVICE', 'SK_MSG', 'LSM'], // prettier-ignore
-  // tracing_prog_func_proto() of kernel/trace/bpf_trace.c
-  bpf_get_socket_ptr_cookie_proto: ['TRACING'],
-  bpf_sk_storage_get_tracing_proto: ['TRACING'],
-  bpf_sk_storage_delete_tracing_proto: ['TRACING'],
-  bpf_xdp_get_buff_len_trace_proto: ['TRACING'],
-  // cg_sockopt_func_proto(), bpf_lsm_func_proto(), bpf_iter_tcp and bpf_iter_unix: bpf_iter_*_get_func_proto()
-  bpf_sk_setsockopt_proto: ['CGROUP_SOCKOPT', 'LSM', 'TRACING'],
-  bpf_sk_getsockopt_proto: ['CGROUP_SOCKOPT', 'LSM', 'TRACING'],
+  // tc_cls_act_func_proto() and lwt_out_func_proto() of net/core/filter.c; all others have the one of the current task
+  bpf_get_cgroup_classid_proto: ['SCHED_CLS', 'SCHED_ACT', 'LWT_IN', 'LWT_OUT', 'LWT_XMIT', 'LWT_SEG6LOCAL'],
+  // tracing_prog_func_proto() of kernel/trace/bpf_trace.c, which syscall_prog_func_proto() falls back to;
+  // sk_reuseport_func_proto() of net/core/filter.c
+  bpf_get_socket_ptr_cookie_proto: ['TRACING', 'SYSCALL', 'SK_REUSEPORT'],
+  bpf_sk_storage_get_tracing_proto: ['TRACING', 'SYSCALL'],
+  bpf_sk_storage_delete_tracing_proto: ['TRACING', 'SYSCALL'],
+  bpf_xdp_get_buff_len_trace_proto: ['TRACING', 'SYSCALL'],
+  // cg_sockopt_func_proto(), bpf_lsm_func_proto(), bpf_iter_tcp and bpf_iter_unix: bpf_tcp_ca_get_func_proto()
+  bpf_sk_setsockopt_proto: ['CGROUP_SOCKOPT', 'LSM', 'TRACING', 'STRUCT_OPS'],
+  bpf_sk_getsockopt_proto: ['CGROUP_SOCKOPT', 'LSM', 'TRACING', 'STRUCT_OPS'],
   // sock_addr_func_proto() of net/core/filter.c
   bpf_sock_addr_sk_lookup_tcp_proto: ['CGROUP_SOCK_ADDR'],
   bpf_sock_addr_sk_lookup_udp_proto: ['CGROUP_SOCK_ADDR'],
@@ -87,5 +88,44 @@ export interface PrototypeChange {
   readonly why: string;
 }
 
+const RDONLY_DYNPTR = 'bpf_dynptr_read(), bpf_dynptr_write() and bpf_dynptr_data() leave the dynptr itself as it is';
+const NULLABLE_OBJECT = 'the functions test for NULL themselves, and the live kernel takes 0';
+
+const WRITES = 'the function writes there; the live kernel refuses read-only memory';
+
 /** By symbol of the prototype. */
-export const PROTOTYPE_CHANGES: Readonly<Record<string, readonly PrototypeChange[]>> = {};
+export const PROTOTYPE_CHANGES: Readonly<Record<string, readonly PrototypeChange[]>> = {
+  bpf_kptr_xchg_proto: [
+    {
+      arg: 1,
+      kind: 'ARG_KPTR_XCHG_DEST',
+      why: 'bpf_kptr_xchg() also takes objects of the program: the live kernel expects map_value or ptr_',
+    },
+  ],
+  bpf_dynptr_read_proto: [{ arg: 3, kind: 'ARG_PTR_TO_DYNPTR | MEM_RDONLY', why: RDONLY_DYNPTR }],
+  bpf_dynptr_write_proto: [{ arg: 1, kind: 'ARG_PTR_TO_DYNPTR | MEM_RDONLY', why: RDONLY_DYNPTR }],
+  bpf_dynptr_data_proto: [{ arg: 1, kind: 'ARG_PTR_TO_DYNPTR | MEM_RDONLY', why: RDONLY_DYNPTR }],
+  bpf_get_current_task_btf_proto: [
+    { arg: 0, kind: 'RET_PTR_TO_BTF_ID_TRUSTED', btf: 'task_struct', why: 'bpf_get_current_task_btf() gives the running task, which cannot go away' }, // prettier-ignore
+  ],
+  bpf_task_storage_get_proto: [{ arg: 2, kind: 'ARG_PTR_TO_BTF_ID_OR_NULL', btf: 'task_struct', why: NULLABLE_OBJECT }],
+  bpf_task_storage_delete_proto: [{ arg: 2, kind: 'ARG_PTR_TO_BTF_ID_OR_NULL', btf: 'task_struct', why: NULLABLE_OBJECT }], // prettier-ignore
+  bpf_cgrp_storage_get_proto: [{ arg: 2, kind: 'ARG_PTR_TO_BTF_ID_OR_NULL', btf: 'cgroup', why: NULLABLE_OBJECT }],
+  bpf_cgrp_storage_delete_proto: [{ arg: 2, kind: 'ARG_PTR_TO_BTF_ID_OR_NULL', btf: 'cgroup', why: NULLABLE_OBJECT }],
+  bpf_inode_storage_get_proto: [{ arg: 2, kind: 'ARG_PTR_TO_BTF_ID_OR_NULL', btf: 'inode', why: NULLABLE_OBJECT }],
+  bpf_inode_storage_delete_proto: [{ arg: 2, kind: 'ARG_PTR_TO_BTF_ID_OR_NULL', btf: 'inode', why: NULLABLE_OBJECT }],
+  bpf_sk_storage_get_tracing_proto: [{ arg: 2, kind: 'ARG_PTR_TO_BTF_ID_OR_NULL', btf: 'sock_common', why: NULLABLE_OBJECT }], // prettier-ignore
+  bpf_sk_storage_delete_tracing_proto: [{ arg: 2, kind: 'ARG_PTR_TO_BTF_ID_OR_NULL', btf: 'sock_common', why: NULLABLE_OBJECT }], // prettier-ignore
+  bpf_get_socket_ptr_cookie_proto: [
+    { arg: 1, kind: 'ARG_PTR_TO_BTF_ID_SOCK_COMMON | PTR_MAYBE_NULL', why: 'bpf_get_socket_ptr_cookie() tests for NULL, and the live kernel takes 0' }, // prettier-ignore
+  ],
+  bpf_snprintf_btf_proto: [{ arg: 1, kind: 'ARG_PTR_TO_MEM | MEM_WRITE', why: WRITES }],
+  bpf_snprintf_proto: [{ arg: 1, kind: 'ARG_PTR_TO_MEM_OR_NULL | MEM_WRITE', why: WRITES }],
+  bpf_skb_fib_lookup_proto: [{ arg: 2, kind: 'ARG_PTR_TO_MEM | MEM_WRITE', why: WRITES }],
+  bpf_xdp_fib_lookup_proto: [{ arg: 2, kind: 'ARG_PTR_TO_MEM | MEM_WRITE', why: WRITES }],
+  bpf_read_branch_records_proto: [{ arg: 2, kind: 'ARG_PTR_TO_MEM_OR_NULL | MEM_WRITE', why: WRITES }],
+  bpf_sysctl_get_name_proto: [{ arg: 2, kind: 'ARG_PTR_TO_MEM | MEM_WRITE', why: WRITES }],
+  bpf_d_path_proto: [
+    { arg: 2, kind: 'ARG_PTR_TO_MEM | MEM_WRITE', why: 'bpf_d_path() writes the path there' }, // prettier-ignore
+  ],
+};

@@ -9,6 +9,10 @@ export interface PackedHelpers {
 
 /** Packs all helpers by id. */
 export function packHelpers({ uapi, kernel, since }: Facts): PackedHelpers {
+  const known = new Set(uapi.helpers.flatMap(({ kernelProtos }) => kernelProtos.map(({ symbol }) => symbol)));
+  for (const symbol of [...Object.keys(PROTOTYPE_CHANGES), ...Object.keys(PROTOTYPE_VARIANTS)]) {
+    if (!known.has(symbol)) throw new Error(`the fact file has no prototype ${symbol}`);
+  }
   const kinds: string[] = [];
   const kindIndex = (kind: string): string => {
     if (!kinds.includes(kind)) kinds.push(kind);

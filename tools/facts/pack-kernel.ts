@@ -1,4 +1,5 @@
 // What a kernel was probed for: variants, sets, context tables, kfuncs, map types, instructions.
+import { flaggedKfuncs, kfuncFlags } from './kfunc-flags.ts';
 import type { Facts, KernelVariant } from './read-facts.ts';
 
 /** Sets as bits over the sorted names: hexadecimal, four names a digit. */
@@ -105,11 +106,12 @@ function packReturns({ returnValue, loadable }: KernelVariant): string {
 
 /** Kfuncs as lines: `name|since|ret|type\tname;...|flags`. */
 export function packKfuncs({ kernel, since }: Facts): string[] {
+  for (const name of flaggedKfuncs()) if (kernel.kfuncs[name] === undefined) throw new Error(`no kernel has ${name}`);
   return Object.keys(kernel.kfuncs)
     .sort()
     .map((name) => {
       const { ret, params, fastcall, sleepableOnly } = kernel.kfuncs[name]!;
-      const flags = [...(fastcall ? ['FASTCALL'] : []), ...(sleepableOnly === true ? ['SLEEPABLE'] : [])];
+      const flags = kfuncFlags(name, fastcall, sleepableOnly === true);
       const list = params.map((param) => `${param.type}\t${param.name}`).join(';');
       return [name, since['kfuncs']![name] ?? '', ret, list, flags.join(' ')].join('|');
     });

@@ -11,7 +11,6 @@ export type ArgumentBase =
   | 'PTR_TO_MAP_KEY'
   | 'PTR_TO_MAP_VALUE'
   | 'PTR_TO_MEM'
-  | 'PTR_TO_ARENA'
   | 'CONST_SIZE'
   | 'CONST_SIZE_OR_ZERO'
   | 'CONST_ALLOC_SIZE_OR_ZERO'
@@ -27,7 +26,8 @@ export type ArgumentBase =
   | 'PTR_TO_STACK'
   | 'PTR_TO_CONST_STR'
   | 'PTR_TO_TIMER'
-  | 'PTR_TO_KPTR'
+  /** Where a kptr is kept: a map value or an object of the program. */
+  | 'KPTR_XCHG_DEST'
   | 'PTR_TO_DYNPTR';
 
 /** Flag of an argument or result. */

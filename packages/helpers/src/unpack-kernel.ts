@@ -82,7 +82,7 @@ function parseKfunc(line: string): KfuncFacts {
     ret,
     params: params === '' ? [] : params.split(';').map((item) => { const [type, parameter] = item.split('\t') as [string, string]; return { type, name: parameter }; }), // prettier-ignore
     flags: flags === '' ? [] : (flags.split(' ') as KfuncFlag[]),
-    flagsKnown: false,
+    flagsKnown: true,
   };
 }
 

@@ -14,8 +14,9 @@ CONST_SIZE
 PTR_TO_CTX
 VOID
 PTR_TO_MEM MAYBE_NULL RDONLY
+PTR_TO_BTF_ID_SOCK_COMMON MAYBE_NULL
 PTR_TO_BTF_ID_SOCK_COMMON
-PTR_TO_MEM
+PTR_TO_MEM WRITE
 PTR_TO_SOCKET MAYBE_NULL
 PTR_TO_BTF_ID_SOCK_COMMON OBJ_RELEASE
 PTR_TO_MAP_VALUE UNINIT WRITE
@@ -24,10 +25,10 @@ PTR_TO_SOCK_COMMON
 PTR_TO_TCP_SOCK MAYBE_NULL
 PTR_TO_SOCK_COMMON MAYBE_NULL
 PTR_TO_MEM FIXED_SIZE UNINIT WRITE ALIGNED #8
-PTR_TO_BTF_ID @sock_common
+PTR_TO_BTF_ID MAYBE_NULL @sock_common
 PTR_TO_BTF_ID @sk_buff
 PTR_TO_BTF_ID @tcp_sock
-PTR_TO_MEM MAYBE_NULL
+PTR_TO_MEM MAYBE_NULL WRITE
 PTR_TO_BTF_ID @xdp_buff
 PTR_TO_CTX MAYBE_NULL
 PTR_TO_BTF_ID @seq_file
@@ -40,13 +41,15 @@ PTR_TO_BTF_ID MAYBE_NULL @tcp_timewait_sock
 PTR_TO_BTF_ID MAYBE_NULL @tcp_request_sock
 PTR_TO_BTF_ID MAYBE_NULL @udp6_sock
 PTR_TO_BTF_ID @task_struct
-PTR_TO_MEM WRITE
-PTR_TO_BTF_ID @inode
+PTR_TO_BTF_ID MAYBE_NULL @inode
 PTR_TO_BTF_ID @path
 PTR_TO_PERCPU_BTF_ID
 PTR_TO_MEM_OR_BTF_ID MAYBE_NULL RDONLY
 PTR_TO_MEM_OR_BTF_ID RDONLY
+PTR_TO_BTF_ID MAYBE_NULL @task_struct
+PTR_TO_BTF_ID_TRUSTED @task_struct
 PTR_TO_BTF_ID @linux_binprm
+PTR_TO_BTF_ID @inode
 PTR_TO_BTF_ID @file
 PTR_TO_BTF_ID MAYBE_NULL @socket
 PTR_TO_MEM FIXED_SIZE UNINIT WRITE ALIGNED #4
@@ -56,18 +59,19 @@ PTR_TO_CONST_STR
 PTR_TO_TIMER
 PTR_TO_BTF_ID @pt_regs
 PTR_TO_BTF_ID MAYBE_NULL @unix_sock
-PTR_TO_KPTR
+PTR_TO_MEM
+KPTR_XCHG_DEST
 PTR_TO_BTF_ID MAYBE_NULL OBJ_RELEASE
 PTR_TO_BTF_ID MAYBE_NULL
 PTR_TO_BTF_ID MAYBE_NULL @mptcp_sock
 PTR_TO_DYNPTR DYNPTR_LOCAL UNINIT WRITE
 PTR_TO_DYNPTR DYNPTR_RINGBUF UNINIT WRITE
 PTR_TO_DYNPTR DYNPTR_RINGBUF OBJ_RELEASE
-PTR_TO_DYNPTR
+PTR_TO_DYNPTR RDONLY
 PTR_TO_DYNPTR_MEM MAYBE_NULL
 PTR_TO_MEM FIXED_SIZE #20
 PTR_TO_MEM FIXED_SIZE #40
-PTR_TO_BTF_ID @cgroup`;
+PTR_TO_BTF_ID MAYBE_NULL @cgroup`;
 
 /** `id|name|since|ret|params|flags|prototypes` */
 export const HELPERS: string = `1|map_lookup_elem|3.18|void*|struct bpf_map* map;const void* key||map_lookup_elem:2:0.1:p:
@@ -86,7 +90,7 @@ export const HELPERS: string = `1|map_lookup_elem|3.18|void*|struct bpf_map* map
 14|get_current_pid_tgid|4.2|u64|||get_current_pid_tgid:5:::
 15|get_current_uid_gid|4.2|u64|||get_current_uid_gid:5:::
 16|get_current_comm|4.2|long|void* buf;u32 size_of_buf||get_current_comm:5:6.9::
-17|get_cgroup_classid|4.3|u32|struct sk_buff* skb||get_cgroup_classid_curr:5:::CGROUP_SOCK,CGROUP_SOCK_ADDR,CGROUP_SOCKOPT,CGROUP_SYSCTL,CGROUP_DEVICE,SK_MSG,LSM;get_cgroup_classid:5:a::
+17|get_cgroup_classid|4.3|u32|struct sk_buff* skb||get_cgroup_classid_curr:5:::;get_cgroup_classid:5:a::SCHED_CLS,SCHED_ACT,LWT_IN,LWT_OUT,LWT_XMIT,LWT_SEG6LOCAL
 18|skb_vlan_push|4.3|long|struct sk_buff* skb;__be16 vlan_proto;u16 vlan_tci|c|skb_vlan_push:5:a.4.4::
 19|skb_vlan_pop|4.3|long|struct sk_buff* skb|c|skb_vlan_pop:5:a::
 20|skb_get_tunnel_key|4.3|long|struct sk_buff* skb;struct bpf_tunnel_key* key;u32 size;u64 flags||skb_get_tunnel_key:5:a.6.9.4::
@@ -115,10 +119,10 @@ export const HELPERS: string = `1|map_lookup_elem|3.18|void*|struct bpf_map* map
 43|skb_change_head|4.10|long|struct sk_buff* skb;u32 len;u64 flags|c|skb_change_head,sk_skb_change_head:5:a.4.4::
 44|xdp_adjust_head|4.10|long|struct xdp_buff* xdp_md;int delta|c|xdp_adjust_head:5:a.4::
 45|probe_read_str|4.11|long|void* dst;u32 size;const void* unsafe_ptr|g|probe_read_compat_str:5:6.7.4:g:
-46|get_socket_cookie|4.12|u64|struct sk_buff* skb||get_socket_cookie,get_socket_cookie_sock_addr,get_socket_cookie_sock_ops,get_socket_cookie_sock:5:a::;get_socket_ptr_cookie:5:d::TRACING
+46|get_socket_cookie|4.12|u64|struct sk_buff* skb||get_socket_cookie,get_socket_cookie_sock_addr,get_socket_cookie_sock_ops,get_socket_cookie_sock:5:a::;get_socket_ptr_cookie:5:d::TRACING,SYSCALL,SK_REUSEPORT
 47|get_socket_uid|4.12|u32|struct sk_buff* skb||get_socket_uid:5:a::
 48|set_hash|4.13|long|struct sk_buff* skb;u32 hash||set_hash:5:a.4::
-49|setsockopt|4.13|long|void* bpf_socket;int level;int optname;void* optval;int optlen||sk_setsockopt,unlocked_sk_setsockopt:5:d.4.4.8.9::CGROUP_SOCKOPT,LSM,TRACING;sock_ops_setsockopt:5:a.4.4.8.9::
+49|setsockopt|4.13|long|void* bpf_socket;int level;int optname;void* optval;int optlen||sk_setsockopt,unlocked_sk_setsockopt:5:e.4.4.8.9::CGROUP_SOCKOPT,LSM,TRACING,STRUCT_OPS;sock_ops_setsockopt:5:a.4.4.8.9::
 50|skb_adjust_room|4.13|long|struct sk_buff* skb;s32 len_diff;u32 mode;u64 flags|c|skb_adjust_room,sk_skb_adjust_room:5:a.4.4.4::
 51|redirect_map|4.14|long|struct bpf_map* map;u64 key;u64 flags||xdp_redirect_map:5:0.4.4::
 52|sk_redirect_map|4.14|long|struct sk_buff* skb;struct bpf_map* map;u32 key;u64 flags||sk_redirect_map:5:a.0.4.4::
@@ -126,7 +130,7 @@ export const HELPERS: string = `1|map_lookup_elem|3.18|void*|struct bpf_map* map
 54|xdp_adjust_meta|4.15|long|struct xdp_buff* xdp_md;int delta|c|xdp_adjust_meta:5:a.4::
 55|perf_event_read_value|4.15|long|struct bpf_map* map;u64 flags;struct bpf_perf_event_value* buf;u32 buf_size|g|perf_event_read_value:5:0.4.6.9:g:
 56|perf_prog_read_value|4.15|long|struct bpf_perf_event_data* ctx;struct bpf_perf_event_value* buf;u32 buf_size|g|perf_prog_read_value:5:a.6.9:g:
-57|getsockopt|4.15|long|void* bpf_socket;int level;int optname;void* optval;int optlen||sk_getsockopt,unlocked_sk_getsockopt:5:d.4.4.6.9::CGROUP_SOCKOPT,LSM,TRACING;sock_ops_getsockopt:5:a.4.4.6.9::
+57|getsockopt|4.15|long|void* bpf_socket;int level;int optname;void* optval;int optlen||sk_getsockopt,unlocked_sk_getsockopt:5:e.4.4.6.9::CGROUP_SOCKOPT,LSM,TRACING,STRUCT_OPS;sock_ops_getsockopt:5:a.4.4.6.9::
 58|override_return|4.16|long|struct pt_regs* regs;u64 rc|g|override_return:5:a.4:g:
 59|sock_ops_cb_flags_set|4.16|long|struct bpf_sock_ops* bpf_sock;int argval||sock_ops_cb_flags_set:5:a.4::
 60|msg_redirect_map|4.17|long|struct sk_msg_buff* msg;struct bpf_map* map;u32 key;u64 flags||msg_redirect_map:5:a.0.4.4::
@@ -138,7 +142,7 @@ export const HELPERS: string = `1|map_lookup_elem|3.18|void*|struct bpf_map* map
 66|skb_get_xfrm_state|4.18|long|struct sk_buff* skb;u32 index;struct bpf_xfrm_state* xfrm_state;u32 size;u64 flags||skb_get_xfrm_state:5:a.4.6.9.4::
 67|get_stack|4.18|long|void* ctx;void* buf;u32 size;u64 flags|g|get_stack:5:a.6.7.4:g:
 68|skb_load_bytes_relative|4.18|long|const void* skb;u32 offset;void* to;u32 len;u32 start_header||skb_load_bytes_relative,sk_reuseport_load_bytes_relative:5:a.4.6.9.4::
-69|fib_lookup|4.18|long|void* ctx;struct bpf_fib_lookup* params;int plen;u32 flags|g|skb_fib_lookup,xdp_fib_lookup:5:a.e.9.4:g:
+69|fib_lookup|4.18|long|void* ctx;struct bpf_fib_lookup* params;int plen;u32 flags|g|skb_fib_lookup,xdp_fib_lookup:5:a.f.9.4:g:
 70|sock_hash_update|4.18|long|struct bpf_sock_ops* skops;struct bpf_map* map;void* key;u64 flags||sock_hash_update:5:a.0.1.4:p:
 71|msg_redirect_hash|4.18|long|struct sk_msg_buff* msg;struct bpf_map* map;void* key;u64 flags||msg_redirect_hash:5:a.0.1.4::
 72|sk_redirect_hash|4.18|long|struct sk_buff* skb;struct bpf_map* map;void* key;u64 flags||sk_redirect_hash:5:a.0.1.4::
@@ -153,131 +157,131 @@ export const HELPERS: string = `1|map_lookup_elem|3.18|void*|struct bpf_map* map
 81|get_local_storage|4.19|void*|void* map;u64 flags||get_local_storage:3:0.4::
 82|sk_select_reuseport|4.19|long|struct sk_reuseport_md* reuse;struct bpf_map* map;void* key;u64 flags||sk_select_reuseport:5:a.0.1.4::
 83|skb_ancestor_cgroup_id|4.19|u64|struct sk_buff* skb;int ancestor_level||skb_ancestor_cgroup_id:5:a.4::
-84|sk_lookup_tcp|4.20|struct bpf_sock*|void* ctx;struct bpf_sock_tuple* tuple;u32 tuple_size;u64 netns;u64 flags||sk_lookup_tcp,tc_sk_lookup_tcp,xdp_sk_lookup_tcp:f:a.8.9.4.4:p:;sock_addr_sk_lookup_tcp:f:a.8.9.4.4::CGROUP_SOCK_ADDR
-85|sk_lookup_udp|4.20|struct bpf_sock*|void* ctx;struct bpf_sock_tuple* tuple;u32 tuple_size;u64 netns;u64 flags||sk_lookup_udp,tc_sk_lookup_udp,xdp_sk_lookup_udp:f:a.8.9.4.4:p:;sock_addr_sk_lookup_udp:f:a.8.9.4.4::CGROUP_SOCK_ADDR
-86|sk_release|4.20|long|void* sock||sk_release:5:g::
+84|sk_lookup_tcp|4.20|struct bpf_sock*|void* ctx;struct bpf_sock_tuple* tuple;u32 tuple_size;u64 netns;u64 flags||sk_lookup_tcp,tc_sk_lookup_tcp,xdp_sk_lookup_tcp:g:a.8.9.4.4:p:;sock_addr_sk_lookup_tcp:g:a.8.9.4.4::CGROUP_SOCK_ADDR
+85|sk_lookup_udp|4.20|struct bpf_sock*|void* ctx;struct bpf_sock_tuple* tuple;u32 tuple_size;u64 netns;u64 flags||sk_lookup_udp,tc_sk_lookup_udp,xdp_sk_lookup_udp:g:a.8.9.4.4:p:;sock_addr_sk_lookup_udp:g:a.8.9.4.4::CGROUP_SOCK_ADDR
+86|sk_release|4.20|long|void* sock||sk_release:5:h::
 87|map_push_elem|4.20|long|struct bpf_map* map;const void* value;u64 flags||map_push_elem:5:0.3.4:p:
-88|map_pop_elem|4.20|long|struct bpf_map* map;void* value||map_pop_elem:5:0.h::
-89|map_peek_elem|4.20|long|struct bpf_map* map;void* value||map_peek_elem:5:0.h::
+88|map_pop_elem|4.20|long|struct bpf_map* map;void* value||map_pop_elem:5:0.i::
+89|map_peek_elem|4.20|long|struct bpf_map* map;void* value||map_peek_elem:5:0.i::
 90|msg_push_data|4.20|long|struct sk_msg_buff* msg;u32 start;u32 len;u64 flags|c|msg_push_data:5:a.4.4.4::
 91|msg_pop_data|5.0|long|struct sk_msg_buff* msg;u32 start;u32 len;u64 flags|c|msg_pop_data:5:a.4.4.4::
 92|rc_pointer_rel|5.0|long|void* ctx;s32 rel_x;s32 rel_y|g|rc_pointer_rel:5:a.4.4:g:
-93|spin_lock|5.1|long|struct bpf_spin_lock* lock||spin_lock:b:i::
-94|spin_unlock|5.1|long|struct bpf_spin_lock* lock||spin_unlock:b:i::
-95|sk_fullsock|5.1|struct bpf_sock*|struct bpf_sock* sk||sk_fullsock:f:j::
-96|tcp_sock|5.1|struct|struct bpf_sock* sk||tcp_sock:k:j::
+93|spin_lock|5.1|long|struct bpf_spin_lock* lock||spin_lock:b:j::
+94|spin_unlock|5.1|long|struct bpf_spin_lock* lock||spin_unlock:b:j::
+95|sk_fullsock|5.1|struct bpf_sock*|struct bpf_sock* sk||sk_fullsock:g:k::
+96|tcp_sock|5.1|struct|struct bpf_sock* sk||tcp_sock:l:k::
 97|skb_ecn_set_ce|5.1|long|struct sk_buff* skb||skb_ecn_set_ce:5:a::
-98|get_listener_sock|5.1|struct bpf_sock*|struct bpf_sock* sk||get_listener_sock:f:j::
-99|skc_lookup_tcp|5.2|struct bpf_sock*|void* ctx;struct bpf_sock_tuple* tuple;u32 tuple_size;u64 netns;u64 flags||skc_lookup_tcp,tc_skc_lookup_tcp,xdp_skc_lookup_tcp:l:a.8.9.4.4:p:;sock_addr_skc_lookup_tcp:l:a.8.9.4.4::CGROUP_SOCK_ADDR
-100|tcp_check_syncookie|5.2|long|void* sk;void* iph;u32 iph_len;struct tcphdr* th;u32 th_len|g|tcp_check_syncookie:5:d.8.9.8.9:gp:
-101|sysctl_get_name|5.2|long|struct bpf_sysctl* ctx;char* buf;size_t buf_len;u64 flags||sysctl_get_name:5:a.e.9.4::
+98|get_listener_sock|5.1|struct bpf_sock*|struct bpf_sock* sk||get_listener_sock:g:k::
+99|skc_lookup_tcp|5.2|struct bpf_sock*|void* ctx;struct bpf_sock_tuple* tuple;u32 tuple_size;u64 netns;u64 flags||skc_lookup_tcp,tc_skc_lookup_tcp,xdp_skc_lookup_tcp:m:a.8.9.4.4:p:;sock_addr_skc_lookup_tcp:m:a.8.9.4.4::CGROUP_SOCK_ADDR
+100|tcp_check_syncookie|5.2|long|void* sk;void* iph;u32 iph_len;struct tcphdr* th;u32 th_len|g|tcp_check_syncookie:5:e.8.9.8.9:gp:
+101|sysctl_get_name|5.2|long|struct bpf_sysctl* ctx;char* buf;size_t buf_len;u64 flags||sysctl_get_name:5:a.f.9.4::
 102|sysctl_get_current_value|5.2|long|struct bpf_sysctl* ctx;char* buf;size_t buf_len||sysctl_get_current_value:5:a.6.9::
 103|sysctl_get_new_value|5.2|long|struct bpf_sysctl* ctx;char* buf;size_t buf_len||sysctl_get_new_value:5:a.6.9::
 104|sysctl_set_new_value|5.2|long|struct bpf_sysctl* ctx;const char* buf;size_t buf_len||sysctl_set_new_value:5:a.8.9::
-105|strtol|5.2|long|const char* buf;size_t buf_len;u64 flags;long* res||strtol:5:8.9.4.m::
-106|strtoul|5.2|long|const char* buf;size_t buf_len;u64 flags;unsigned long* res||strtoul:5:8.9.4.m::
-107|sk_storage_get|5.2|void*|struct bpf_map* map;void* sk;void* value;u64 flags||sk_storage_get_cg_sock:2:0.a.2.4::CGROUP_SOCK;sk_storage_get:2:0.d.2.4::;sk_storage_get_tracing:2:0.n.2.4::TRACING
-108|sk_storage_delete|5.2|long|struct bpf_map* map;void* sk||sk_storage_delete:5:0.d::;sk_storage_delete_tracing:5:0.n::TRACING
+105|strtol|5.2|long|const char* buf;size_t buf_len;u64 flags;long* res||strtol:5:8.9.4.n::
+106|strtoul|5.2|long|const char* buf;size_t buf_len;u64 flags;unsigned long* res||strtoul:5:8.9.4.n::
+107|sk_storage_get|5.2|void*|struct bpf_map* map;void* sk;void* value;u64 flags||sk_storage_get_cg_sock:2:0.a.2.4::CGROUP_SOCK;sk_storage_get:2:0.e.2.4::;sk_storage_get_tracing:2:0.o.2.4::TRACING,SYSCALL
+108|sk_storage_delete|5.2|long|struct bpf_map* map;void* sk||sk_storage_delete:5:0.e::;sk_storage_delete_tracing:5:0.o::TRACING,SYSCALL
 109|send_signal|5.3|long|u32 sig||send_signal:5:4::
-110|tcp_gen_syncookie|5.4|s64|void* sk;void* iph;u32 iph_len;struct tcphdr* th;u32 th_len|g|tcp_gen_syncookie:5:d.8.9.8.9:gp:
-111|skb_output|5.5|long|void* ctx;struct bpf_map* map;u64 flags;void* data;u64 size|g|skb_output:5:o.0.4.8.7:g:
+110|tcp_gen_syncookie|5.4|s64|void* sk;void* iph;u32 iph_len;struct tcphdr* th;u32 th_len|g|tcp_gen_syncookie:5:e.8.9.8.9:gp:
+111|skb_output|5.5|long|void* ctx;struct bpf_map* map;u64 flags;void* data;u64 size|g|skb_output:5:p.0.4.8.7:g:
 112|probe_read_user|5.5|long|void* dst;u32 size;const void* unsafe_ptr|g|probe_read_user:5:6.7.4:g:
 113|probe_read_kernel|5.5|long|void* dst;u32 size;const void* unsafe_ptr|g|probe_read_kernel:5:6.7.4:g:
 114|probe_read_user_str|5.5|long|void* dst;u32 size;const void* unsafe_ptr|g|probe_read_user_str:5:6.7.4:g:
 115|probe_read_kernel_str|5.5|long|void* dst;u32 size;const void* unsafe_ptr|g|probe_read_kernel_str:5:6.7.4:g:
-116|tcp_send_ack|5.6|long|void* tp;u32 rcv_nxt||tcp_send_ack:5:p.4::
+116|tcp_send_ack|5.6|long|void* tp;u32 rcv_nxt||tcp_send_ack:5:q.4::
 117|send_signal_thread|5.6|long|u32 sig||send_signal_thread:5:4::
 118|jiffies64|5.6|u64|||jiffies64:5:::
-119|read_branch_records|5.7|long|struct bpf_perf_event_data* ctx;void* buf;u32 size;u64 flags|g|read_branch_records:5:a.q.7.4:g:
+119|read_branch_records|5.7|long|struct bpf_perf_event_data* ctx;void* buf;u32 size;u64 flags|g|read_branch_records:5:a.r.7.4:g:
 120|get_ns_current_pid_tgid|5.7|long|u64 dev;u64 ino;struct bpf_pidns_info* nsdata;u32 size||get_ns_current_pid_tgid:5:4.4.6.9::
-121|xdp_output|5.7|long|void* ctx;struct bpf_map* map;u64 flags;void* data;u64 size|g|xdp_output:5:r.0.4.8.7:g:
-122|get_netns_cookie|5.7|u64|void* ctx||get_netns_cookie_sk_msg,get_netns_cookie_sock_addr,get_netns_cookie_sock_ops,get_netns_cookie_sock,get_netns_cookie_sockopt:5:s::
+121|xdp_output|5.7|long|void* ctx;struct bpf_map* map;u64 flags;void* data;u64 size|g|xdp_output:5:s.0.4.8.7:g:
+122|get_netns_cookie|5.7|u64|void* ctx||get_netns_cookie_sk_msg,get_netns_cookie_sock_addr,get_netns_cookie_sock_ops,get_netns_cookie_sock,get_netns_cookie_sockopt:5:t::
 123|get_current_ancestor_cgroup_id|5.7|u64|int ancestor_level||get_current_ancestor_cgroup_id:5:4::
-124|sk_assign|5.7|long|struct sk_buff* skb;void* sk;u64 flags||sk_assign:5:a.d.4::;sk_lookup_assign:5:a.f.4::SK_LOOKUP
+124|sk_assign|5.7|long|struct sk_buff* skb;void* sk;u64 flags||sk_assign:5:a.e.4::;sk_lookup_assign:5:a.g.4::SK_LOOKUP
 125|ktime_get_boot_ns|5.8|u64|||ktime_get_boot_ns:5:::
-126|seq_printf|5.8|long|struct seq_file* m;const char* fmt;u32 fmt_size;const void* data;u32 data_len|g|seq_printf:5:t.8.9.c.7:g:
-127|seq_write|5.8|long|struct seq_file* m;const void* data;u32 len|g|seq_write:5:t.8.7:g:
-128|sk_cgroup_id|5.8|u64|void* sk||sk_cgroup_id:5:d::
-129|sk_ancestor_cgroup_id|5.8|u64|void* sk;int ancestor_level||sk_ancestor_cgroup_id:5:d.4::
+126|seq_printf|5.8|long|struct seq_file* m;const char* fmt;u32 fmt_size;const void* data;u32 data_len|g|seq_printf:5:u.8.9.c.7:g:
+127|seq_write|5.8|long|struct seq_file* m;const void* data;u32 len|g|seq_write:5:u.8.7:g:
+128|sk_cgroup_id|5.8|u64|void* sk||sk_cgroup_id:5:e::
+129|sk_ancestor_cgroup_id|5.8|u64|void* sk;int ancestor_level||sk_ancestor_cgroup_id:5:e.4::
 130|ringbuf_output|5.8|long|void* ringbuf;void* data;u64 size;u64 flags||ringbuf_output:5:0.8.7.4::
-131|ringbuf_reserve|5.8|void*|void* ringbuf;u64 size;u64 flags||ringbuf_reserve:v:0.u.4::
-132|ringbuf_submit|5.8|void|void* data;u64 flags||ringbuf_submit:b:w.4::
-133|ringbuf_discard|5.8|void|void* data;u64 flags||ringbuf_discard:b:w.4::
+131|ringbuf_reserve|5.8|void*|void* ringbuf;u64 size;u64 flags||ringbuf_reserve:w:0.v.4::
+132|ringbuf_submit|5.8|void|void* data;u64 flags||ringbuf_submit:b:x.4::
+133|ringbuf_discard|5.8|void|void* data;u64 flags||ringbuf_discard:b:x.4::
 134|ringbuf_query|5.8|u64|void* ringbuf;u64 flags||ringbuf_query:5:0.4::
 135|csum_level|5.8|long|struct sk_buff* skb;u64 level||csum_level:5:a.4::
-136|skc_to_tcp6_sock|5.9|struct tcp6_sock*|void* sk||skc_to_tcp6_sock:x:d::
-137|skc_to_tcp_sock|5.9|struct tcp_sock*|void* sk||skc_to_tcp_sock:y:d::
-138|skc_to_tcp_timewait_sock|5.9|struct tcp_timewait_sock*|void* sk||skc_to_tcp_timewait_sock:z:d::
-139|skc_to_tcp_request_sock|5.9|struct tcp_request_sock*|void* sk||skc_to_tcp_request_sock:10:d::
-140|skc_to_udp6_sock|5.9|struct udp6_sock*|void* sk||skc_to_udp6_sock:11:d::
-141|get_task_stack|5.9|long|struct task_struct* task;void* buf;u32 size;u64 flags||get_task_stack:5:12.6.7.4::
-142|load_hdr_opt|5.10|long|struct bpf_sock_ops* skops;void* searchby_res;u32 len;u64 flags||sock_ops_load_hdr_opt:5:a.13.9.4::
+136|skc_to_tcp6_sock|5.9|struct tcp6_sock*|void* sk||skc_to_tcp6_sock:y:e::
+137|skc_to_tcp_sock|5.9|struct tcp_sock*|void* sk||skc_to_tcp_sock:z:e::
+138|skc_to_tcp_timewait_sock|5.9|struct tcp_timewait_sock*|void* sk||skc_to_tcp_timewait_sock:10:e::
+139|skc_to_tcp_request_sock|5.9|struct tcp_request_sock*|void* sk||skc_to_tcp_request_sock:11:e::
+140|skc_to_udp6_sock|5.9|struct udp6_sock*|void* sk||skc_to_udp6_sock:12:e::
+141|get_task_stack|5.9|long|struct task_struct* task;void* buf;u32 size;u64 flags||get_task_stack:5:13.6.7.4::
+142|load_hdr_opt|5.10|long|struct bpf_sock_ops* skops;void* searchby_res;u32 len;u64 flags||sock_ops_load_hdr_opt:5:a.f.9.4::
 143|store_hdr_opt|5.10|long|struct bpf_sock_ops* skops;const void* from;u32 len;u64 flags|c|sock_ops_store_hdr_opt:5:a.8.9.4::
 144|reserve_hdr_opt|5.10|long|struct bpf_sock_ops* skops;u32 len;u64 flags||sock_ops_reserve_hdr_opt:5:a.4.4::
 145|inode_storage_get|5.10|void*|struct bpf_map* map;void* inode;void* value;u64 flags||inode_storage_get:2:0.14.2.4::
 146|inode_storage_delete|5.10|int|struct bpf_map* map;void* inode||inode_storage_delete:5:0.14::
-147|d_path|5.10|long|const struct path* path;char* buf;u32 sz||d_path:5:15.e.7::
+147|d_path|5.10|long|const struct path* path;char* buf;u32 sz||d_path:5:15.f.7::
 148|copy_from_user|5.10|long|void* dst;u32 size;const void* user_ptr|s|copy_from_user:5:6.7.4:s:
-149|snprintf_btf|5.10|long|char* str;u32 str_size;struct btf_ptr* ptr;u32 btf_ptr_size;u64 flags||snprintf_btf:5:e.9.8.9.4::
-150|seq_printf_btf|5.10|long|struct seq_file* m;struct btf_ptr* ptr;u32 ptr_size;u64 flags|g|seq_printf_btf:5:t.8.7.4:g:
+149|snprintf_btf|5.10|long|char* str;u32 str_size;struct btf_ptr* ptr;u32 btf_ptr_size;u64 flags||snprintf_btf:5:f.9.8.9.4::
+150|seq_printf_btf|5.10|long|struct seq_file* m;struct btf_ptr* ptr;u32 ptr_size;u64 flags|g|seq_printf_btf:5:u.8.7.4:g:
 151|skb_cgroup_classid|5.10|u64|struct sk_buff* skb||skb_cgroup_classid:5:a::
 152|redirect_neigh|5.10|long|u32 ifindex;struct bpf_redir_neigh* params;int plen;u64 flags||redirect_neigh:5:4.c.7.4::
 153|per_cpu_ptr|5.10|void*|const void* percpu_ptr;u32 cpu||per_cpu_ptr:17:16.4::
 154|this_cpu_ptr|5.10|void*|const void* percpu_ptr||this_cpu_ptr:18:16::
 155|redirect_peer|5.10|long|u32 ifindex;u64 flags||redirect_peer:5:4.4::
-156|task_storage_get|5.11|void*|struct bpf_map* map;struct task_struct* task;void* value;u64 flags||task_storage_get:2:0.12.2.4::
-157|task_storage_delete|5.11|long|struct bpf_map* map;struct task_struct* task||task_storage_delete:5:0.12::
-158|get_current_task_btf|5.11|struct task_struct*||g|get_current_task_btf:12::g:
-159|bprm_opts_set|5.11|long|struct linux_binprm* bprm;u64 flags||bprm_opts_set:5:19.4::
+156|task_storage_get|5.11|void*|struct bpf_map* map;struct task_struct* task;void* value;u64 flags||task_storage_get:2:0.19.2.4::
+157|task_storage_delete|5.11|long|struct bpf_map* map;struct task_struct* task||task_storage_delete:5:0.19::
+158|get_current_task_btf|5.11|struct task_struct*||g|get_current_task_btf:1a::g:
+159|bprm_opts_set|5.11|long|struct linux_binprm* bprm;u64 flags||bprm_opts_set:5:1b.4::
 160|ktime_get_coarse_ns|5.11|u64|||ktime_get_coarse_ns:5:::
-161|ima_inode_hash|5.11|long|struct inode* inode;void* dst;u32 size|s|ima_inode_hash:5:14.6.9:s:
-162|sock_from_file|5.11|struct socket*|struct file* file||sock_from_file:1b:1a::
-163|check_mtu|5.12|long|void* ctx;u32 ifindex;u32* mtu_len;s32 len_diff;u64 flags|g|skb_check_mtu,xdp_check_mtu:5:a.4.1c.4.4:g:
-164|for_each_map_elem|5.13|long|struct bpf_map* map;void* callback_fn;void* callback_ctx;u64 flags||for_each_map_elem:5:0.1d.1e.4::
-165|snprintf|5.13|long|char* str;u32 str_size;const char* fmt;u64* data;u32 data_len|g|snprintf:5:q.7.1f.c.7:g:
+161|ima_inode_hash|5.11|long|struct inode* inode;void* dst;u32 size|s|ima_inode_hash:5:1c.6.9:s:
+162|sock_from_file|5.11|struct socket*|struct file* file||sock_from_file:1e:1d::
+163|check_mtu|5.12|long|void* ctx;u32 ifindex;u32* mtu_len;s32 len_diff;u64 flags|g|skb_check_mtu,xdp_check_mtu:5:a.4.1f.4.4:g:
+164|for_each_map_elem|5.13|long|struct bpf_map* map;void* callback_fn;void* callback_ctx;u64 flags||for_each_map_elem:5:0.1g.1h.4::
+165|snprintf|5.13|long|char* str;u32 str_size;const char* fmt;u64* data;u32 data_len|g|snprintf:5:r.7.1i.c.7:g:
 166|sys_bpf|5.14|long|u32 cmd;void* attr;u32 attr_size||sys_bpf:5:4.8.9::
 167|btf_find_by_name_kind|5.14|long|char* name;int name_sz;u32 kind;int flags|s|btf_find_by_name_kind:5:8.9.4.4:s:
 168|sys_close|5.14|long|u32 fd||sys_close:5:4::
-169|timer_init|5.15|long|struct bpf_timer* timer;struct bpf_map* map;u64 flags|g|timer_init:5:1g.0.4:g:
-170|timer_set_callback|5.15|long|struct bpf_timer* timer;void* callback_fn|g|timer_set_callback:5:1g.1d:g:
-171|timer_start|5.15|long|struct bpf_timer* timer;u64 nsecs;u64 flags|g|timer_start:5:1g.4.4:g:
-172|timer_cancel|5.15|long|struct bpf_timer* timer|g|timer_cancel:5:1g:g:
+169|timer_init|5.15|long|struct bpf_timer* timer;struct bpf_map* map;u64 flags|g|timer_init:5:1j.0.4:g:
+170|timer_set_callback|5.15|long|struct bpf_timer* timer;void* callback_fn|g|timer_set_callback:5:1j.1g:g:
+171|timer_start|5.15|long|struct bpf_timer* timer;u64 nsecs;u64 flags|g|timer_start:5:1j.4.4:g:
+172|timer_cancel|5.15|long|struct bpf_timer* timer|g|timer_cancel:5:1j:g:
 173|get_func_ip|5.15|u64|void* ctx|g|get_func_ip_proto_tracing,get_func_ip_proto_kprobe:5:a:g:;get_func_ip_proto_kprobe_multi:5:a::KPROBE/BPF_TRACE_KPROBE_MULTI,KPROBE/BPF_TRACE_KPROBE_SESSION
 174|get_attach_cookie|5.15|u64|void* ctx||get_attach_cookie:5:a::
-175|task_pt_regs|5.15|long|struct task_struct* task|g|task_pt_regs:1h:12:g:
+175|task_pt_regs|5.15|long|struct task_struct* task|g|task_pt_regs:1k:13:g:
 176|get_branch_snapshot|5.16|long|void* entries;u32 size;u64 flags|g|get_branch_snapshot:5:6.7:g:
 177|trace_vprintk|5.16|long|const char* fmt;u32 fmt_size;const void* data;u32 data_len|g|trace_vprintk:5:8.9.c.7:g:
-178|skc_to_unix_sock|5.16|struct unix_sock*|void* sk||skc_to_unix_sock:1i:d::
-179|kallsyms_lookup_name|5.16|long|const char* name;int name_sz;int flags;u64* res||kallsyms_lookup_name:5:e.7.4.m::
-180|find_vma|5.17|long|struct task_struct* task;u64 addr;void* callback_fn;void* callback_ctx;u64 flags||find_vma:5:12.4.1d.1e.4::
-181|loop|5.17|long|u32 nr_loops;void* callback_fn;void* callback_ctx;u64 flags||loop:5:4.1d.1e.4::
-182|strncmp|5.17|long|const char* s1;u32 s1_sz;const char* s2||strncmp:5:e.9.1f::
-183|get_func_arg|5.17|long|void* ctx;u32 n;u64* value||get_func_arg:5:a.4.m::
-184|get_func_ret|5.17|long|void* ctx;u64* value||get_func_ret:5:a.m::
+178|skc_to_unix_sock|5.16|struct unix_sock*|void* sk||skc_to_unix_sock:1l:e::
+179|kallsyms_lookup_name|5.16|long|const char* name;int name_sz;int flags;u64* res||kallsyms_lookup_name:5:1m.7.4.n::
+180|find_vma|5.17|long|struct task_struct* task;u64 addr;void* callback_fn;void* callback_ctx;u64 flags||find_vma:5:13.4.1g.1h.4::
+181|loop|5.17|long|u32 nr_loops;void* callback_fn;void* callback_ctx;u64 flags||loop:5:4.1g.1h.4::
+182|strncmp|5.17|long|const char* s1;u32 s1_sz;const char* s2||strncmp:5:1m.9.1i::
+183|get_func_arg|5.17|long|void* ctx;u32 n;u64* value||get_func_arg:5:a.4.n::
+184|get_func_ret|5.17|long|void* ctx;u64* value||get_func_ret:5:a.n::
 185|get_func_arg_cnt|5.17|long|void* ctx||get_func_arg_cnt:5:a::
 186|get_retval|5.18|int|||get_retval:5:::
 187|set_retval|5.18|int|int retval||set_retval:5:4::
-188|xdp_get_buff_len|5.18|u64|struct xdp_buff* xdp_md||xdp_get_buff_len:5:a::;xdp_get_buff_len_trace:5:r::TRACING
+188|xdp_get_buff_len|5.18|u64|struct xdp_buff* xdp_md||xdp_get_buff_len:5:a::;xdp_get_buff_len_trace:5:s::TRACING,SYSCALL
 189|xdp_load_bytes|5.18|long|struct xdp_buff* xdp_md;u32 offset;void* buf;u32 len||xdp_load_bytes:5:a.4.6.9::
 190|xdp_store_bytes|5.18|long|struct xdp_buff* xdp_md;u32 offset;void* buf;u32 len||xdp_store_bytes:5:a.4.8.9::
-191|copy_from_user_task|5.18|long|void* dst;u32 size;const void* user_ptr;struct task_struct* tsk;u64 flags|gs|copy_from_user_task:5:6.7.4.12.4:gs:
+191|copy_from_user_task|5.18|long|void* dst;u32 size;const void* user_ptr;struct task_struct* tsk;u64 flags|gs|copy_from_user_task:5:6.7.4.13.4:gs:
 192|skb_set_tstamp|5.18|long|struct sk_buff* skb;u64 tstamp;u32 tstamp_type||skb_set_tstamp:5:a.4.4::
-193|ima_file_hash|5.18|long|struct file* file;void* dst;u32 size|s|ima_file_hash:5:1a.6.9:s:
-194|kptr_xchg|5.19|void*|void* dst;void* ptr||kptr_xchg:1l:1j.1k::
+193|ima_file_hash|5.18|long|struct file* file;void* dst;u32 size|s|ima_file_hash:5:1d.6.9:s:
+194|kptr_xchg|5.19|void*|void* dst;void* ptr||kptr_xchg:1p:1n.1o::
 195|map_lookup_percpu_elem|5.19|void*|struct bpf_map* map;const void* key;u32 cpu||map_lookup_percpu_elem:2:0.1.4:p:
-196|skc_to_mptcp_sock|5.19|struct mptcp_sock*|void* sk||skc_to_mptcp_sock:1m:j::
-197|dynptr_from_mem|5.19|long|void* data;u64 size;u64 flags;struct bpf_dynptr* ptr||dynptr_from_mem:5:6.7.4.1n::
-198|ringbuf_reserve_dynptr|5.19|long|void* ringbuf;u32 size;u64 flags;struct bpf_dynptr* ptr||ringbuf_reserve_dynptr:5:0.4.4.1o::
-199|ringbuf_submit_dynptr|5.19|void|struct bpf_dynptr* ptr;u64 flags||ringbuf_submit_dynptr:b:1p.4::
-200|ringbuf_discard_dynptr|5.19|void|struct bpf_dynptr* ptr;u64 flags||ringbuf_discard_dynptr:b:1p.4::
-201|dynptr_read|5.19|long|void* dst;u64 len;const struct bpf_dynptr* src;u64 offset;u64 flags||dynptr_read:5:6.7.1q.4.4::
-202|dynptr_write|5.19|long|const struct bpf_dynptr* dst;u64 offset;void* src;u64 len;u64 flags||dynptr_write:5:1q.4.8.7.4::
-203|dynptr_data|5.19|void*|const struct bpf_dynptr* ptr;u64 offset;u64 len||dynptr_data:1r:1q.4.u::
-204|tcp_raw_gen_syncookie_ipv4|6.0|s64|struct iphdr* iph;struct tcphdr* th;u32 th_len|g|tcp_raw_gen_syncookie_ipv4:5:1s.e.9:gp:
-205|tcp_raw_gen_syncookie_ipv6|6.0|s64|struct ipv6hdr* iph;struct tcphdr* th;u32 th_len|g|tcp_raw_gen_syncookie_ipv6:5:1t.e.9:gp:
-206|tcp_raw_check_syncookie_ipv4|6.0|long|struct iphdr* iph;struct tcphdr* th|g|tcp_raw_check_syncookie_ipv4:5:1s.1s:gp:
-207|tcp_raw_check_syncookie_ipv6|6.0|long|struct ipv6hdr* iph;struct tcphdr* th|g|tcp_raw_check_syncookie_ipv6:5:1t.1s:gp:
+196|skc_to_mptcp_sock|5.19|struct mptcp_sock*|void* sk||skc_to_mptcp_sock:1q:k::
+197|dynptr_from_mem|5.19|long|void* data;u64 size;u64 flags;struct bpf_dynptr* ptr||dynptr_from_mem:5:6.7.4.1r::
+198|ringbuf_reserve_dynptr|5.19|long|void* ringbuf;u32 size;u64 flags;struct bpf_dynptr* ptr||ringbuf_reserve_dynptr:5:0.4.4.1s::
+199|ringbuf_submit_dynptr|5.19|void|struct bpf_dynptr* ptr;u64 flags||ringbuf_submit_dynptr:b:1t.4::
+200|ringbuf_discard_dynptr|5.19|void|struct bpf_dynptr* ptr;u64 flags||ringbuf_discard_dynptr:b:1t.4::
+201|dynptr_read|5.19|long|void* dst;u64 len;const struct bpf_dynptr* src;u64 offset;u64 flags||dynptr_read:5:6.7.1u.4.4::
+202|dynptr_write|5.19|long|const struct bpf_dynptr* dst;u64 offset;void* src;u64 len;u64 flags||dynptr_write:5:1u.4.8.7.4::
+203|dynptr_data|5.19|void*|const struct bpf_dynptr* ptr;u64 offset;u64 len||dynptr_data:1v:1u.4.v::
+204|tcp_raw_gen_syncookie_ipv4|6.0|s64|struct iphdr* iph;struct tcphdr* th;u32 th_len|g|tcp_raw_gen_syncookie_ipv4:5:1w.1m.9:gp:
+205|tcp_raw_gen_syncookie_ipv6|6.0|s64|struct ipv6hdr* iph;struct tcphdr* th;u32 th_len|g|tcp_raw_gen_syncookie_ipv6:5:1x.1m.9:gp:
+206|tcp_raw_check_syncookie_ipv4|6.0|long|struct iphdr* iph;struct tcphdr* th|g|tcp_raw_check_syncookie_ipv4:5:1w.1w:gp:
+207|tcp_raw_check_syncookie_ipv6|6.0|long|struct ipv6hdr* iph;struct tcphdr* th|g|tcp_raw_check_syncookie_ipv6:5:1x.1w:gp:
 208|ktime_get_tai_ns|6.1|u64|||ktime_get_tai_ns:5:::
-209|user_ringbuf_drain|6.1|long|struct bpf_map* map;void* callback_fn;void* ctx;u64 flags||user_ringbuf_drain:5:0.1d.1e.4::
-210|cgrp_storage_get|6.2|void*|struct bpf_map* map;struct cgroup* cgroup;void* value;u64 flags||cgrp_storage_get:2:0.1u.2.4::
-211|cgrp_storage_delete|6.2|long|struct bpf_map* map;struct cgroup* cgroup||cgrp_storage_delete:5:0.1u::`;
+209|user_ringbuf_drain|6.1|long|struct bpf_map* map;void* callback_fn;void* ctx;u64 flags||user_ringbuf_drain:5:0.1g.1h.4::
+210|cgrp_storage_get|6.2|void*|struct bpf_map* map;struct cgroup* cgroup;void* value;u64 flags||cgrp_storage_get:2:0.1y.2.4::
+211|cgrp_storage_delete|6.2|long|struct bpf_map* map;struct cgroup* cgroup||cgrp_storage_delete:5:0.1y::`;

@@ -146,160 +146,160 @@ bbr_set_state|5.13|void|struct sock *	sk;u8	new_state|
 bbr_sndbuf_expand|5.13|u32|struct sock *	sk|
 bbr_ssthresh|5.13|u32|struct sock *	sk|
 bbr_undo_cwnd|5.13|u32|struct sock *	sk|
-bpf_arena_alloc_pages|6.9|address_space(1) *|void *	p__map;address_space(1) *	addr__ign;u32	page_cnt;int	node_id;u64	flags|SLEEPABLE
-bpf_arena_free_pages|6.9|void|void *	p__map;address_space(1) *	ptr__ign;u32	page_cnt|SLEEPABLE
-bpf_arena_reserve_pages|6.17|int|void *	p__map;address_space(1) *	ptr__ign;u32	page_cnt|SLEEPABLE
+bpf_arena_alloc_pages|6.9|address_space(1) *|void *	p__map;address_space(1) *	addr__ign;u32	page_cnt;int	node_id;u64	flags|TRUSTED_ARGS SLEEPABLE ARENA_RET ARENA_ARG2
+bpf_arena_free_pages|6.9|void|void *	p__map;address_space(1) *	ptr__ign;u32	page_cnt|TRUSTED_ARGS SLEEPABLE ARENA_ARG2
+bpf_arena_reserve_pages|6.17|int|void *	p__map;address_space(1) *	ptr__ign;u32	page_cnt|TRUSTED_ARGS SLEEPABLE ARENA_ARG2
 bpf_cast_to_kern_ctx|6.2|void *|void *	obj|FASTCALL
-bpf_cgroup_acquire|6.2|struct cgroup *|struct cgroup *	cgrp|
-bpf_cgroup_ancestor|6.2|struct cgroup *|struct cgroup *	cgrp;int	level|
-bpf_cgroup_from_id|6.4|struct cgroup *|u64	cgid|
-bpf_cgroup_read_xattr|6.17|int|struct cgroup *	cgroup;const char *	name__str;struct bpf_dynptr *	value_p|
-bpf_cgroup_release|6.2|void|struct cgroup *	cgrp|
+bpf_cgroup_acquire|6.2|struct cgroup *|struct cgroup *	cgrp|ACQUIRE RET_NULL RCU
+bpf_cgroup_ancestor|6.2|struct cgroup *|struct cgroup *	cgrp;int	level|ACQUIRE RET_NULL RCU
+bpf_cgroup_from_id|6.4|struct cgroup *|u64	cgid|ACQUIRE RET_NULL
+bpf_cgroup_read_xattr|6.17|int|struct cgroup *	cgroup;const char *	name__str;struct bpf_dynptr *	value_p|RCU
+bpf_cgroup_release|6.2|void|struct cgroup *	cgrp|RELEASE
 bpf_copy_from_user_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign|SLEEPABLE
 bpf_copy_from_user_str|6.12|int|void *	dst;u32	dst__sz;const void *	unsafe_ptr__ign;u64	flags|SLEEPABLE
 bpf_copy_from_user_str_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign|SLEEPABLE
-bpf_copy_from_user_task_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign;struct task_struct *	tsk|SLEEPABLE
+bpf_copy_from_user_task_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign;struct task_struct *	tsk|SLEEPABLE TRUSTED_ARGS
 bpf_copy_from_user_task_str|6.15|int|void *	dst;u32	dst__sz;const void *	unsafe_ptr__ign;struct task_struct *	tsk;u64	flags|SLEEPABLE
-bpf_copy_from_user_task_str_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign;struct task_struct *	tsk|SLEEPABLE
-bpf_cpumask_acquire|6.3|struct bpf_cpumask *|struct bpf_cpumask *	cpumask|
-bpf_cpumask_and|6.3|bool|struct bpf_cpumask *	dst;const struct cpumask *	src1;const struct cpumask *	src2|
-bpf_cpumask_any_and_distribute|6.5|u32|const struct cpumask *	src1;const struct cpumask *	src2|
-bpf_cpumask_any_distribute|6.5|u32|const struct cpumask *	cpumask|
-bpf_cpumask_clear|6.3|void|struct bpf_cpumask *	cpumask|
-bpf_cpumask_clear_cpu|6.3|void|u32	cpu;struct bpf_cpumask *	cpumask|
-bpf_cpumask_copy|6.3|void|struct bpf_cpumask *	dst;const struct cpumask *	src|
-bpf_cpumask_create|6.3|struct bpf_cpumask *||
-bpf_cpumask_empty|6.3|bool|const struct cpumask *	cpumask|
-bpf_cpumask_equal|6.3|bool|const struct cpumask *	src1;const struct cpumask *	src2|
-bpf_cpumask_first|6.3|u32|const struct cpumask *	cpumask|
-bpf_cpumask_first_and|6.5|u32|const struct cpumask *	src1;const struct cpumask *	src2|
-bpf_cpumask_first_zero|6.3|u32|const struct cpumask *	cpumask|
-bpf_cpumask_full|6.3|bool|const struct cpumask *	cpumask|
-bpf_cpumask_intersects|6.3|bool|const struct cpumask *	src1;const struct cpumask *	src2|
-bpf_cpumask_or|6.3|void|struct bpf_cpumask *	dst;const struct cpumask *	src1;const struct cpumask *	src2|
-bpf_cpumask_populate|6.15|int|struct cpumask *	cpumask;void *	src;size_t	src__sz|
-bpf_cpumask_release|6.3|void|struct bpf_cpumask *	cpumask|
-bpf_cpumask_set_cpu|6.3|void|u32	cpu;struct bpf_cpumask *	cpumask|
-bpf_cpumask_setall|6.3|void|struct bpf_cpumask *	cpumask|
-bpf_cpumask_subset|6.3|bool|const struct cpumask *	src1;const struct cpumask *	src2|
-bpf_cpumask_test_and_clear_cpu|6.3|bool|u32	cpu;struct bpf_cpumask *	cpumask|
-bpf_cpumask_test_and_set_cpu|6.3|bool|u32	cpu;struct bpf_cpumask *	cpumask|
-bpf_cpumask_test_cpu|6.3|bool|u32	cpu;const struct cpumask *	cpumask|
-bpf_cpumask_weight|6.8|u32|const struct cpumask *	cpumask|
-bpf_cpumask_xor|6.3|void|struct bpf_cpumask *	dst;const struct cpumask *	src1;const struct cpumask *	src2|
-bpf_crypto_ctx_acquire|6.10|struct bpf_crypto_ctx *|struct bpf_crypto_ctx *	ctx|
-bpf_crypto_ctx_create|6.10|struct bpf_crypto_ctx *|const struct bpf_crypto_params *	params;u32	params__sz;int *	err|
-bpf_crypto_ctx_release|6.10|void|struct bpf_crypto_ctx *	ctx|
-bpf_crypto_decrypt|6.10|int|struct bpf_crypto_ctx *	ctx;const struct bpf_dynptr *	src;const struct bpf_dynptr *	dst;const struct bpf_dynptr *	siv__nullable|
-bpf_crypto_encrypt|6.10|int|struct bpf_crypto_ctx *	ctx;const struct bpf_dynptr *	src;const struct bpf_dynptr *	dst;const struct bpf_dynptr *	siv__nullable|
-bpf_ct_change_status|6.0|int|struct nf_conn *	nfct;u32	status|
-bpf_ct_change_timeout|6.0|int|struct nf_conn *	nfct;u32	timeout|
-bpf_ct_insert_entry|6.0|struct nf_conn *|struct nf_conn___init *	nfct_i|
-bpf_ct_release|5.18|void|struct nf_conn *	nfct|
-bpf_ct_set_nat_info|6.1|int|struct nf_conn___init *	nfct;union nf_inet_addr *	addr;int	port;enum nf_nat_manip_type	manip|
-bpf_ct_set_status|6.0|int|const struct nf_conn___init *	nfct;u32	status|
-bpf_ct_set_timeout|6.0|void|struct nf_conn___init *	nfct;u32	timeout|
+bpf_copy_from_user_task_str_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign;struct task_struct *	tsk|SLEEPABLE TRUSTED_ARGS
+bpf_cpumask_acquire|6.3|struct bpf_cpumask *|struct bpf_cpumask *	cpumask|ACQUIRE TRUSTED_ARGS
+bpf_cpumask_and|6.3|bool|struct bpf_cpumask *	dst;const struct cpumask *	src1;const struct cpumask *	src2|RCU
+bpf_cpumask_any_and_distribute|6.5|u32|const struct cpumask *	src1;const struct cpumask *	src2|RCU
+bpf_cpumask_any_distribute|6.5|u32|const struct cpumask *	cpumask|RCU
+bpf_cpumask_clear|6.3|void|struct bpf_cpumask *	cpumask|RCU
+bpf_cpumask_clear_cpu|6.3|void|u32	cpu;struct bpf_cpumask *	cpumask|RCU
+bpf_cpumask_copy|6.3|void|struct bpf_cpumask *	dst;const struct cpumask *	src|RCU
+bpf_cpumask_create|6.3|struct bpf_cpumask *||ACQUIRE RET_NULL
+bpf_cpumask_empty|6.3|bool|const struct cpumask *	cpumask|RCU
+bpf_cpumask_equal|6.3|bool|const struct cpumask *	src1;const struct cpumask *	src2|RCU
+bpf_cpumask_first|6.3|u32|const struct cpumask *	cpumask|RCU
+bpf_cpumask_first_and|6.5|u32|const struct cpumask *	src1;const struct cpumask *	src2|RCU
+bpf_cpumask_first_zero|6.3|u32|const struct cpumask *	cpumask|RCU
+bpf_cpumask_full|6.3|bool|const struct cpumask *	cpumask|RCU
+bpf_cpumask_intersects|6.3|bool|const struct cpumask *	src1;const struct cpumask *	src2|RCU
+bpf_cpumask_or|6.3|void|struct bpf_cpumask *	dst;const struct cpumask *	src1;const struct cpumask *	src2|RCU
+bpf_cpumask_populate|6.15|int|struct cpumask *	cpumask;void *	src;size_t	src__sz|RCU
+bpf_cpumask_release|6.3|void|struct bpf_cpumask *	cpumask|RELEASE
+bpf_cpumask_set_cpu|6.3|void|u32	cpu;struct bpf_cpumask *	cpumask|RCU
+bpf_cpumask_setall|6.3|void|struct bpf_cpumask *	cpumask|RCU
+bpf_cpumask_subset|6.3|bool|const struct cpumask *	src1;const struct cpumask *	src2|RCU
+bpf_cpumask_test_and_clear_cpu|6.3|bool|u32	cpu;struct bpf_cpumask *	cpumask|RCU
+bpf_cpumask_test_and_set_cpu|6.3|bool|u32	cpu;struct bpf_cpumask *	cpumask|RCU
+bpf_cpumask_test_cpu|6.3|bool|u32	cpu;const struct cpumask *	cpumask|RCU
+bpf_cpumask_weight|6.8|u32|const struct cpumask *	cpumask|RCU
+bpf_cpumask_xor|6.3|void|struct bpf_cpumask *	dst;const struct cpumask *	src1;const struct cpumask *	src2|RCU
+bpf_crypto_ctx_acquire|6.10|struct bpf_crypto_ctx *|struct bpf_crypto_ctx *	ctx|ACQUIRE RET_NULL RCU
+bpf_crypto_ctx_create|6.10|struct bpf_crypto_ctx *|const struct bpf_crypto_params *	params;u32	params__sz;int *	err|ACQUIRE RET_NULL SLEEPABLE
+bpf_crypto_ctx_release|6.10|void|struct bpf_crypto_ctx *	ctx|RELEASE
+bpf_crypto_decrypt|6.10|int|struct bpf_crypto_ctx *	ctx;const struct bpf_dynptr *	src;const struct bpf_dynptr *	dst;const struct bpf_dynptr *	siv__nullable|RCU
+bpf_crypto_encrypt|6.10|int|struct bpf_crypto_ctx *	ctx;const struct bpf_dynptr *	src;const struct bpf_dynptr *	dst;const struct bpf_dynptr *	siv__nullable|RCU
+bpf_ct_change_status|6.0|int|struct nf_conn *	nfct;u32	status|TRUSTED_ARGS
+bpf_ct_change_timeout|6.0|int|struct nf_conn *	nfct;u32	timeout|TRUSTED_ARGS
+bpf_ct_insert_entry|6.0|struct nf_conn *|struct nf_conn___init *	nfct_i|ACQUIRE RET_NULL RELEASE
+bpf_ct_release|5.18|void|struct nf_conn *	nfct|RELEASE
+bpf_ct_set_nat_info|6.1|int|struct nf_conn___init *	nfct;union nf_inet_addr *	addr;int	port;enum nf_nat_manip_type	manip|TRUSTED_ARGS
+bpf_ct_set_status|6.0|int|const struct nf_conn___init *	nfct;u32	status|TRUSTED_ARGS
+bpf_ct_set_timeout|6.0|void|struct nf_conn___init *	nfct;u32	timeout|TRUSTED_ARGS
 bpf_dynptr_adjust|6.5|int|const struct bpf_dynptr *	p;u32	start;u32	end|
 bpf_dynptr_clone|6.5|int|const struct bpf_dynptr *	p;struct bpf_dynptr *	clone__uninit|
 bpf_dynptr_copy|6.15|int|struct bpf_dynptr *	dst_ptr;u32	dst_off;struct bpf_dynptr *	src_ptr;u32	src_off;u32	size|
-bpf_dynptr_from_skb|6.4|int|struct __sk_buff *	s;u64	flags;struct bpf_dynptr *	ptr__uninit|
-bpf_dynptr_from_skb_meta|6.18|int|struct __sk_buff *	skb_;u64	flags;struct bpf_dynptr *	ptr__uninit|
+bpf_dynptr_from_skb|6.4|int|struct __sk_buff *	s;u64	flags;struct bpf_dynptr *	ptr__uninit|TRUSTED_ARGS
+bpf_dynptr_from_skb_meta|6.18|int|struct __sk_buff *	skb_;u64	flags;struct bpf_dynptr *	ptr__uninit|TRUSTED_ARGS
 bpf_dynptr_from_xdp|6.4|int|struct xdp_md *	x;u64	flags;struct bpf_dynptr *	ptr__uninit|
 bpf_dynptr_is_null|6.5|bool|const struct bpf_dynptr *	p|
 bpf_dynptr_is_rdonly|5.19|bool|const struct bpf_dynptr *	p|
 bpf_dynptr_memset|6.17|int|struct bpf_dynptr *	p;u32	offset;u32	size;u8	val|
 bpf_dynptr_size|6.5|__u32|const struct bpf_dynptr *	p|
-bpf_dynptr_slice|6.4|void *|const struct bpf_dynptr *	p;u32	offset;void *	buffer__opt;u32	buffer__szk|
-bpf_dynptr_slice_rdwr|6.4|void *|const struct bpf_dynptr *	p;u32	offset;void *	buffer__opt;u32	buffer__szk|
+bpf_dynptr_slice|6.4|void *|const struct bpf_dynptr *	p;u32	offset;void *	buffer__opt;u32	buffer__szk|RET_NULL
+bpf_dynptr_slice_rdwr|6.4|void *|const struct bpf_dynptr *	p;u32	offset;void *	buffer__opt;u32	buffer__szk|RET_NULL
 bpf_fentry_test1||int|int	a|
-bpf_get_dentry_xattr|6.12|int|struct dentry *	dentry;const char *	name__str;struct bpf_dynptr *	value_p|
-bpf_get_file_xattr|6.8|int|struct file *	file;const char *	name__str;struct bpf_dynptr *	value_p|
+bpf_get_dentry_xattr|6.12|int|struct dentry *	dentry;const char *	name__str;struct bpf_dynptr *	value_p|SLEEPABLE TRUSTED_ARGS
+bpf_get_file_xattr|6.8|int|struct file *	file;const char *	name__str;struct bpf_dynptr *	value_p|SLEEPABLE TRUSTED_ARGS
 bpf_get_kmem_cache|6.13|struct kmem_cache *|u64	addr|
-bpf_get_task_exe_file|6.12|struct file *|struct task_struct *	task|
-bpf_iter_bits_destroy|6.11|void|struct bpf_iter_bits *	it|
-bpf_iter_bits_new|6.11|int|struct bpf_iter_bits *	it;const u64 *	unsafe_ptr__ign;u32	nr_words|
-bpf_iter_bits_next|6.11|int *|struct bpf_iter_bits *	it|
-bpf_iter_css_destroy|6.7|void|struct bpf_iter_css *	it|
-bpf_iter_css_new|6.7|int|struct bpf_iter_css *	it;struct cgroup_subsys_state *	start;unsigned int	flags|
-bpf_iter_css_next|6.7|struct cgroup_subsys_state *|struct bpf_iter_css *	it|
-bpf_iter_css_task_destroy|6.7|void|struct bpf_iter_css_task *	it|
-bpf_iter_css_task_new|6.7|int|struct bpf_iter_css_task *	it;struct cgroup_subsys_state *	css;unsigned int	flags|
-bpf_iter_css_task_next|6.7|struct task_struct *|struct bpf_iter_css_task *	it|
-bpf_iter_dmabuf_destroy|6.16|void|struct bpf_iter_dmabuf *	it|SLEEPABLE
-bpf_iter_dmabuf_new|6.16|int|struct bpf_iter_dmabuf *	it|SLEEPABLE
-bpf_iter_dmabuf_next|6.16|struct dma_buf *|struct bpf_iter_dmabuf *	it|SLEEPABLE
-bpf_iter_kmem_cache_destroy|6.13|void|struct bpf_iter_kmem_cache *	it|SLEEPABLE
-bpf_iter_kmem_cache_new|6.13|int|struct bpf_iter_kmem_cache *	it|SLEEPABLE
-bpf_iter_kmem_cache_next|6.13|struct kmem_cache *|struct bpf_iter_kmem_cache *	it|SLEEPABLE
-bpf_iter_num_destroy|6.4|void|struct bpf_iter_num *	it|
-bpf_iter_num_new|6.4|int|struct bpf_iter_num *	it;int	start;int	end|
-bpf_iter_num_next|6.4|int *|struct bpf_iter_num *	it|
-bpf_iter_task_destroy|6.7|void|struct bpf_iter_task *	it|
-bpf_iter_task_new|6.7|int|struct bpf_iter_task *	it;struct task_struct *	task__nullable;unsigned int	flags|
-bpf_iter_task_next|6.7|struct task_struct *|struct bpf_iter_task *	it|
-bpf_iter_task_vma_destroy|6.7|void|struct bpf_iter_task_vma *	it|
-bpf_iter_task_vma_new|6.7|int|struct bpf_iter_task_vma *	it;struct task_struct *	task;u64	addr|
-bpf_iter_task_vma_next|6.7|struct vm_area_struct *|struct bpf_iter_task_vma *	it|
-bpf_key_put|6.1|void|struct bpf_key *	bkey|
-bpf_kfunc_call_memb_release||void|struct prog_test_member *	p|
-bpf_kfunc_call_test_release||void|struct prog_test_ref_kfunc *	p|
-bpf_list_back|6.16|struct bpf_list_node *|struct bpf_list_head *	head|
-bpf_list_front|6.16|struct bpf_list_node *|struct bpf_list_head *	head|
-bpf_list_pop_back|6.2|struct bpf_list_node *|struct bpf_list_head *	head|
-bpf_list_pop_front|6.2|struct bpf_list_node *|struct bpf_list_head *	head|
+bpf_get_task_exe_file|6.12|struct file *|struct task_struct *	task|ACQUIRE TRUSTED_ARGS RET_NULL
+bpf_iter_bits_destroy|6.11|void|struct bpf_iter_bits *	it|ITER_DESTROY
+bpf_iter_bits_new|6.11|int|struct bpf_iter_bits *	it;const u64 *	unsafe_ptr__ign;u32	nr_words|ITER_NEW
+bpf_iter_bits_next|6.11|int *|struct bpf_iter_bits *	it|ITER_NEXT RET_NULL
+bpf_iter_css_destroy|6.7|void|struct bpf_iter_css *	it|ITER_DESTROY
+bpf_iter_css_new|6.7|int|struct bpf_iter_css *	it;struct cgroup_subsys_state *	start;unsigned int	flags|ITER_NEW TRUSTED_ARGS RCU_PROTECTED
+bpf_iter_css_next|6.7|struct cgroup_subsys_state *|struct bpf_iter_css *	it|ITER_NEXT RET_NULL
+bpf_iter_css_task_destroy|6.7|void|struct bpf_iter_css_task *	it|ITER_DESTROY
+bpf_iter_css_task_new|6.7|int|struct bpf_iter_css_task *	it;struct cgroup_subsys_state *	css;unsigned int	flags|ITER_NEW TRUSTED_ARGS
+bpf_iter_css_task_next|6.7|struct task_struct *|struct bpf_iter_css_task *	it|ITER_NEXT RET_NULL
+bpf_iter_dmabuf_destroy|6.16|void|struct bpf_iter_dmabuf *	it|ITER_DESTROY SLEEPABLE
+bpf_iter_dmabuf_new|6.16|int|struct bpf_iter_dmabuf *	it|ITER_NEW SLEEPABLE
+bpf_iter_dmabuf_next|6.16|struct dma_buf *|struct bpf_iter_dmabuf *	it|ITER_NEXT RET_NULL SLEEPABLE
+bpf_iter_kmem_cache_destroy|6.13|void|struct bpf_iter_kmem_cache *	it|ITER_DESTROY SLEEPABLE
+bpf_iter_kmem_cache_new|6.13|int|struct bpf_iter_kmem_cache *	it|ITER_NEW SLEEPABLE
+bpf_iter_kmem_cache_next|6.13|struct kmem_cache *|struct bpf_iter_kmem_cache *	it|ITER_NEXT RET_NULL SLEEPABLE
+bpf_iter_num_destroy|6.4|void|struct bpf_iter_num *	it|ITER_DESTROY
+bpf_iter_num_new|6.4|int|struct bpf_iter_num *	it;int	start;int	end|ITER_NEW
+bpf_iter_num_next|6.4|int *|struct bpf_iter_num *	it|ITER_NEXT RET_NULL
+bpf_iter_task_destroy|6.7|void|struct bpf_iter_task *	it|ITER_DESTROY
+bpf_iter_task_new|6.7|int|struct bpf_iter_task *	it;struct task_struct *	task__nullable;unsigned int	flags|ITER_NEW TRUSTED_ARGS RCU_PROTECTED
+bpf_iter_task_next|6.7|struct task_struct *|struct bpf_iter_task *	it|ITER_NEXT RET_NULL
+bpf_iter_task_vma_destroy|6.7|void|struct bpf_iter_task_vma *	it|ITER_DESTROY
+bpf_iter_task_vma_new|6.7|int|struct bpf_iter_task_vma *	it;struct task_struct *	task;u64	addr|ITER_NEW RCU
+bpf_iter_task_vma_next|6.7|struct vm_area_struct *|struct bpf_iter_task_vma *	it|ITER_NEXT RET_NULL
+bpf_key_put|6.1|void|struct bpf_key *	bkey|RELEASE
+bpf_kfunc_call_memb_release||void|struct prog_test_member *	p|RELEASE
+bpf_kfunc_call_test_release||void|struct prog_test_ref_kfunc *	p|RELEASE
+bpf_list_back|6.16|struct bpf_list_node *|struct bpf_list_head *	head|RET_NULL
+bpf_list_front|6.16|struct bpf_list_node *|struct bpf_list_head *	head|RET_NULL
+bpf_list_pop_back|6.2|struct bpf_list_node *|struct bpf_list_head *	head|ACQUIRE RET_NULL
+bpf_list_pop_front|6.2|struct bpf_list_node *|struct bpf_list_head *	head|ACQUIRE RET_NULL
 bpf_list_push_back_impl|6.4|int|struct bpf_list_head *	head;struct bpf_list_node *	node;void *	meta__ign;u64	off|
 bpf_list_push_front_impl|6.4|int|struct bpf_list_head *	head;struct bpf_list_node *	node;void *	meta__ign;u64	off|
 bpf_local_irq_restore|6.14|void|long unsigned int *	flags__irq_flag|
 bpf_local_irq_save|6.14|void|long unsigned int *	flags__irq_flag|
-bpf_lookup_system_key|6.1|struct bpf_key *|u64	id|
-bpf_lookup_user_key|6.1|struct bpf_key *|s32	serial;u64	flags|SLEEPABLE
-bpf_map_sum_elem_count|6.6|s64|const struct bpf_map *	map|
+bpf_lookup_system_key|6.1|struct bpf_key *|u64	id|ACQUIRE RET_NULL
+bpf_lookup_user_key|6.1|struct bpf_key *|s32	serial;u64	flags|ACQUIRE RET_NULL SLEEPABLE
+bpf_map_sum_elem_count|6.6|s64|const struct bpf_map *	map|TRUSTED_ARGS
 bpf_modify_return_test||int|int	a;int *	b|
 bpf_modify_return_test2||int|int	a;int *	b;short int	c;int	d;void *	e;char	f;int	g|
 bpf_modify_return_test_tp||int|int	nonce|
-bpf_obj_drop_impl|6.2|void|void *	p__alloc;void *	meta__ign|
-bpf_obj_new_impl|6.2|void *|u64	local_type_id__k;void *	meta__ign|
-bpf_path_d_path|6.12|int|const struct path *	path;char *	buf;size_t	buf__sz|
-bpf_percpu_obj_drop_impl|6.7|void|void *	p__alloc;void *	meta__ign|
-bpf_percpu_obj_new_impl|6.7|void *|u64	local_type_id__k;void *	meta__ign|
+bpf_obj_drop_impl|6.2|void|void *	p__alloc;void *	meta__ign|RELEASE
+bpf_obj_new_impl|6.2|void *|u64	local_type_id__k;void *	meta__ign|ACQUIRE RET_NULL
+bpf_path_d_path|6.12|int|const struct path *	path;char *	buf;size_t	buf__sz|TRUSTED_ARGS
+bpf_percpu_obj_drop_impl|6.7|void|void *	p__alloc;void *	meta__ign|RELEASE
+bpf_percpu_obj_new_impl|6.7|void *|u64	local_type_id__k;void *	meta__ign|ACQUIRE RET_NULL
 bpf_preempt_disable|6.10|void||
 bpf_preempt_enable|6.10|void||
 bpf_probe_read_kernel_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign|
 bpf_probe_read_kernel_str_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign|
 bpf_probe_read_user_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign|
 bpf_probe_read_user_str_dynptr|6.16|int|struct bpf_dynptr *	dptr;u32	off;u32	size;const void *	unsafe_ptr__ign|
-bpf_put_file|6.12|void|struct file *	file|
+bpf_put_file|6.12|void|struct file *	file|RELEASE
 bpf_rbtree_add_impl|6.4|int|struct bpf_rb_root *	root;struct bpf_rb_node *	node;fn *	less;void *	meta__ign;u64	off|
-bpf_rbtree_first|6.3|struct bpf_rb_node *|struct bpf_rb_root *	root|
-bpf_rbtree_left|6.16|struct bpf_rb_node *|struct bpf_rb_root *	root;struct bpf_rb_node *	node|
-bpf_rbtree_remove|6.3|struct bpf_rb_node *|struct bpf_rb_root *	root;struct bpf_rb_node *	node|
-bpf_rbtree_right|6.16|struct bpf_rb_node *|struct bpf_rb_root *	root;struct bpf_rb_node *	node|
-bpf_rbtree_root|6.16|struct bpf_rb_node *|struct bpf_rb_root *	root|
+bpf_rbtree_first|6.3|struct bpf_rb_node *|struct bpf_rb_root *	root|RET_NULL
+bpf_rbtree_left|6.16|struct bpf_rb_node *|struct bpf_rb_root *	root;struct bpf_rb_node *	node|RET_NULL
+bpf_rbtree_remove|6.3|struct bpf_rb_node *|struct bpf_rb_root *	root;struct bpf_rb_node *	node|ACQUIRE RET_NULL
+bpf_rbtree_right|6.16|struct bpf_rb_node *|struct bpf_rb_root *	root;struct bpf_rb_node *	node|RET_NULL
+bpf_rbtree_root|6.16|struct bpf_rb_node *|struct bpf_rb_root *	root|RET_NULL
 bpf_rcu_read_lock|6.2|void||
 bpf_rcu_read_unlock|6.2|void||
 bpf_rdonly_cast|6.2|void *|const void *	obj__ign;u32	btf_id__k|FASTCALL
-bpf_refcount_acquire_impl|6.4|void *|void *	p__refcounted_kptr;void *	meta__ign|
-bpf_remove_dentry_xattr|6.15|int|struct dentry *	dentry;const char *	name__str|
-bpf_res_spin_lock|6.15|int|struct bpf_res_spin_lock *	lock|
-bpf_res_spin_lock_irqsave|6.15|int|struct bpf_res_spin_lock *	lock;long unsigned int *	flags__irq_flag|
+bpf_refcount_acquire_impl|6.4|void *|void *	p__refcounted_kptr;void *	meta__ign|ACQUIRE RET_NULL RCU
+bpf_remove_dentry_xattr|6.15|int|struct dentry *	dentry;const char *	name__str|SLEEPABLE TRUSTED_ARGS
+bpf_res_spin_lock|6.15|int|struct bpf_res_spin_lock *	lock|RET_NULL
+bpf_res_spin_lock_irqsave|6.15|int|struct bpf_res_spin_lock *	lock;long unsigned int *	flags__irq_flag|RET_NULL
 bpf_res_spin_unlock|6.15|void|struct bpf_res_spin_lock *	lock|
 bpf_res_spin_unlock_irqrestore|6.15|void|struct bpf_res_spin_lock *	lock;long unsigned int *	flags__irq_flag|
-bpf_send_signal_task|6.13|int|struct task_struct *	task;int	sig;enum pid_type	type;u64	value|
+bpf_send_signal_task|6.13|int|struct task_struct *	task;int	sig;enum pid_type	type;u64	value|TRUSTED_ARGS
 bpf_session_cookie|6.10|__u64 *||
 bpf_session_is_return|6.10|bool||
-bpf_set_dentry_xattr|6.15|int|struct dentry *	dentry;const char *	name__str;const struct bpf_dynptr *	value_p;int	flags|
-bpf_sk_assign_tcp_reqsk|6.11|int|struct __sk_buff *	s;struct sock *	sk;struct bpf_tcp_req_attrs *	attrs;int	attrs__sz|
-bpf_skb_ct_alloc|6.0|struct nf_conn___init *|struct __sk_buff *	skb_ctx;struct bpf_sock_tuple *	bpf_tuple;u32	tuple__sz;struct bpf_ct_opts *	opts;u32	opts__sz|
-bpf_skb_ct_lookup|5.18|struct nf_conn *|struct __sk_buff *	skb_ctx;struct bpf_sock_tuple *	bpf_tuple;u32	tuple__sz;struct bpf_ct_opts *	opts;u32	opts__sz|
+bpf_set_dentry_xattr|6.15|int|struct dentry *	dentry;const char *	name__str;const struct bpf_dynptr *	value_p;int	flags|SLEEPABLE TRUSTED_ARGS
+bpf_sk_assign_tcp_reqsk|6.11|int|struct __sk_buff *	s;struct sock *	sk;struct bpf_tcp_req_attrs *	attrs;int	attrs__sz|TRUSTED_ARGS
+bpf_skb_ct_alloc|6.0|struct nf_conn___init *|struct __sk_buff *	skb_ctx;struct bpf_sock_tuple *	bpf_tuple;u32	tuple__sz;struct bpf_ct_opts *	opts;u32	opts__sz|ACQUIRE RET_NULL
+bpf_skb_ct_lookup|5.18|struct nf_conn *|struct __sk_buff *	skb_ctx;struct bpf_sock_tuple *	bpf_tuple;u32	tuple__sz;struct bpf_ct_opts *	opts;u32	opts__sz|ACQUIRE RET_NULL
 bpf_sock_addr_set_sun_path|6.7|int|struct bpf_sock_addr_kern *	sa_kern;const u8 *	sun_path;u32	sun_path__sz|
-bpf_sock_destroy|6.5|int|struct sock_common *	sock|
-bpf_sock_ops_enable_tx_tstamp|6.15|int|struct bpf_sock_ops_kern *	skops;u64	flags|
+bpf_sock_destroy|6.5|int|struct sock_common *	sock|TRUSTED_ARGS
+bpf_sock_ops_enable_tx_tstamp|6.15|int|struct bpf_sock_ops_kern *	skops;u64	flags|TRUSTED_ARGS
 bpf_strcasecmp|6.18|int|const char *	s1__ign;const char *	s2__ign|
 bpf_strchr|6.17|int|const char *	s__ign;char	c|
 bpf_strchrnul|6.17|int|const char *	s__ign;char	c|
 bpf_strcmp|6.17|int|const char *	s1__ign;const char *	s2__ign|
 bpf_strcspn|6.17|int|const char *	s__ign;const char *	reject__ign|
-bpf_stream_vprintk_impl|6.17|int|int	stream_id;const char *	fmt__str;const void *	args;u32	len__sz;void *	aux__prog|
+bpf_stream_vprintk_impl|6.17|int|int	stream_id;const char *	fmt__str;const void *	args;u32	len__sz;void *	aux__prog|TRUSTED_ARGS
 bpf_strlen|6.17|int|const char *	s__ign|
 bpf_strnchr|6.17|int|const char *	s__ign;size_t	count;char	c|
 bpf_strnlen||int|const char *	s__ign;size_t	count|
@@ -307,26 +307,26 @@ bpf_strnstr|6.17|int|const char *	s1__ign;const char *	s2__ign;size_t	len|
 bpf_strrchr|6.17|int|const char *	s__ign;int	c|
 bpf_strspn|6.17|int|const char *	s__ign;const char *	accept__ign|
 bpf_strstr|6.17|int|const char *	s1__ign;const char *	s2__ign|
-bpf_task_acquire|6.2|struct task_struct *|struct task_struct *	p|
-bpf_task_from_pid|6.2|struct task_struct *|s32	pid|
-bpf_task_from_vpid|6.13|struct task_struct *|s32	vpid|
-bpf_task_get_cgroup1|6.8|struct cgroup *|struct task_struct *	task;int	hierarchy_id|
-bpf_task_release|6.2|void|struct task_struct *	p|
-bpf_task_under_cgroup|6.5|long int|struct task_struct *	task;struct cgroup *	ancestor|
-bpf_task_work_schedule_resume_impl|6.18|int|struct task_struct *	task;struct bpf_task_work *	tw;void *	map__map;bpf_task_work_callback_t	callback;void *	aux__prog|
-bpf_task_work_schedule_signal_impl|6.18|int|struct task_struct *	task;struct bpf_task_work *	tw;void *	map__map;bpf_task_work_callback_t	callback;void *	aux__prog|
+bpf_task_acquire|6.2|struct task_struct *|struct task_struct *	p|ACQUIRE RET_NULL RCU
+bpf_task_from_pid|6.2|struct task_struct *|s32	pid|ACQUIRE RET_NULL
+bpf_task_from_vpid|6.13|struct task_struct *|s32	vpid|ACQUIRE RET_NULL
+bpf_task_get_cgroup1|6.8|struct cgroup *|struct task_struct *	task;int	hierarchy_id|ACQUIRE RET_NULL RCU
+bpf_task_release|6.2|void|struct task_struct *	p|RELEASE
+bpf_task_under_cgroup|6.5|long int|struct task_struct *	task;struct cgroup *	ancestor|RCU
+bpf_task_work_schedule_resume_impl|6.18|int|struct task_struct *	task;struct bpf_task_work *	tw;void *	map__map;bpf_task_work_callback_t	callback;void *	aux__prog|TRUSTED_ARGS
+bpf_task_work_schedule_signal_impl|6.18|int|struct task_struct *	task;struct bpf_task_work *	tw;void *	map__map;bpf_task_work_callback_t	callback;void *	aux__prog|TRUSTED_ARGS
 bpf_throw|6.7|void|u64	cookie|
 bpf_wq_init|6.10|int|struct bpf_wq *	wq;void *	p__map;unsigned int	flags|
 bpf_wq_set_callback_impl|6.10|int|struct bpf_wq *	wq;fn *	callback_fn;unsigned int	flags;void *	aux__prog|
 bpf_wq_start|6.10|int|struct bpf_wq *	wq;unsigned int	flags|
-bpf_xdp_ct_alloc|6.0|struct nf_conn___init *|struct xdp_md *	xdp_ctx;struct bpf_sock_tuple *	bpf_tuple;u32	tuple__sz;struct bpf_ct_opts *	opts;u32	opts__sz|
-bpf_xdp_ct_lookup|5.18|struct nf_conn *|struct xdp_md *	xdp_ctx;struct bpf_sock_tuple *	bpf_tuple;u32	tuple__sz;struct bpf_ct_opts *	opts;u32	opts__sz|
-bpf_xdp_get_xfrm_state|6.8|struct xfrm_state *|struct xdp_md *	ctx;struct bpf_xfrm_state_opts *	opts;u32	opts__sz|
-bpf_xdp_metadata_rx_hash|6.3|int|const struct xdp_md *	ctx;u32 *	hash;enum xdp_rss_hash_type *	rss_type|
-bpf_xdp_metadata_rx_timestamp|6.3|int|const struct xdp_md *	ctx;u64 *	timestamp|
-bpf_xdp_metadata_rx_vlan_tag|6.8|int|const struct xdp_md *	ctx;__be16 *	vlan_proto;u16 *	vlan_tci|
+bpf_xdp_ct_alloc|6.0|struct nf_conn___init *|struct xdp_md *	xdp_ctx;struct bpf_sock_tuple *	bpf_tuple;u32	tuple__sz;struct bpf_ct_opts *	opts;u32	opts__sz|ACQUIRE RET_NULL
+bpf_xdp_ct_lookup|5.18|struct nf_conn *|struct xdp_md *	xdp_ctx;struct bpf_sock_tuple *	bpf_tuple;u32	tuple__sz;struct bpf_ct_opts *	opts;u32	opts__sz|ACQUIRE RET_NULL
+bpf_xdp_get_xfrm_state|6.8|struct xfrm_state *|struct xdp_md *	ctx;struct bpf_xfrm_state_opts *	opts;u32	opts__sz|ACQUIRE RET_NULL
+bpf_xdp_metadata_rx_hash|6.3|int|const struct xdp_md *	ctx;u32 *	hash;enum xdp_rss_hash_type *	rss_type|TRUSTED_ARGS
+bpf_xdp_metadata_rx_timestamp|6.3|int|const struct xdp_md *	ctx;u64 *	timestamp|TRUSTED_ARGS
+bpf_xdp_metadata_rx_vlan_tag|6.8|int|const struct xdp_md *	ctx;__be16 *	vlan_proto;u16 *	vlan_tci|TRUSTED_ARGS
 bpf_xdp_pull_data|6.18|int|struct xdp_md *	x;u32	len|
-bpf_xdp_xfrm_state_release|6.8|void|struct xfrm_state *	x|
+bpf_xdp_xfrm_state_release|6.8|void|struct xfrm_state *	x|RELEASE
 css_rstat_flush|6.16|void|struct cgroup_subsys_state *	css|SLEEPABLE
 css_rstat_updated|6.16|void|struct cgroup_subsys_state *	css;int	cpu|
 cubictcp_acked|5.13|void|struct sock *	sk;const struct ack_sample *	sample|
