@@ -149,6 +149,13 @@ export const SYSTEM_TOOLS = [
   { debianPackage: 'gcc-bpf', programs: ['bpf-gcc'], neededFor: ['test'] },
   { debianPackage: 'bpftool', programs: ['bpftool'], neededFor: ['test'] },
   { debianPackage: 'libbpf-dev', programs: [], anyFile: ['/usr/include/bpf/libbpf.h'], neededFor: ['test'] },
+  { debianPackage: 'libbpf-tools', programs: [], anyFile: ['/usr/sbin/tcplife'], neededFor: ['test'] },
+  {
+    debianPackage: 'golang-github-cilium-ebpf-dev',
+    programs: [],
+    anyFile: ['/usr/share/gocode/src/github.com/cilium/ebpf/elf_reader.go'],
+    neededFor: ['test'],
+  },
   { debianPackage: 'pkg-config', programs: ['pkg-config'], neededFor: ['test'] },
   { debianPackage: 'binutils-bpf', programs: ['bpf-as', 'bpf-objdump'], neededFor: ['test'] },
 ];

@@ -18,6 +18,11 @@ export type {
   BtfVar,
   BtfVoid,
 } from './btf-type.ts';
+export { fieldsAreCompatible, typesAreCompatible, typesMatch } from './core-compat.ts';
+export { CORE_RELOCATION_KINDS } from './core-kinds.ts';
+export type { CoreRelocationKind } from './core-kinds.ts';
+export { createCoreRelocator } from './core-relocator.ts';
+export type { CoreRelocator, CoreResolution } from './core-relocator.ts';
 export { encodeBtf } from './encode-btf.ts';
 export type { BtfInit } from './encode-btf.ts';
 export { BTF_FUNC_LINKAGE, BTF_INT_ENCODING, BTF_KINDS, BTF_MAGIC, BTF_VAR_LINKAGE } from './kinds.ts';
@@ -26,6 +31,7 @@ export { createLineIndex } from './line-index.ts';
 export type { LineIndex } from './line-index.ts';
 export { mapDefinitions } from './map-definitions.ts';
 export type { BtfMapDefinition, BtfMapValues } from './map-definitions.ts';
+export { essentialName, typesByEssentialName } from './name-index.ts';
 export { parseBtfExt } from './parse-btf-ext.ts';
 export type { BtfCoreRelocation, BtfExt, BtfExtSection, BtfFuncInfo, BtfLineInfo } from './parse-btf-ext.ts';
 export { parseBtf } from './parse-btf.ts';

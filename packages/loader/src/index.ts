@@ -1,3 +1,8 @@
+export { BAD_RELOCATION } from './apply-core.ts';
+export type { AppliedCoreRelocation } from './apply-core.ts';
+export { parseKconfig } from './kconfig-values.ts';
+export type { KconfigValues } from './kconfig-values.ts';
+export type { KernelSymbol } from './kernel-symbols.ts';
 export { loadObject } from './load-object.ts';
 export type {
   KconfigVariable,

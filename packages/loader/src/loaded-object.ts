@@ -1,5 +1,8 @@
 import type { Btf, BtfCoreRelocation, BtfFuncInfo } from '@polybpf/btf';
 import type { Endian, MapDef, Program } from '@polybpf/isa';
+import type { AppliedCoreRelocation } from './apply-core.ts';
+import type { KconfigValues } from './kconfig-values.ts';
+import type { KernelSymbol } from './kernel-symbols.ts';
 
 /** What {@link loadObject} makes of an object file. */
 export interface LoadedObject {
@@ -32,8 +35,12 @@ export interface ProgramDetails {
   readonly frags: boolean;
   /** Functions with their BTF type; `insn` is the index in the program. */
   readonly funcInfo: readonly (Pick<BtfFuncInfo, 'type'> & { readonly insn: number })[];
-  /** CO-RE relocations, not applied; `insn` is the index in the program. */
+  /** CO-RE relocations that are not applied; `insn` is the index in the program. */
   readonly coreRelocations: readonly (Omit<BtfCoreRelocation, 'insnOffset'> & { readonly insn: number })[];
+  /** CO-RE relocations that were applied, with `LoadOptions.targetBtf`. */
+  readonly appliedCore: readonly AppliedCoreRelocation[];
+  /** References to the kernel that were filled in, with `LoadOptions.targetBtf` and `kernelSymbols`. */
+  readonly kernelSymbols: readonly KernelSymbol[];
 }
 
 /** A reference that the object leaves open. */
@@ -61,4 +68,13 @@ export interface KconfigVariable {
 export interface LoadOptions {
   /** `keep` takes programs with instructions that no eBPF machine knows, as they are; default `check`. */
   readonly illegal?: 'check' | 'keep';
+  /**
+   * Types of the kernel that the programs are for: CO-RE relocations are applied and typed `.ksyms` filled in. The
+   * first is the kernel's own, the others those of its modules. Without it both stay symbolic.
+   */
+  readonly targetBtf?: Btf | readonly Btf[];
+  /** Values of `.kconfig`; without them the map has no contents. */
+  readonly kconfig?: KconfigValues;
+  /** Addresses of untyped `.ksyms`, as in /proc/kallsyms. */
+  readonly kernelSymbols?: ReadonlyMap<string, bigint>;
 }

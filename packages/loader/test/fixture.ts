@@ -6,9 +6,9 @@ import type { MapDef, Program } from '@polybpf/isa';
 
 const FOLDER: string = join(import.meta.dirname, 'fixtures');
 
-/** Names of all committed objects, built by fixtures/build.sh. */
+/** Names of all committed objects with programs, built by fixtures/build.sh. */
 export const FIXTURES: readonly string[] = readdirSync(FOLDER)
-  .filter((name) => name.endsWith('.o'))
+  .filter((name) => name.endsWith('.o') && !name.includes('-target'))
   .sort();
 
 /** The bytes of a committed object. */
