@@ -34,9 +34,12 @@ const shared = /** @type {const} */ ({
 const result = isApp ? await buildApp() : await buildLibrary();
 writeFileSync(join(folder, '.report/metafile.json'), `${JSON.stringify(result.metafile)}\n`);
 
-// The command runs the project's vectors wherever it is installed.
-if (isApp) cpSync(join(folder, '../../test-vectors'), join(folder, 'dist/test-vectors'), { recursive: true });
-else emitDeclarations();
+// The command runs the project's vectors, and shows what they gave, wherever it is installed.
+if (isApp) {
+  cpSync(join(folder, '../../test-vectors'), join(folder, 'dist/test-vectors'), { recursive: true });
+  for (const name of ['support-matrix.json', 'peer-features.json'])
+    cpSync(join(folder, '../../docs', name), join(folder, 'dist/docs', name));
+} else emitDeclarations();
 
 function buildLibrary() {
   const entryPoints = Object.entries(manifest.exports).flatMap(([entry, target]) => {

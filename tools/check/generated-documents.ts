@@ -11,7 +11,7 @@ import { ALL_TARGETS, PLANNED_TARGETS } from '../../packages/targets/src/all-tar
 import { workspaceFolders } from '../test-summary/summary.mjs';
 import { renderCliReference } from './cli-reference.ts';
 import { isTracked, ROOT } from './repository.ts';
-import { renderSupportTable, type SupportMatrix } from './support-table.ts';
+import { type PeerFeatures, renderPeerTable, renderSupportTable, type SupportMatrix } from './support-table.ts';
 import { renderMutants, renderVectorTopics } from './testing-document.ts';
 
 /** One generated part of a document. */
@@ -57,6 +57,7 @@ export const GENERATED_PARTS: readonly GeneratedPart[] = [
   { path: 'README.md', name: 'packages', render: renderPackageTable },
   { path: 'README.md', name: 'support matrix', render: renderSupportMatrix },
   { path: 'README.md', name: 'targets', render: renderTargets },
+  { path: 'README.md', name: 'peers', render: renderPeers },
   { path: 'docs/ARCHITECTURE.md', name: 'packages', render: renderPackageTable },
   { path: 'docs/TESTING.md', name: 'vectors', render: renderVectorTopics },
   { path: 'docs/TESTING.md', name: 'mutants', render: renderMutants },
@@ -151,6 +152,10 @@ function tagValue(manifest: Manifest, tag: string): string {
 /** What `npm run gen:matrix` measured last; a native test measures it again. */
 function renderSupportMatrix(): string {
   return renderSupportTable(JSON.parse(readFileSync(join(ROOT, 'docs/support-matrix.json'), 'utf8')) as SupportMatrix);
+}
+
+function renderPeers(): string {
+  return renderPeerTable(JSON.parse(readFileSync(join(ROOT, 'docs/peer-features.json'), 'utf8')) as PeerFeatures);
 }
 
 function renderTargets(): string {

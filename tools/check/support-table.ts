@@ -74,3 +74,42 @@ export function matrixDifferences(documented: SupportMatrix, found: SupportMatri
     }),
   );
 }
+
+type PeerAnswer = 'yes' | 'no' | 'wrong' | 'unknown' | 'not applicable';
+
+/** `docs/peer-features.json`: what others cover, as their sources and the public suite say. */
+export interface PeerFeatures {
+  readonly source: string;
+  readonly linuxCpus: readonly string[];
+  readonly features: readonly {
+    readonly title: string;
+    /** By CPU. */
+    readonly linux: Readonly<Record<string, PeerAnswer>>;
+    readonly ubpf: PeerAnswer;
+    readonly rbpf: PeerAnswer;
+    readonly llvmbpf: PeerAnswer;
+  }[];
+}
+
+/** What Linux, uBPF, rbpf and LLVM cover, as a Markdown table. */
+export function renderPeerTable({ source, linuxCpus, features }: PeerFeatures): string {
+  const shown = (answer: PeerAnswer): string =>
+    answer === 'wrong' ? 'wrong results' : answer === 'unknown' ? 'not known' : answer;
+  const linux = (answers: Readonly<Record<string, PeerAnswer>>): string => {
+    const having = (...wanted: PeerAnswer[]): string[] => linuxCpus.filter((cpu) => wanted.includes(answers[cpu]!));
+    const [missing, wrong] = [having('no'), having('wrong')];
+    if (missing.length + wrong.length === 0) return 'all nine';
+    if (having('yes').length <= missing.length) return `only ${having('yes').join(', ')}`;
+    const parts = [missing.length === 0 ? '' : `not ${missing.join(', ')}`, wrong.length === 0 ? '' : `wrong on ${wrong.join(', ')}`]; // prettier-ignore
+    return parts.filter((part) => part !== '').join('; ');
+  };
+  return [
+    '',
+    `${source}.`,
+    '',
+    "| feature | Linux's JITs | uBPF (x86_64, arm64) | rbpf (x86_64) | llvmbpf |",
+    '| --- | --- | --- | --- | --- |',
+    ...features.map((row) => `| ${row.title} | ${linux(row.linux)} | ${shown(row.ubpf)} | ${shown(row.rbpf)} | ${shown(row.llvmbpf)} |`), // prettier-ignore
+    '',
+  ].join('\n');
+}

@@ -41,6 +41,10 @@ export const TASKS = {
     uses: ['run'],
     run: ({ root, args }) => node(root, ['apps/cli/bin/polybpf.mjs', 'conformance', ...args]),
   },
+  matrix: {
+    uses: ['run'],
+    run: ({ root, args }) => tsx(root, 'tools/check/run-matrix.native.ts', args),
+  },
   mutants: { uses: ['run'], run: ({ root, args }) => tsx(root, 'tools/mutants/run.ts', args) },
   vectors: { uses: [], run: ({ root, args }) => tsx(root, 'tools/live-kernel/src/write-vectors.ts', args) },
   build: { uses: [], run: ({ root, args }) => program(root, 'turbo', ['run', 'build', ...args]) },

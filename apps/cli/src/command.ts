@@ -84,6 +84,9 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .addOption(choice('--format <format>', 'default: by the name of OUT, else listing', ['raw', 'object', 'listing']))
     .option('-o, --output <OUT|DIR>', 'output file, or folder when there are several targets')
     .option('--header <FILE>', 'write a C header with prototypes')
+    .option('--map', 'print where each BPF register lives, function by function, instead of code')
+    .option('--abi <NAME>', 'another calling convention: an option of the target, see targets')
+    .option('--cpu <NAME[,NAME]>', 'newer or fewer instructions: options of the target, see targets')
     .action((file: string, flags: CompileFlags) => finish(runCompile(file, flags) ? EXIT_DONE : EXIT_FAILED));
 
   add('conformance', 'run test vectors on engines and targets')
@@ -117,7 +120,9 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--keep-going', 'do not stop at the first disagreement')
     .action((flags: FuzzFlags) => finish(runFuzz(flags) ? EXIT_DONE : EXIT_FAILED));
 
-  add('targets', 'list CPUs, what they compile and how their code runs here').action((flags: TargetsFlags) => runTargets(flags)); // prettier-ignore
+  add('targets', 'list CPUs, what they compile and how their code runs here')
+    .option('--features', 'what tests gave for each feature and target, and what other implementations cover')
+    .action((flags: TargetsFlags) => runTargets(flags));
   addKernelCommands(program.command('kernel').description('the running Linux kernel: verify, run, dump, probe; needs root or CAP_BPF').exitOverride(), finish); // prettier-ignore
   return program;
 }

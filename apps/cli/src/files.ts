@@ -1,5 +1,7 @@
 /** Files and standard streams, with errors that name them. */
-import { readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { BpfError } from '@polybpf/errors';
 
 /**
@@ -45,6 +47,22 @@ export function writeStdout(data: Uint8Array | string): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
   }
+}
+
+/**
+ * Where a file or folder of the project lies: beside the sources, or packed beside the bundle.
+ *
+ * @param name - relative to the root of the repository
+ * @throws BpfError `E_INPUT`
+ */
+export function findShipped(name: string): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (let up = 0; up < 6; up++) {
+    const candidate = join(folder, name);
+    if (existsSync(candidate)) return candidate;
+    folder = dirname(folder);
+  }
+  throw new BpfError('E_INPUT', `no ${name} beside this installation`);
 }
 
 function reason(cause: unknown): string {

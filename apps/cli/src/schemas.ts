@@ -5,6 +5,7 @@
 import { reportSchema, vectorTestSchema } from '@polybpf/conformance';
 import { kernelProfileSchema } from '@polybpf/kernel';
 import { z } from 'zod';
+import { targetsFeaturesSchema } from './commands/targets-features.ts';
 
 const hexBytes = z.string().regex(/^([0-9a-f]{2})*$/);
 const hex64 = z.string().regex(/^0x[0-9a-f]{16}$/);
@@ -144,6 +145,9 @@ const compile = z.strictObject({
               offset: z.number().int(),
               size: z.number().int(),
               frameSize: z.number().int(),
+              registers: z
+                .record(z.string(), z.string())
+                .describe('where the BPF registers that the function uses live: a register of the CPU, or the frame'),
             }),
           ),
         }),
@@ -160,7 +164,9 @@ const targets = z.strictObject({
       name: z.string(),
       title: z.string(),
       endian,
-      variants: z.array(z.string()),
+      variants: z.array(
+        z.strictObject({ name: z.string().describe('after a plus sign in the target'), what: z.string() }),
+      ),
       rows: z.number().int().describe('instruction rows it compiles'),
       ofRows: z.number().int(),
       unsupported: z.array(z.string()).describe('rows it does not compile'),
@@ -293,7 +299,7 @@ const kernelProbe = z.strictObject({
 });
 
 /** Schema of the `--json` output of each command, and of `error`. */
-export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, fuzz, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
+export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, 'targets-features': targetsFeaturesSchema, fuzz, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
 
 /** JSON Schema documents by file name. */
 export function schemaFiles(): Record<string, object> {

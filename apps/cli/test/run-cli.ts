@@ -1,6 +1,6 @@
 /** Runs the command as users do: a bundle of today's sources in a process of its own. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +36,10 @@ export async function buildCli(): Promise<Cli> {
       js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
     },
   });
+  // What the build packs beside the bundle.
+  mkdirSync(join(folder, 'docs'));
+  for (const name of ['support-matrix.json', 'peer-features.json'])
+    copyFileSync(repositoryFile(`docs/${name}`), join(folder, 'docs', name));
   return {
     folder,
     run(args, input = '') {

@@ -17,6 +17,18 @@ describe('targets', () => {
     expect(() => targetByName('z80')).toThrow(expect.objectContaining({ code: 'E_TARGET_UNKNOWN', got: 'z80' }));
   });
 
+  it('takes options after plus signs, one object for each set of them', () => {
+    for (const target of ALL_TARGETS) {
+      for (const { name } of target.options ?? []) {
+        const variant = targetByName(`${target.name}+${name}`);
+        expect([variant.name, variant.base, [...variant.features!]]).toEqual([`${target.name}+${name}`, target.name, [name]]); // prettier-ignore
+        expect(targetByName(variant.name)).toBe(variant);
+      }
+      expect(() => targetByName(`${target.name}+`)).toThrow(expect.objectContaining({ code: 'E_TARGET_UNKNOWN' }));
+      expect(() => targetByName(`${target.name}+none`)).toThrow(expect.objectContaining({ got: 'none' }));
+    }
+  });
+
   it('expands lists, each target once', () => {
     expect(targetsByList('all')).toEqual(ALL_TARGETS);
     expect(targetsByList('s390x,all')[0]?.name).toBe('s390x');

@@ -1,6 +1,6 @@
 /** The only list of targets: whoever needs a CPU by name asks here. */
 import { BpfError } from '@polybpf/errors';
-import type { Target } from '@polybpf/jit';
+import { type Target, withOptions } from '@polybpf/jit';
 import { arm64 } from '@polybpf/jit-arm64';
 import { loongarch64 } from '@polybpf/jit-loongarch64';
 import { mips64, mips64le } from '@polybpf/jit-mips64';
@@ -29,12 +29,23 @@ export const PLANNED_TARGETS: readonly string[] = [
   'arm', 'armeb',
 ]; // prettier-ignore
 
+/** One object for each name, so that whoever keeps something by target finds it again. */
+const configured = new Map<string, Target>();
+
 /**
- * The target called `name`.
+ * The target called `name`: a CPU, and after plus signs those of its `options` that are wanted, e.g. `ppc64+power10`.
  *
- * @throws BpfError `E_UNSUPPORTED` for a known CPU without a code generator, `E_TARGET_UNKNOWN` for any other name
+ * @throws BpfError `E_UNSUPPORTED` for a known CPU without a code generator, `E_TARGET_UNKNOWN` for any other name or
+ * option
  */
 export function targetByName(name: string): Target {
+  const plus = name.indexOf('+');
+  if (plus >= 0) {
+    const target = withOptions(targetByName(name.slice(0, plus)), name.slice(plus + 1).split('+'));
+    const known = configured.get(target.name);
+    if (known === undefined) configured.set(target.name, target);
+    return known ?? target;
+  }
   const target = ALL_TARGETS.find((candidate) => candidate.name === name);
   if (target !== undefined) return target;
   const expected = ALL_TARGETS.map((candidate) => candidate.name).join(', ');

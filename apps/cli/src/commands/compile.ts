@@ -4,9 +4,10 @@ import { basename, join } from 'node:path';
 import { formatInsn } from '@polybpf/asm';
 import { formatHex } from '@polybpf/conformance';
 import { BpfError, isBpfError } from '@polybpf/errors';
-import type { Endian, Program } from '@polybpf/isa';
+import { type Endian, type Program, rowOf } from '@polybpf/isa';
 import {
   compile,
+  type CompiledFunction,
   type CompiledProgram,
   describeSymbol,
   formatListing,
@@ -28,6 +29,9 @@ export interface CompileFlags {
   readonly format?: CompileFormat;
   readonly output?: string;
   readonly header?: string;
+  readonly map?: boolean;
+  readonly abi?: string;
+  readonly cpu?: string;
   readonly input?: InputKind;
   readonly endian?: Endian;
   readonly json?: boolean;
@@ -48,20 +52,68 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
   });
   const programs = choosePrograms(input, flags.prog);
   if (programs.length === 0) throw new BpfError('E_LOAD_PROGRAM', 'the file has no program');
-  const targets = targetsByList(flags.target);
+  const targets = targetsByList(withOptionNames(flags));
   const format = flags.format ?? (flags.output === undefined ? 'listing' : formatOfName(flags.output));
   const all = targets.map((target) => compileFor(target, input, programs, targets.length > 1));
   const files = all.map((entry) =>
     entry.refused === undefined ? fileOf(path, flags, format, entry.target, targets.length) : null,
   );
-  all.forEach((entry, i) => writeOne(entry, format, files[i] ?? null, flags));
+  if (flags.map !== true) all.forEach((entry, i) => writeOne(entry, format, files[i] ?? null, flags));
   const done = all.filter((entry) => entry.refused === undefined);
   if (flags.header !== undefined && done[0] !== undefined)
     writeOutput(flags.header, writeHeader(done[0].programs, guardName(flags.header)));
   if (flags.json === true) printJson({ outputs: all.map((entry, i) => describe(entry, format, files[i] ?? null)) });
+  else if (flags.map === true) for (const { programs } of all) for (const one of programs) printRegisterMap(one);
   else summarise(all, files);
   if (done.length === 0) throw all[0]!.refused!;
   return done.length === all.length || flags.target.split(',').includes('all');
+}
+
+/** The list of targets, each with the options that `--abi` and `--cpu` name. */
+function withOptionNames({ target, abi, cpu }: CompileFlags): string {
+  const suffix = [abi, ...(cpu?.split(',') ?? [])].filter((name) => name !== undefined).map((name) => `+${name}`);
+  return target
+    .split(',')
+    .map((name) => name.trim() + suffix.join(''))
+    .join(',');
+}
+
+/** One line for each function: BPF register = where it lives. */
+function printRegisterMap(compiled: CompiledProgram): void {
+  const head = `${compiled.name} for ${compiled.target.name}`;
+  const rows = compiled.functions.map((fn) => {
+    const homes = registersOf(compiled, fn);
+    return [fn.name, ...Array.from({ length: 11 }, (_, i) => homes[`r${i}`] ?? '-')];
+  });
+  const columns = ['FUNCTION', ...Array.from({ length: 11 }, (_, i) => `r${i}`)];
+  printLine(`${head}\n${formatTable([columns, ...rows])}`);
+}
+
+/** Where the BPF registers of a function live; those that it does not use are left out. */
+function registersOf({ target, program }: CompiledProgram, fn: CompiledFunction): Record<string, string> {
+  const used = usedRegisters(program, fn.name);
+  const { names } = target.registers;
+  const homes: Record<string, string> = {};
+  for (let i = 0; i <= 10; i++) {
+    const home = fn.registers[i] ?? -1;
+    if (used.has(i)) homes[`r${i}`] = home < 0 ? 'frame' : (names[home] ?? `#${home}`);
+  }
+  return homes;
+}
+
+/** Registers that the instructions of a function name. */
+function usedRegisters({ insns, subprograms }: Program, name: string): Set<number> {
+  const { start, end } = subprograms.find((subprogram) => subprogram.name === name) ?? { start: 0, end: insns.length };
+  const used = new Set<number>();
+  for (let i = start; i < end; i++) {
+    const row = rowOf(insns[i]!);
+    if (row === undefined) continue;
+    if (row.dst !== 'none') used.add(insns[i]!.dst_reg);
+    if (row.src !== 'none') used.add(insns[i]!.src_reg);
+    if (row.kind === 'exit') used.add(0);
+    i += row.slots - 1;
+  }
+  return used;
 }
 
 /** With several targets, one that cannot take the program's byte order is reported beside the others. */
@@ -154,7 +206,13 @@ function describe({ target, programs, refused }: Compiled, format: CompileFormat
       codeBytes: program.code.length,
       code: formatHex(program.code),
       relocations: relocationsOf(program),
-      functions: program.functions.map(({ name, offset, size, frameSize }) => ({ name, offset, size, frameSize })),
+      functions: program.functions.map((fn) => ({
+        name: fn.name,
+        offset: fn.offset,
+        size: fn.size,
+        frameSize: fn.frameSize,
+        registers: registersOf(program, fn),
+      })),
     })),
   };
 }

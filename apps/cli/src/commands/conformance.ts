@@ -1,7 +1,4 @@
 /** `polybpf conformance`: vectors on engines and targets. */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   type Engine,
   formatReport,
@@ -16,7 +13,7 @@ import { loadSuite, nativeEngine } from '@polybpf/conformance/node';
 import { BpfError, isBpfError } from '@polybpf/errors';
 import type { Target } from '@polybpf/jit';
 import { ALL_TARGETS, targetsByList } from '@polybpf/targets';
-import { writeStdout } from '../files.ts';
+import { findShipped, writeStdout } from '../files.ts';
 
 export interface ConformanceFlags {
   readonly suite: readonly string[];
@@ -29,7 +26,7 @@ export interface ConformanceFlags {
 
 /** Runs the command; true when nothing failed. */
 export function runConformance(flags: ConformanceFlags): boolean {
-  const suites = flags.suite.length === 0 ? [defaultSuite()] : flags.suite;
+  const suites = flags.suite.length === 0 ? [findShipped('test-vectors')] : flags.suite;
   const filter = parseFilter(flags.filter);
   const vectors = suites
     .flatMap((path) => loadSuite(path))
@@ -88,15 +85,4 @@ function parseFilter(text: string | undefined): RegExp | undefined {
   } catch (cause) {
     throw new BpfError('E_USAGE', '--filter', { expected: 'a regular expression', got: text, cause });
   }
-}
-
-/** The vectors of the project: beside the sources, or packed beside the bundle. */
-function defaultSuite(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  for (let up = 0; up < 6; up++) {
-    const candidate = join(folder, 'test-vectors');
-    if (existsSync(candidate)) return candidate;
-    folder = dirname(folder);
-  }
-  throw new BpfError('E_USAGE', 'no vectors beside this installation', { expected: '--suite PATH' });
 }

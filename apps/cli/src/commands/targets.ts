@@ -5,30 +5,35 @@ import { compile, type Target } from '@polybpf/jit';
 import { probeMachine } from '@polybpf/machine';
 import { ALL_TARGETS, PLANNED_TARGETS } from '@polybpf/targets';
 import { formatTable, printJson, printLine } from '../print.ts';
+import { showFeatures } from './targets-features.ts';
 
 export interface TargetsFlags {
+  readonly features?: boolean;
   readonly json?: boolean;
 }
 
 /** Runs the command. */
 export function runTargets(flags: TargetsFlags): void {
+  if (flags.features === true) return showFeatures(flags.json === true);
   const targets = ALL_TARGETS.map(describe);
   if (flags.json === true) {
     printJson({ targets, planned: PLANNED_TARGETS });
     return;
   }
-  const rows = targets.map((t) => [t.name, t.endian, t.variants.join(' ') || '-', `${t.rows} of ${t.ofRows}`, t.run]);
+  const rows = targets.map((t) => [t.name, t.endian, t.variants.map((v) => `+${v.name}`).join(' ') || '-', `${t.rows} of ${t.ofRows}`, t.run]); // prettier-ignore
   printLine(formatTable([['TARGET', 'ORDER', 'VARIANTS', 'ROWS', 'RUNS HERE'], ...rows]));
+  const variants = targets.flatMap((t) => t.variants.map((v) => [`${t.name}+${v.name}`, v.what]));
+  if (variants.length > 0) printLine(`\n${formatTable([['VARIANT', 'WHAT IT IS'], ...variants])}`);
   const lacking = new Set(targets.flatMap((target) => target.unsupported));
   if (lacking.size > 0) printLine(`\nnot compiled: ${[...lacking].join(' ')}`);
-  printLine(`\nno code generator yet: ${PLANNED_TARGETS.join(' ')}`);
+  if (PLANNED_TARGETS.length > 0) printLine(`\nno code generator yet: ${PLANNED_TARGETS.join(' ')}`);
 }
 
 function describe(target: Target): {
   name: string;
   title: string;
   endian: string;
-  variants: string[];
+  variants: { name: string; what: string }[];
   rows: number;
   ofRows: number;
   unsupported: string[];
@@ -43,8 +48,9 @@ function describe(target: Target): {
       ? 'directly'
       : (probe.execution.command[0] ?? 'qemu')
     : probe.error.message;
-  const { name, title, endian } = target;
-  return { name, title, endian, variants: [], rows: INSN_TABLE.length - unsupported.length, ofRows: INSN_TABLE.length, unsupported, run, available: probe.available }; // prettier-ignore
+  const { name, title, endian, options = [] } = target;
+  const variants = options.map((option) => ({ name: option.name, what: option.what }));
+  return { name, title, endian, variants, rows: INSN_TABLE.length - unsupported.length, ofRows: INSN_TABLE.length, unsupported, run, available: probe.available }; // prettier-ignore
 }
 
 const MAP: MapDef = { name: 'map', kind: 'bss', type: 2, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 };

@@ -33,7 +33,8 @@ export const RUNNER_NAMES: readonly string[] = Object.keys(RUNNERS);
  * @throws BpfError `E_UNSUPPORTED` when there is none
  */
 export function runnerCpu(target: Target): RunnerCpu {
-  const make = Object.hasOwn(RUNNERS, target.name) ? RUNNERS[target.name] : undefined;
+  const name = target.base ?? target.name;
+  const make = Object.hasOwn(RUNNERS, name) ? RUNNERS[name] : undefined;
   if (make === undefined) {
     throw new BpfError('E_UNSUPPORTED', `running ${target.name} code`, {
       expected: `one of ${RUNNER_NAMES.join(', ')}`,
