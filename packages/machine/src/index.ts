@@ -8,7 +8,7 @@ export type {
   MachineMapInit,
 } from './helper-call.ts';
 export { openMachine } from './machine.ts';
-export type { Machine, MachineJob, MachineOptions, RunOptions, RunResult } from './machine.ts';
+export type { ArenaInfo, Machine, MachineJob, MachineOptions, RunOptions, RunResult } from './machine.ts';
 export type { HelperMemory, MachineMemory } from './machine-memory.ts';
 export type { JobFailure, JobOutcome, JobResult } from './native-job.ts';
 export type { PreparedProgram, PreparedPrograms, PrepareOptions } from './prepare.ts';

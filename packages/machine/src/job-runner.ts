@@ -3,7 +3,10 @@ import { BpfError, type ErrorPlace, isBpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
 import type { CodeStore } from './code-store.ts';
 import type { ExitStatus } from './exit-status.ts';
+import { ARENA_STACK_OFFSET, ARENA_TAG_OFFSET } from '@polybpf/jit';
 import {
+  ARENA_BASE,
+  ARENA_BYTES,
   COMMAND,
   HEADER,
   IDLE,
@@ -59,6 +62,11 @@ const wallLimitMs = (timeoutMs: number): number => 60_000 + 10 * timeoutMs;
 const SI_KERNEL = 0x80;
 /** Signals whose si_addr is the address of the instruction. */
 const INSTRUCTION_SIGNALS: readonly string[] = ['SIGILL', 'SIGFPE', 'SIGTRAP'];
+
+/** Signals of accesses. */
+const MEMORY_SIGNALS: readonly string[] = ['SIGSEGV', 'SIGBUS'];
+/** Below the stack: no frame is larger. */
+const STACK_GUARD = 0x10000;
 
 /** What the runner's signal handler has reported. */
 interface Fault {
@@ -125,6 +133,8 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
     field(HEADER.signalAction, ...linux.signalAction(parts.signalHandler, !little));
     const stack = linux.signalStack(SHARED_BASE + layout.header + SIGNAL_STACK.offset, SIGNAL_STACK.length);
     field(HEADER.signalStack, ...stack);
+    field(HEADER.arena + ARENA_TAG_OFFSET, ARENA_BASE / ARENA_BYTES);
+    field(HEADER.arena + ARENA_STACK_OFFSET, ARENA_BASE - SHARED_BASE);
     file.write(layout.header, header);
     file.write(layout.table, table);
     wallLimit = 0;
@@ -143,7 +153,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
 
   /** Starts jobs `from` to `to` of a batch whose bytes are in the file. */
   const ring = (from: number, to: number): void => {
-    const table = SHARED_BASE + layout.batch + from * RECORD_BYTES;
+    const table = SHARED_BASE + layout.records + from * RECORD_BYTES;
     for (let attempt = 0; attempt < 2; attempt++) {
       const { source, target, end } = code.takeCopy();
       if (send(COMMAND.batch, table, to - from, source, target, end)) return;
@@ -339,12 +349,11 @@ function transfer(
   layout: SharedLayout,
   move: (offset: number, bytes: Uint8Array) => void,
 ): void {
-  const part = (start: number, end: number): void => {
-    if (start < end) move(layout.batch + start, bytes.subarray(start, end));
+  const part = (place: number, start: number, end: number): void => {
+    if (start < end) move(place + start, bytes.subarray(start, end));
   };
-  if (from === 0 && to === count) return part(0, bytes.length);
-  part(from * RECORD_BYTES, to * RECORD_BYTES);
-  part(memOffsets[from]!, memOffsets[to]!);
+  part(layout.records, from * RECORD_BYTES, to * RECORD_BYTES);
+  part(layout.batch - count * RECORD_BYTES, memOffsets[from]!, memOffsets[to]!);
 }
 
 function brokenProtocol(got: string): BpfError {
@@ -359,6 +368,15 @@ function helperError(reason: unknown, job: NativeJob | undefined): BpfError {
   });
 }
 
+/** A sandboxed program that hit a guard zone, memory of the arena that is not mapped, or the end of its stack. */
+function stoppedAccess(job: NativeJob, { address, signal }: Fault, at: ErrorPlace): BpfError {
+  if (address !== undefined && address < BigInt(SHARED_BASE) && address >= BigInt(SHARED_BASE - STACK_GUARD)) {
+    return new BpfError('E_RUN_CALL_DEPTH', `${job.name}: the stack is used up`, { at });
+  }
+  const where = address === undefined ? '' : ` at 0x${address.toString(16)}`;
+  return new BpfError('E_RUN_MEMORY', `access${where} outside the memory of the sandbox`, { at, got: signal });
+}
+
 function deathOf(job: NativeJob, { code, signal }: ExitStatus, fault: Fault | undefined): BpfError {
   const name = fault?.signal ?? signal;
   const isInstruction = fault?.address !== undefined && INSTRUCTION_SIGNALS.includes(fault.signal);
@@ -370,6 +388,8 @@ function deathOf(job: NativeJob, { code, signal }: ExitStatus, fault: Fault | un
       expected: `at most ${job.timeoutMs} ms of CPU time`,
     });
   }
+  if (job.confined && fault !== undefined && MEMORY_SIGNALS.includes(fault.signal))
+    return stoppedAccess(job, fault, at);
   const where = fault?.address === undefined || isInstruction ? '' : ` at address 0x${fault.address.toString(16)}`;
   const got = name === undefined ? (code === undefined ? 'unknown status' : `exit code ${code}`) : `${name}${where}`;
   return new BpfError('E_MACHINE_CRASH', 'crashed', { at, got });

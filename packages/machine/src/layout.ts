@@ -3,20 +3,31 @@
  * signed 32-bit number and 32-bit CPUs can share the picture.
  *
  * ```text
- *   0x10000000  shared file, MAP_SHARED            Node sees it with pread and pwrite
+ *   0x10000000  shared file, first part            Node sees it with pread and pwrite
  *               stack        grows down to the base: overflow hits unmapped memory and faults
  *               header       doorbell messages and loop state, see HEADER
  *               table        pointers to helper stubs, 8 bytes each
  *               code mirror  what Node writes and the runner copies
- *               data         maps, global data, allocations
- *               batch        job records, then the memory of each job
+ *               records      of the jobs of a batch
  *   0x20000000  the runner's own code (ELF segment)
  *   0x20100000  code, private and executable       same length as the mirror
+ *   0x3ffe0000  canary, a page of the shared file that nothing may write
+ *   0x3fff0000  guard, PROT_NONE
+ *   0x40000000  shared file, second part: the arena of sandboxed code, 256 MiB, PROT_NONE behind the parts
+ *               BPF stack    as long as the stack, whose mirror it is
+ *               data         maps, global data, allocations
+ *               batch        the memory of each job
+ *   0x50000000  guard, PROT_NONE
+ *   0x50010000  canary
  * ```
+ *
+ * Whatever programs have business with lies in the arena, sandboxed or not. What the runner needs to stay in control lies
+ * outside.
  *
  * QEMU does not see code that another process overwrites, and /dev/shm is often mounted noexec: hence the private copy.
  */
 import { BpfError } from '@polybpf/errors';
+import { ARENA_BITS, GUARD_BYTES } from '@polybpf/jit';
 
 /** Address of the shared file. */
 export const SHARED_BASE = 0x10000000;
@@ -27,6 +38,9 @@ export const CODE_BASE = 0x20100000;
 /** Addresses from here on are not used. */
 const CODE_LIMIT = 0x27000000;
 
+/** Address of the arena, a multiple of its size. */
+export const ARENA_BASE = 0x40000000;
+export const ARENA_BYTES: number = 2 ** ARENA_BITS;
 /** Largest page size of any supported CPU; every part of the shared file is a multiple of it. */
 const PAGE = 0x10000;
 
@@ -54,7 +68,9 @@ export const HEADER = {
   signalAction: 384,
   /** `stack_t` of the signal handler. */
   signalStack: 416,
-  length: 448,
+  /** What sandboxed code reads: the arena's tag and the distance of the BPF stack from the stack (jit's `ARENA_SYMBOL`). */
+  arena: 448,
+  length: 464,
 } as const;
 /** Stack of the signal handler, in the header's page: an overflow of the stack proper is reported as well. */
 export const SIGNAL_STACK = { offset: 0x8000, length: 0x8000 } as const;
@@ -106,7 +122,7 @@ export const RECORD = {
 export const RECORD_BYTES = 128;
 
 /** Exit codes of the runner when it cannot start, and after a fault that it has reported. */
-export const RUNNER_EXIT = { sharedMap: 70, codeMap: 71, fault: 72 } as const;
+export const RUNNER_EXIT = { sharedMap: 70, codeMap: 71, fault: 72, guardMap: 73 } as const;
 
 /** Where each part of the shared file lies: offsets into the file, lengths in bytes. */
 export interface SharedLayout {
@@ -116,6 +132,14 @@ export interface SharedLayout {
   readonly slots: number;
   readonly code: number;
   readonly codeBytes: number;
+  readonly records: number;
+  /** End of the first part, at {@link SHARED_BASE}. */
+  readonly controlBytes: number;
+  /** Pages below and above the arena. */
+  readonly canaries: readonly [number, number];
+  /** Start of the second part, at {@link ARENA_BASE}, and its length. */
+  readonly arena: number;
+  readonly arenaBytes: number;
   readonly data: number;
   readonly dataBytes: number;
   readonly batch: number;
@@ -148,14 +172,39 @@ export function planLayout(sizes: LayoutSizes): SharedLayout {
   const table = header + HEADER_BYTES;
   const code = table + roundUp(sizes.slots * 8);
   const codeBytes = roundUp(sizes.codeBytes);
-  const data = code + codeBytes;
+  const batchBytes = roundUp(sizes.batchBytes);
+  const records = code + codeBytes;
+  const controlBytes = records + batchBytes;
+  const canaries = [controlBytes, controlBytes + PAGE] as const;
+  const arena = controlBytes + 2 * PAGE;
+  const data = arena + stackBytes;
   const dataBytes = roundUp(sizes.dataBytes);
   const batch = data + dataBytes;
-  const batchBytes = roundUp(sizes.batchBytes);
   const length = batch + batchBytes;
-  checkRoom('stackBytes + slots + codeBytes + dataBytes + batchBytes', length, RUNNER_BASE - SHARED_BASE);
+  const arenaBytes = length - arena;
+  checkRoom('stackBytes + slots + codeBytes + batchBytes', controlBytes, RUNNER_BASE - SHARED_BASE);
+  checkRoom('stackBytes + dataBytes + batchBytes', arenaBytes, ARENA_BYTES);
   checkRoom('codeBytes', codeBytes, CODE_LIMIT - CODE_BASE);
-  return { stackBytes, header, table, slots: sizes.slots, code, codeBytes, data, dataBytes, batch, batchBytes, length };
+  return {
+    stackBytes, header, table, slots: sizes.slots, code, codeBytes, records, controlBytes, canaries, arena, arenaBytes,
+    data, dataBytes, batch, batchBytes, length,
+  }; // prettier-ignore
+}
+
+/** What the runner maps of the shared file, in order: address, offset in the file, length. */
+export function mappingsOf(layout: SharedLayout): readonly (readonly [number, number, number])[] {
+  const [below, above] = layout.canaries;
+  return [
+    [SHARED_BASE, 0, layout.controlBytes],
+    [ARENA_BASE - GUARD_BYTES - PAGE, below, PAGE],
+    [ARENA_BASE, layout.arena, layout.arenaBytes],
+    [ARENA_BASE + ARENA_BYTES + GUARD_BYTES, above, PAGE],
+  ];
+}
+
+/** Address of a place in the arena's part of the file. */
+export function arenaAddress(layout: SharedLayout, offset: number): number {
+  return ARENA_BASE + offset - layout.arena;
 }
 
 function roundUp(bytes: number): number {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CODE_BASE, planLayout, SHARED_BASE } from './layout.ts';
-import { createMachineMemory } from './machine-memory.ts';
+import { ARENA_BASE, CODE_BASE, planLayout, SHARED_BASE } from './layout.ts';
+import { arenaMemory, createMachineMemory } from './machine-memory.ts';
 import type { SharedFile } from './shared-file.ts';
 
 const LAYOUT = planLayout({ stackBytes: 1, slots: 1, codeBytes: 1, dataBytes: 1, batchBytes: 1 });
@@ -63,13 +63,33 @@ describe('memory of a machine', () => {
   it('refuses what is outside, across the end, or code that is to be written', () => {
     const { memory } = setUp();
     const fault = expect.objectContaining({ code: 'E_RUN_MEMORY' });
-    const end = BASE + BigInt(LAYOUT.length);
-    for (const address of [0n, BASE - 1n, end - 3n, end, 2n ** 63n, -8n])
+    const end = BASE + BigInt(LAYOUT.controlBytes);
+    const arenaEnd = BigInt(ARENA_BASE + LAYOUT.arenaBytes);
+    for (const address of [0n, BASE - 1n, end - 3n, end, BigInt(ARENA_BASE) - 1n, arenaEnd - 3n, 2n ** 63n, -8n])
       expect(() => memory.read(address, 4)).toThrow(fault);
     expect(memory.read(end - 4n, 4)).toBe(0n);
+    expect(memory.read(arenaEnd - 4n, 4)).toBe(0n);
     expect(() => memory.view(BASE, -1)).toThrow(fault);
     expect(() => memory.view(BASE, 1.5)).toThrow(fault);
     expect(memory.read(BigInt(CODE_BASE), 4)).toBe(0n);
     expect(() => memory.write(BigInt(CODE_BASE), 4, 0n)).toThrow(fault);
+  });
+
+  it('has an arena for sandboxed programs that lets nothing else through', () => {
+    const { memory } = setUp();
+    const arena = arenaMemory(memory, LAYOUT);
+    const fault = expect.objectContaining({ code: 'E_RUN_MEMORY' });
+    const first = BigInt(ARENA_BASE);
+    const end = first + BigInt(LAYOUT.arenaBytes);
+    arena.write(first, 8, 5n);
+    arena.writeBytes(end - 1n, Uint8Array.of(7));
+    expect([memory.read(first, 8), arena.read(end - 1n, 1)]).toEqual([5n, 7n]);
+    for (const address of [BASE, first - 1n, end - 7n, end, BigInt(CODE_BASE), -8n, 0n]) {
+      expect(() => arena.read(address, 8)).toThrow(fault);
+      expect(() => arena.write(address, 8, 0n)).toThrow(fault);
+      expect(() => arena.view(address, 8, 'helper_write')).toThrow(fault);
+      expect(() => arena.writeBytes(address, new Uint8Array(8))).toThrow(fault);
+    }
+    expect(() => arena.readCString(BASE)).toThrow(fault);
   });
 });

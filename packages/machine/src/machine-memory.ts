@@ -1,7 +1,7 @@
 /** The runner's memory as helpers and callers see it: bytes of the shared file by address. */
 import { BpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
-import { CODE_BASE, SHARED_BASE, type SharedLayout } from './layout.ts';
+import { arenaAddress, ARENA_BASE, CODE_BASE, SHARED_BASE, type SharedLayout } from './layout.ts';
 import type { SharedFile } from './shared-file.ts';
 
 /**
@@ -62,7 +62,8 @@ export function createMachineMemory(file: SharedFile, layout: SharedLayout, endi
     const unsigned = BigInt.asUintN(64, address);
     if (Number.isSafeInteger(length) && length >= 0 && unsigned <= BigInt(Number.MAX_SAFE_INTEGER)) {
       const at = Number(unsigned);
-      if (at >= SHARED_BASE && at + length <= SHARED_BASE + layout.length) return at - SHARED_BASE;
+      if (at >= ARENA_BASE && at + length <= ARENA_BASE + layout.arenaBytes) return at - ARENA_BASE + layout.arena;
+      if (at >= SHARED_BASE && at + length <= SHARED_BASE + layout.controlBytes) return at - SHARED_BASE;
       const isCode = at >= CODE_BASE && at + length <= CODE_BASE + layout.codeBytes;
       if (isCode && !writes) return at - CODE_BASE + layout.code;
     }
@@ -115,7 +116,10 @@ export function createMachineMemory(file: SharedFile, layout: SharedLayout, endi
     },
     readCString(address, limit = 4096) {
       const start = locate(address, 1, false);
-      const bytes = readAt(start, Math.min(limit, layout.length - start));
+      const bytes = readAt(
+        start,
+        Math.min(limit, (start < layout.controlBytes ? layout.controlBytes : layout.length) - start),
+      );
       const end = bytes.indexOf(0);
       if (end < 0 && bytes.length < limit)
         throw new BpfError('E_RUN_MEMORY', 'string without end at the end of memory');
@@ -126,6 +130,27 @@ export function createMachineMemory(file: SharedFile, layout: SharedLayout, endi
       for (const { offset, bytes } of pending) file.write(offset, bytes);
       pending = [];
     },
+  };
+}
+
+/** The part of memory that sandboxed programs, and so the helpers that they call, have business with. */
+export function arenaMemory(memory: MachineMemory, layout: SharedLayout): MachineMemory {
+  const first = BigInt(ARENA_BASE);
+  const end = BigInt(arenaAddress(layout, layout.length));
+  const check = (address: bigint, length: number): bigint => {
+    const unsigned = BigInt.asUintN(64, address);
+    if (unsigned >= first && length >= 0 && unsigned + BigInt(length) <= end) return unsigned;
+    throw new BpfError('E_RUN_MEMORY', `helper access of ${length} bytes at 0x${unsigned.toString(16)}`, {
+      expected: 'memory in the arena of the sandbox',
+    });
+  };
+  return {
+    endian: memory.endian,
+    view: (address, length, access) => memory.view(check(address, length), length, access),
+    read: (address, width) => memory.read(check(address, width), width),
+    write: (address, width, value) => memory.write(check(address, width), width, value),
+    readCString: (address, limit) => memory.readCString(check(address, 1), limit),
+    writeBytes: (address, bytes) => memory.writeBytes(check(address, bytes.length), bytes),
   };
 }
 

@@ -1,12 +1,13 @@
 /** A machine: a CPU that runs native code, here or under QEMU, behind a synchronous interface. */
 import type { Program } from '@polybpf/isa';
 import { BpfError } from '@polybpf/errors';
-import type { Target } from '@polybpf/jit';
+import { GUARD_BYTES, type Target } from '@polybpf/jit';
+import { canariesAreIntact, writeCanaries } from './canary.ts';
 import { createCodeStore } from './code-store.ts';
 import { type Execution, findExecution } from './execution.ts';
 import { createJobRunner } from './job-runner.ts';
-import { type LayoutSizes, planLayout, SHARED_BASE } from './layout.ts';
-import { createMachineMemory, type MachineMemory } from './machine-memory.ts';
+import { ARENA_BASE, ARENA_BYTES, arenaAddress, HEADER, type LayoutSizes, planLayout, SHARED_BASE } from './layout.ts';
+import { arenaMemory, createMachineMemory, type MachineMemory } from './machine-memory.ts';
 import type { JobOutcome, NativeJob } from './native-job.ts';
 import { preparePrograms, type PreparedProgram, type PreparedPrograms, type PrepareOptions } from './prepare.ts';
 import { createRegionAllocator } from './region-allocator.ts';
@@ -97,6 +98,8 @@ export interface Machine {
    * @throws BpfError `E_MACHINE_CRASH`, `E_MACHINE_TIMEOUT`, `E_MACHINE_LIMIT`
    */
   runCode(code: Uint8Array, options?: RunOptions): RunResult;
+  /** Where sandboxed programs may access memory. */
+  readonly arena: ArenaInfo;
   /** Reserves memory that stays until {@link Machine.release}, filled with `initial` or zeros. */
   allocate(bytes: number, initial?: Uint8Array): bigint;
   /** Gives back what {@link Machine.allocate} returned. */
@@ -106,8 +109,18 @@ export interface Machine {
   [Symbol.dispose](): void;
 }
 
+/** The arena of sandboxed programs, see `@polybpf/jit`. */
+export interface ArenaInfo {
+  readonly address: bigint;
+  readonly bytes: number;
+  /** Unmapped bytes on either side. */
+  readonly guardBytes: number;
+  /** Whether the pages beyond the guard zones are as they were. */
+  isIntact(): boolean;
+}
+
 /** The part of a job that its code decides. */
-type JobCode = Pick<NativeJob, 'name' | 'code' | 'insnAt' | 'callTarget'>;
+type JobCode = Pick<NativeJob, 'name' | 'code' | 'insnAt' | 'callTarget' | 'confined'>;
 
 const MIB = 2 ** 20;
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -129,10 +142,11 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
   const execution = findExecution(target, cpu, options.via);
   const image = buildRunner(target, cpu, layout);
   const file = createSharedFile(layout.length);
+  writeCanaries(file, layout);
   const process = createRunnerProcess(execution, image.elf, file.fd, target.endian === 'big');
   const memory = createMachineMemory(file, layout, target.endian);
   const code = createCodeStore(file, layout);
-  const data = createRegionAllocator(SHARED_BASE + layout.data, layout.dataBytes, 'dataBytes');
+  const data = createRegionAllocator(arenaAddress(layout, layout.data), layout.dataBytes, 'dataBytes');
   const runJobs = createJobRunner({
     process,
     file,
@@ -175,7 +189,16 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
     return { r0: outcome.r0, mem: outcome.mem, elapsedNs: outcome.elapsedNs };
   };
   const jobOf = (program: PreparedProgram, run: RunOptions): NativeJob =>
-    toJob({ name: program.name, code: program.address, insnAt: program.insnAt, callTarget: program.callTarget }, run);
+    toJob(
+      {
+        name: program.name,
+        code: program.address,
+        insnAt: program.insnAt,
+        callTarget: program.callTarget,
+        confined: program.compiled.bounds === 'sandbox',
+      },
+      run,
+    );
   const close = (): void => {
     if (!open) return;
     open = false;
@@ -194,6 +217,8 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
     const prepared = preparePrograms(single ? [programs] : programs, options, {
       target,
       memory,
+      arena: arenaMemory(memory, layout),
+      arenaSymbol: BigInt(SHARED_BASE + layout.header + HEADER.arena),
       code,
       symbols,
       allocate,
@@ -210,6 +235,15 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
     target,
     execution,
     memory,
+    arena: {
+      address: BigInt(ARENA_BASE),
+      bytes: ARENA_BYTES,
+      guardBytes: GUARD_BYTES,
+      isIntact() {
+        checkOpen();
+        return canariesAreIntact(file, layout);
+      },
+    },
     get pid() {
       return process.pid;
     },
@@ -224,7 +258,10 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
       try {
         code.write(address, bytes);
         return runOne(
-          toJob({ name: 'code', code: BigInt(address), insnAt: () => undefined, callTarget: refuseCalls }, run),
+          toJob(
+            { name: 'code', code: BigInt(address), insnAt: () => undefined, callTarget: refuseCalls, confined: false },
+            run,
+          ),
         );
       } finally {
         code.release(address);

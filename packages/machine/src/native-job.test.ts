@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { planLayout, RECORD, RECORD_BYTES, SHARED_BASE } from './layout.ts';
+import { arenaAddress, planLayout, RECORD, RECORD_BYTES } from './layout.ts';
 import { decodeJob, encodeJobs, jobBytes, type NativeJob, writeInterval } from './native-job.ts';
 
 const LAYOUT = planLayout({ stackBytes: 1, slots: 1, codeBytes: 1, dataBytes: 1, batchBytes: 1 });
 const JOB: NativeJob = {
+  confined: false,
   name: 'job',
   code: 0x2010_0040n,
   mem: undefined,
@@ -29,8 +30,8 @@ describe.each([true, false])('a batch, little-endian %s', (little) => {
   });
 
   it('passes addresses of memory, 0 where there is none, and negative numbers', () => {
-    const base = BigInt(SHARED_BASE + LAYOUT.batch);
-    expect([0, 1, 2].map((job) => word(job, RECORD.args))).toEqual([0n, base + 384n, base + 448n]);
+    const base = BigInt(arenaAddress(LAYOUT, LAYOUT.batch));
+    expect([0, 1, 2].map((job) => word(job, RECORD.args))).toEqual([0n, base, base + 64n]);
     expect(word(0, RECORD.args + 8)).toBe(2n ** 64n - 1n);
     expect(word(0, RECORD.args + 16)).toBe(0n);
   });

@@ -1,6 +1,6 @@
 /** Jobs as the runner reads them, and what becomes of them. */
 import { BpfError } from '@polybpf/errors';
-import { RECORD, RECORD_BYTES, SHARED_BASE, type SharedLayout } from './layout.ts';
+import { arenaAddress, RECORD, RECORD_BYTES, type SharedLayout } from './layout.ts';
 
 /** What a helper call of a job reaches. */
 export interface CallTarget {
@@ -38,6 +38,8 @@ export interface NativeJob {
   readonly insnAt: (address: bigint) => number | undefined;
   /** Answers helper calls. */
   readonly callTarget: CallTarget;
+  /** Whether the code was compiled with `bounds: 'sandbox'`, so that a signal means a memory access that was stopped. */
+  readonly confined: boolean;
 }
 
 /** A job that ended. */
@@ -62,7 +64,7 @@ export type JobOutcome = JobResult | JobFailure;
 
 /** Records and memory of jobs that go with one doorbell. */
 export interface EncodedBatch {
-  /** What lies at the start of the batch part of the shared file. */
+  /** Records, then memory: what lies at the starts of the records and the batch part of the shared file. */
   readonly bytes: Uint8Array;
   /** Offset of each job's memory in `bytes`, and at the end the length. */
   readonly memOffsets: readonly number[];
@@ -98,7 +100,7 @@ export function encodeJobs(
       view.setBigUint64(record + field, BigInt.asUintN(64, value), little);
     const hasMem = job.mem !== undefined && job.mem.length > 0;
     if (hasMem) bytes.set(job.mem, memOffsets[i]!);
-    const args = job.args(hasMem ? BigInt(SHARED_BASE + layout.batch + memOffsets[i]!) : 0n);
+    const args = job.args(hasMem ? BigInt(arenaAddress(layout, layout.batch) + memOffsets[i]! - memOffsets[0]!) : 0n);
     if (args.length > 5)
       throw new BpfError('E_INPUT', `arguments of ${job.name}`, { expected: 'at most 5', got: String(args.length) });
     word(RECORD.code, job.code);

@@ -10,9 +10,12 @@ import {
   type Program,
 } from '@polybpf/isa';
 import {
+  ARENA_SYMBOL,
+  type Bounds,
   type CodeSymbol,
   compile,
   type CompiledProgram,
+  FAULT_SYMBOL,
   type HelperCalls,
   LABEL,
   link,
@@ -38,6 +41,11 @@ export interface PrepareOptions {
   readonly helpers?: MachineHelperRegistry | readonly MachineHelper[];
   /** What stands behind a map; default: nothing, or the contents of a data section. */
   readonly maps?: (def: MapDef, index: number, program: Program) => MachineMapInit | undefined;
+  /**
+   * `none`: accesses are not checked, for programs that a verifier has passed; the default. `sandbox`: every access is
+   * confined to {@link Machine.arena}, and one that is not ends the program with `E_RUN_MEMORY`.
+   */
+  readonly bounds?: Bounds;
   /** Address of an extern or kfunc; default: externs are unknown, which is `E_JIT_LINK` unless they are weak. */
   readonly symbols?: (name: string) => bigint | undefined;
   /**
@@ -86,6 +94,10 @@ export interface PreparedPrograms {
 export interface PrepareParts {
   readonly target: Target;
   readonly memory: MachineMemory;
+  /** Memory as the helpers of sandboxed programs see it. */
+  readonly arena: MachineMemory;
+  /** Address of what sandboxed code reads. */
+  readonly arenaSymbol: bigint;
   readonly code: CodeStore;
   readonly symbols: SymbolSlots;
   readonly allocate: (bytes: number, initial?: Uint8Array) => number;
@@ -98,6 +110,7 @@ export interface PrepareParts {
 
 /** Bytes behind a map handle: only its address matters. */
 const HANDLE_BYTES = 64;
+const CALL_REGISTER = constants.BPF_JMP | constants.BPF_CALL | constants.BPF_X;
 const CALL_HELPER = constants.BPF_JMP | constants.BPF_CALL;
 
 interface BoundMap extends MachineMap {
@@ -133,7 +146,7 @@ export function preparePrograms(
   };
   try {
     const compiled = programs.map((program) =>
-      compile(program, target, { helperCalls: helperCallsOf(program, parts) }),
+      compile(program, target, { helperCalls: helperCallsOf(program, parts), bounds: options.bounds ?? 'none' }),
     );
     const places = compiled.map(({ code: bytes }) => {
       const address = code.allocate(bytes.length);
@@ -161,7 +174,14 @@ export function preparePrograms(
         address: BigInt(places[i]!),
         maps: mapsOf[i]!,
         insnAt: (address) => insnAt(one, Number(address) - places[i]!),
-        callTarget: createCallTarget(one.program, handles, options, parts, (map, index) => tailCallTarget(map, index)),
+        callTarget: createCallTarget(
+          one.program,
+          handles,
+          options,
+          parts,
+          one.functions.map(({ offset }) => BigInt(places[i]! + offset)),
+          (map, index) => tailCallTarget(map, index),
+        ),
         run: (run = {}) => parts.run(program, run),
         dispose,
         [Symbol.dispose]: dispose,
@@ -273,6 +293,8 @@ function addressOf(
     case 'data':
       return maps[symbol.map]?.valuesAddress;
     case 'function': {
+      if (symbol === ARENA_SYMBOL) return parts.arenaSymbol;
+      if (symbol === FAULT_SYMBOL) return BigInt(parts.symbols.address(SANDBOX_FAULT));
       const given = options.symbols?.(symbol.name);
       if (given !== undefined) return given;
       const isExtern = program.relocations.some(({ kind, symbol: name }) => kind === 'extern' && name === symbol.name);
@@ -282,6 +304,9 @@ function addressOf(
     }
   }
 }
+
+/** Name of the symbol slot of the fault handler: no name that a program can call. */
+const SANDBOX_FAULT = ' fault';
 
 /** Name of the symbol slot of a helper that the table has no place for. */
 function helperSymbol(id: number): string {
@@ -372,8 +397,10 @@ function createCallTarget(
   handles: ReadonlyMap<bigint, MachineMap>,
   options: Bindings,
   parts: PrepareParts,
+  functions: readonly bigint[],
   tailCallTarget: (map: MachineMap, index: number) => bigint | undefined,
 ): CallTarget {
+  const isConfined = options.bounds === 'sandbox';
   let tailCalls = 0;
   let tailCallRun: object | undefined;
 
@@ -395,6 +422,7 @@ function createCallTarget(
     const { slot } = request;
     if (slot === BPF_FUNC_tail_call) return tailCall(request);
     const name = parts.symbols.name(slot);
+    if (name === SANDBOX_FAULT) throw sandboxFault(program, request.args);
     const id = name === undefined ? slot : symbolHelperId(name);
     const helper = id !== undefined ? options.helpers.helper(id) : options.helpers.kfunc?.(kfuncReference(name!));
     if (helper === undefined) {
@@ -402,8 +430,30 @@ function createCallTarget(
         expected: 'a registered helper',
       });
     }
-    return callHelper(helper, program, request, handles, parts.memory);
+    return callHelper(helper, program, isConfined ? confinedRequest(request, functions, program) : request, handles, isConfined ? parts.arena : parts.memory); // prettier-ignore
   };
+}
+
+/** Callbacks of sandboxed programs are functions of theirs. */
+function confinedRequest(request: HelperRequest, functions: readonly bigint[], program: Program): HelperRequest {
+  return {
+    ...request,
+    callBack(address, args) {
+      if (functions.includes(BigInt.asUintN(64, address))) return request.callBack(address, args);
+      throw new BpfError('E_RUN_JUMP', `${program.name}: callback at 0x${BigInt.asUintN(64, address).toString(16)}`, {
+        expected: 'a function of the program',
+      });
+    },
+  };
+}
+
+/** What sandboxed code reports: insn and address, see `FAULT_SYMBOL`. */
+function sandboxFault(program: Program, [insn, address]: BigUint64Array): BpfError {
+  const at = { insn: Number(insn), symbol: program.name };
+  const where = `0x${address!.toString(16)}`;
+  const opcode = program.insns[at.insn]?.opcode;
+  if (opcode === CALL_REGISTER) return new BpfError('E_RUN_JUMP', `call of ${where}, which is no function of the program`, { at }); // prettier-ignore
+  return new BpfError('E_RUN_MEMORY', `access at ${where} outside the memory of the sandbox`, { at });
 }
 
 function callHelper(

@@ -5,13 +5,16 @@
  * Between two jobs nothing lives in registers: a job may destroy any of them but the stack pointer, and the runner still
  * reports. State lies in the header and the job record (layout.ts).
  */
-import { LABEL, makeNode, type MachineNode } from '@polybpf/jit';
+import { GUARD_BYTES, LABEL, makeNode, type MachineNode } from '@polybpf/jit';
 import { GENERIC_LINUX, type LinuxAbi } from './linux-abi.ts';
 import {
+  ARENA_BASE,
+  ARENA_BYTES,
   CODE_BASE,
   COMMAND,
   HEADER,
   IDLE,
+  mappingsOf,
   MESSAGE_BYTES,
   RECORD,
   RECORD_BYTES,
@@ -73,7 +76,7 @@ export interface RunnerCpu {
   call(out: MachineNode[], register: number): void;
   /** System call; destroys temps and arguments. */
   syscall(out: MachineNode[], number: number, args: readonly SyscallArgument[]): void;
-  /** mmap with constant arguments; some CPUs pass them in memory. */
+  /** mmap with constant arguments, the offset in bytes, a multiple of 64 KiB; some CPUs pass them in memory. */
   mmap(out: MachineNode[], number: number, args: readonly number[]): void;
   /** Sets the stack pointer so that a C function may be called; `top` is a multiple of 64 KiB. */
   setStack(out: MachineNode[], top: number): void;
@@ -94,6 +97,7 @@ export interface RunnerProgram {
   readonly signalHandler: number;
 }
 
+const PROT_NONE = 0;
 const PROT_READ_WRITE = 3;
 const PROT_READ_WRITE_EXEC = 7;
 const MAP_SHARED_FIXED = 0x11;
@@ -153,16 +157,15 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
   const setTimer = (timer: number, at: SyscallArgument): void => cpu.syscall(out, syscalls.setitimer, [timer, at, 0]);
 
   const start = (): void => {
-    cpu.mmap(out, syscalls.mmap, [SHARED_BASE, layout.length, PROT_READ_WRITE, MAP_SHARED_FIXED, FD.shared, 0]);
-    exitUnless(SHARED_BASE, RUNNER_EXIT.sharedMap);
-    cpu.mmap(out, syscalls.mmap, [
-      CODE_BASE,
-      layout.codeBytes,
-      PROT_READ_WRITE_EXEC,
-      MAP_PRIVATE_FIXED | linux.mapAnonymous,
-      -1,
-      0,
-    ]);
+    const guards = ARENA_BASE - GUARD_BYTES;
+    const anonymous = MAP_PRIVATE_FIXED | linux.mapAnonymous;
+    cpu.mmap(out, syscalls.mmap, [guards, ARENA_BYTES + 2 * GUARD_BYTES, PROT_NONE, anonymous, -1, 0]);
+    exitUnless(guards, RUNNER_EXIT.guardMap);
+    for (const [address, offset, length] of mappingsOf(layout)) {
+      cpu.mmap(out, syscalls.mmap, [address, length, PROT_READ_WRITE, MAP_SHARED_FIXED, FD.shared, offset]);
+      exitUnless(address, RUNNER_EXIT.sharedMap);
+    }
+    cpu.mmap(out, syscalls.mmap, [CODE_BASE, layout.codeBytes, PROT_READ_WRITE_EXEC, anonymous, -1, 0]);
     exitUnless(CODE_BASE, RUNNER_EXIT.codeMap);
     // QEMU would leave a core file in the working directory when a job crashes.
     cpu.syscall(out, syscalls.prlimit64, [0, RLIMIT_CORE, header + HEADER.zeros, 0]);
