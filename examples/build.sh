@@ -14,5 +14,7 @@ for order in little big; do
     "$clang" -target "$target" -mcpu=v3 -O2 -g -fdebug-compilation-dir=. -ffile-prefix-map="$PWD=." \
       -c "$source" -o "objects/$order/$(basename "$source" .c).o"
   done
+  "$clang" -target "$target" -mcpu=v3 -O2 -g -fdebug-compilation-dir=. -ffile-prefix-map="$PWD=." \
+    -c embed-c/limiter.bpf.c -o "embed-c/limiter.$order.o"
 done
 "$clang" --version | head -n 1 >objects/COMPILER
