@@ -38,6 +38,8 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     command
       .addOption(choice('--input <kind>', 'what FILE is, when its content does not tell', INPUT_KINDS))
       .addOption(choice('--endian <order>', 'byte order of raw bytes, hex and assembly (default: little, or that of the target)', ['little', 'big'])); // prettier-ignore
+  const bounds = (): Option =>
+    choice('--bounds <how>', 'memory accesses of native code: unchecked, or confined to an arena (default: none)', ['none', 'sandbox']); // prettier-ignore
   const syntax = (): Option => choice('--syntax <syntax>', 'dialect of the text', ['kernel', 'ubpf']);
 
   add('asm', 'assemble text')
@@ -75,6 +77,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--prog <NAME>', 'program of an object that has several')
     .option('--budget <N>', 'instructions at most (interpreter)')
     .option('--repeat <N>', 'run N times, memory carried on')
+    .addOption(bounds())
     .action((file: string, flags: RunFlags) => runRun(file, flags));
 
   inputOptions(add('compile', 'compile to machine code'))
@@ -87,6 +90,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--map', 'print where each BPF register lives, function by function, instead of code')
     .option('--abi <NAME>', 'another calling convention: an option of the target, see targets')
     .option('--cpu <NAME[,NAME]>', 'newer or fewer instructions: options of the target, see targets')
+    .addOption(bounds())
     .action((file: string, flags: CompileFlags) => finish(runCompile(file, flags) ? EXIT_DONE : EXIT_FAILED));
 
   add('conformance', 'run test vectors on engines and targets')
@@ -95,6 +99,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--target <LIST>', 'CPUs of the native engine, or all; default: all that run here')
     .addOption(choice('--format <format>', 'report', ['text', 'tap', 'json', 'junit']).default('text'))
     .option('--filter <RE>', 'only vectors whose name matches')
+    .addOption(bounds())
     .action((flags: ConformanceFlags) => finish(runConformance(flags) ? EXIT_DONE : EXIT_FAILED));
 
   add('plugin', 'the plugin protocol of bpf_conformance: program hex on standard input, r0 hex on standard output')
@@ -104,7 +109,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .action((memory: string | undefined, flags: PluginFlags) => runPlugin(memory, flags));
 
   add('fuzz', 'run generated programs on several engines and compare')
-    .option('--against <LIST>', 'engines: kernel, interpreter, native:ARCH; default: all that run here')
+    .option('--against <LIST>', 'engines: kernel, interpreter, native:ARCH, sandbox:ARCH; default: all that run here')
     .option('--count <N>', 'programs; default 1000, or no limit with --time')
     .option('--time <S>', 'seconds')
     .option('--seed <N>', 'default: a fresh one')

@@ -24,6 +24,11 @@ export interface Engine {
   readonly endian?: Endian;
   /** Whether it checks every access, so that vectors which expect a fault at run time can be run. */
   readonly checksAccesses: boolean;
+  /**
+   * Whether accesses that leave the memory of all programs end this one: then vectors that expect \`E_RUN_MEMORY\` are
+   * run as well, and those whose access stays in that memory are skipped.
+   */
+  readonly confinesAccesses?: boolean;
   /** Runs jobs in order; programs are in a byte order that the engine takes. */
   run(jobs: readonly Job[]): Outcome[];
 }

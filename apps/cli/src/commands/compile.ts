@@ -6,6 +6,7 @@ import { formatHex } from '@polybpf/conformance';
 import { BpfError, isBpfError } from '@polybpf/errors';
 import { type Endian, type Program, rowOf } from '@polybpf/isa';
 import {
+  type Bounds,
   compile,
   type CompiledFunction,
   type CompiledProgram,
@@ -32,6 +33,7 @@ export interface CompileFlags {
   readonly map?: boolean;
   readonly abi?: string;
   readonly cpu?: string;
+  readonly bounds?: Bounds;
   readonly input?: InputKind;
   readonly endian?: Endian;
   readonly json?: boolean;
@@ -54,7 +56,7 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
   if (programs.length === 0) throw new BpfError('E_LOAD_PROGRAM', 'the file has no program');
   const targets = targetsByList(withOptionNames(flags));
   const format = flags.format ?? (flags.output === undefined ? 'listing' : formatOfName(flags.output));
-  const all = targets.map((target) => compileFor(target, input, programs, targets.length > 1));
+  const all = targets.map((target) => compileFor(target, input, programs, targets.length > 1, flags.bounds));
   const files = all.map((entry) =>
     entry.refused === undefined ? fileOf(path, flags, format, entry.target, targets.length) : null,
   );
@@ -117,9 +119,18 @@ function usedRegisters({ insns, subprograms }: Program, name: string): Set<numbe
 }
 
 /** With several targets, one that cannot take the program's byte order is reported beside the others. */
-function compileFor(target: Target, input: Input, programs: readonly Program[], several: boolean): Compiled {
+function compileFor(
+  target: Target,
+  input: Input,
+  programs: readonly Program[],
+  several: boolean,
+  bounds: Bounds = 'none',
+): Compiled {
   try {
-    return { target, programs: programs.map((program) => compile(inOrder(input, program, target.endian), target)) };
+    return {
+      target,
+      programs: programs.map((program) => compile(inOrder(input, program, target.endian), target, { bounds })),
+    };
   } catch (error) {
     if (!isBpfError(error) || !several) throw error;
     return { target, programs: [], refused: error };

@@ -11,7 +11,7 @@ import {
 } from '@polybpf/conformance';
 import { loadSuite, nativeEngine } from '@polybpf/conformance/node';
 import { BpfError, isBpfError } from '@polybpf/errors';
-import type { Target } from '@polybpf/jit';
+import type { Bounds, Target } from '@polybpf/jit';
 import { ALL_TARGETS, targetsByList } from '@polybpf/targets';
 import { findShipped, writeStdout } from '../files.ts';
 
@@ -21,6 +21,7 @@ export interface ConformanceFlags {
   readonly target?: string;
   readonly format?: ReportFormat;
   readonly filter?: string;
+  readonly bounds?: Bounds;
   readonly json?: boolean;
 }
 
@@ -40,7 +41,8 @@ export function runConformance(flags: ConformanceFlags): boolean {
     if (name === 'interpreter')
       results.push(...runSuite(vectors, interpreterEngine(), progress('interpreter', vectors.length)));
     else if (name === 'native')
-      for (const target of targets) results.push(...runTarget(vectors, target, flags.target !== undefined));
+      for (const target of targets)
+        results.push(...runTarget(vectors, target, flags.target !== undefined, flags.bounds));
     else throw new BpfError('E_USAGE', '--engine', { expected: 'interpreter, native', got: name });
   }
   writeStdout(formatReport(results, flags.json === true ? 'json' : (flags.format ?? 'text')));
@@ -49,10 +51,15 @@ export function runConformance(flags: ConformanceFlags): boolean {
 }
 
 /** A target that was not asked for by name and cannot run here is skipped, by name. */
-function runTarget(vectors: readonly Vector[], target: Target, demanded: boolean): VectorResult[] {
+function runTarget(
+  vectors: readonly Vector[],
+  target: Target,
+  demanded: boolean,
+  bounds: Bounds = 'none',
+): VectorResult[] {
   let engine: (Engine & Disposable) | undefined;
   try {
-    engine = nativeEngine(target);
+    engine = nativeEngine(target, { bounds });
   } catch (error) {
     if (!isBpfError(error) || demanded || !(error.code === 'E_MACHINE_MISSING' || error.code === 'E_UNSUPPORTED'))
       throw error;

@@ -4,7 +4,7 @@ import { formatHex } from '@polybpf/conformance';
 import { createInterpreter } from '@polybpf/interpreter';
 import type { Endian, Program } from '@polybpf/isa';
 import { openMachine } from '@polybpf/machine';
-import { type Target } from '@polybpf/jit';
+import type { Bounds, Target } from '@polybpf/jit';
 import { ALL_TARGETS, targetByName } from '@polybpf/targets';
 import { writeOutput } from '../files.ts';
 import { basicHelpers } from '../basic-helpers.ts';
@@ -20,6 +20,7 @@ export interface RunFlags {
   readonly prog?: string;
   readonly budget?: string;
   readonly repeat?: string;
+  readonly bounds?: Bounds;
   readonly input?: InputKind;
   readonly endian?: Endian;
   readonly json?: boolean;
@@ -41,16 +42,18 @@ export function runRun(path: string, flags: RunFlags): void {
   const program = chooseProgram(input, flags.prog);
   const mem = parseMemory(flags.mem);
   const repeat = flags.repeat === undefined ? 1 : parseCount('--repeat', flags.repeat);
-  const engine = flags.engine ?? (flags.target === undefined ? 'interpreter' : 'native');
+  const engine = flags.engine ?? (flags.target === undefined && flags.bounds === undefined ? 'interpreter' : 'native');
   const target = engine === 'native' ? chooseTarget(flags.target) : undefined;
   if (engine === 'interpreter' && flags.target !== undefined)
     throw new BpfError('E_USAGE', '--target is for --engine native');
   if (engine === 'native' && flags.budget !== undefined) throw new BpfError('E_UNSUPPORTED', 'an instruction budget of native code', { expected: '--engine interpreter' }); // prettier-ignore
+  if (engine === 'interpreter' && flags.bounds !== undefined)
+    throw new BpfError('E_USAGE', '--bounds is for native code: the interpreter checks every access');
   const budget = flags.budget === undefined ? undefined : parseCount('--budget', flags.budget);
   const outcome =
     target === undefined
       ? interpret(program, mem, repeat, budget)
-      : runNative(inOrder(input, program, target.endian), target, mem, repeat);
+      : runNative(inOrder(input, program, target.endian), target, mem, repeat, flags.bounds ?? 'none');
   if (flags.memOut !== undefined) writeOutput(flags.memOut, outcome.mem);
   if (flags.json === true) {
     const { r0, insnsExecuted, elapsedNs } = outcome;
@@ -92,9 +95,10 @@ function interpret(program: Program, mem: Uint8Array, repeat: number, budget: nu
   return { r0: result.r0, mem: memory, insnsExecuted: result.insnsExecuted, elapsedNs };
 }
 
-function runNative(program: Program, target: Target, mem: Uint8Array, repeat: number): Outcome {
+function runNative(program: Program, target: Target, mem: Uint8Array, repeat: number, bounds: Bounds): Outcome {
   using machine = openMachine(target);
   using prepared = machine.prepare(program, {
+    bounds,
     helpers: { helper: (id) => basicHelpers().find((helper) => helper.id === id) },
   });
   const { r0, mem: after, elapsedNs } = prepared.run({ repeat, ...(mem.length === 0 ? {} : { mem }) });

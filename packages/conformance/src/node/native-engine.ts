@@ -1,6 +1,6 @@
 /** Vectors on a native target: compiled, linked and run by `@polybpf/machine`, many to a doorbell. */
 import { isBpfError } from '@polybpf/errors';
-import type { Target } from '@polybpf/jit';
+import type { Bounds, Target } from '@polybpf/jit';
 import {
   type Machine,
   type MachineHelperRegistry,
@@ -17,20 +17,27 @@ export interface NativeEngine extends Engine, Disposable {
   readonly machine: Machine;
 }
 
+/** Options of {@link nativeEngine}. */
+export interface NativeEngineOptions extends MachineOptions {
+  /** As in `PrepareOptions.bounds`. */
+  readonly bounds?: Bounds;
+}
+
 /**
  * Opens a native engine for a target.
  *
  * @throws BpfError `E_MACHINE_MISSING` when nothing runs the target's code here
  */
-export function nativeEngine(target: Target, options: MachineOptions = {}): NativeEngine {
+export function nativeEngine(target: Target, { bounds = 'none', ...options }: NativeEngineOptions = {}): NativeEngine {
   const machine = openMachine(target, { timeoutMs: 5000, ...options });
   return {
     name: 'native',
     target: target.name,
     endian: target.endian,
     checksAccesses: false,
+    confinesAccesses: bounds === 'sandbox',
     machine,
-    run: (jobs) => runJobs(machine, jobs),
+    run: (jobs) => runJobs(machine, jobs, bounds),
     [Symbol.dispose]: () => machine.close(),
   };
 }
@@ -51,12 +58,12 @@ const HELPERS: MachineHelperRegistry = {
       : undefined,
 };
 
-function runJobs(machine: Machine, jobs: readonly Job[]): Outcome[] {
+function runJobs(machine: Machine, jobs: readonly Job[], bounds: Bounds): Outcome[] {
   const outcomes = new Array<Outcome>(jobs.length);
   const ready: { readonly index: number; readonly program: PreparedProgram; readonly job: MachineJob }[] = [];
   jobs.forEach(({ program, mem }, index) => {
     try {
-      const prepared = machine.prepare(program, { helpers: HELPERS });
+      const prepared = machine.prepare(program, { helpers: HELPERS, bounds });
       ready.push({ index, program: prepared, job: { program: prepared, ...(mem.length === 0 ? {} : { mem }) } });
     } catch (error) {
       if (!isBpfError(error)) throw error;

@@ -15,10 +15,10 @@ export interface OpenEngines extends Disposable {
 
 /** CPU time of one program: generated ones take microseconds, and one that hangs is tried often while it is shrunk. */
 const TIMEOUT_MS = 1000;
-const KNOWN = 'kernel, interpreter, native:ARCH';
+const KNOWN = 'kernel, interpreter, native:ARCH, sandbox:ARCH';
 
 /**
- * Opens engines: `interpreter`, `kernel`, `native:ARCH`.
+ * Opens engines: `interpreter`, `kernel`, `native:ARCH`, and `sandbox:ARCH`, which is native code with checks.
  *
  * @throws BpfError `E_USAGE` for an unknown name, `E_TARGET_UNKNOWN`; `E_UNSUPPORTED` or `E_MACHINE_MISSING` for an engine
  *   that does not run here
@@ -40,6 +40,11 @@ export function openEngines(names: readonly string[]): OpenEngines {
 function openEngine(name: string): Engine & Partial<Disposable> {
   if (name === 'interpreter') return referenceEngine();
   if (name === 'kernel') return kernelEngine();
+  const confined = /^sandbox:(.+)$/.exec(name)?.[1];
+  if (confined !== undefined) {
+    const engine = nativeEngine(targetByName(confined), { timeoutMs: TIMEOUT_MS, bounds: 'sandbox' });
+    return { ...engine, name: 'sandbox' };
+  }
   const arch = /^native:(.+)$/.exec(name)?.[1];
   if (arch === undefined) throw new BpfError('E_USAGE', 'unknown engine', { expected: KNOWN, got: name });
   return nativeEngine(targetByName(arch), { timeoutMs: TIMEOUT_MS });
