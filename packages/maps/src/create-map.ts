@@ -4,7 +4,11 @@ import { makeArray } from './array.ts';
 import { bindMap } from './bind-map.ts';
 import { ERRNO, errnoText } from './errno.ts';
 import type { GuestMap, MapOptions, MapSpec } from './guest-map.ts';
+import { makeBloomFilter } from './bloom-filter.ts';
 import { makeHash } from './hash.ts';
+import { makeLpmTrie } from './lpm-trie.ts';
+import { makeLruHash } from './lru-hash.ts';
+import { makeQueueStack } from './queue-stack.ts';
 import type { MapCore, MapOps } from './map-core.ts';
 import { MAP_FLAG, MAP_TYPE, mapTypeName } from './map-type.ts';
 
@@ -16,6 +20,12 @@ const FAMILIES: Readonly<Record<number, MakeMap>> = {
   [MAP_TYPE.PERCPU_ARRAY]: makeArray,
   [MAP_TYPE.HASH]: makeHash,
   [MAP_TYPE.PERCPU_HASH]: makeHash,
+  [MAP_TYPE.LRU_HASH]: makeLruHash,
+  [MAP_TYPE.LRU_PERCPU_HASH]: makeLruHash,
+  [MAP_TYPE.LPM_TRIE]: makeLpmTrie,
+  [MAP_TYPE.QUEUE]: makeQueueStack,
+  [MAP_TYPE.STACK]: makeQueueStack,
+  [MAP_TYPE.BLOOM_FILTER]: makeBloomFilter,
 };
 
 /**
