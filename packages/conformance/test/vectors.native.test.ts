@@ -1,8 +1,8 @@
-/** Every vector on every native target. */
+/** Every vector on every native target, and on each with every option that it has. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { probeMachine } from '@polybpf/machine';
-import { ALL_TARGETS } from '@polybpf/targets';
+import { ALL_TARGETS, targetByName } from '@polybpf/targets';
 import { describe, expect, it } from 'vitest';
 import { loadSuite } from '../src/node/load-suite.ts';
 import { nativeEngine } from '../src/node/native-engine.ts';
@@ -12,7 +12,12 @@ import { ROOT, sharedFolder } from './toolchain.ts';
 const shared = sharedFolder();
 const publicSuite = shared === undefined ? undefined : join(shared, 'conformance/bpf_conformance');
 
-describe.each(ALL_TARGETS.map((target) => [target.name, target] as const))('%s', (_, target) => {
+const TARGETS = ALL_TARGETS.flatMap((target) => [
+  target,
+  ...(target.options ?? []).map(({ name }) => targetByName(`${target.name}+${name}`)),
+]);
+
+describe.each(TARGETS.map((target) => [target.name, target] as const))('%s', (_, target) => {
   const probe = probeMachine(target);
   if (!probe.available) {
     if (process.env['CI']) throw probe.error;

@@ -5,7 +5,7 @@ import { INSTRUCTIONS } from './instructions.ts';
 import { FITS, LOWER } from './lower.ts';
 import { peephole } from './peephole.ts';
 import { REGISTERS } from './registers.ts';
-import { EM_AARCH64, RELOCATIONS } from './relocations.ts';
+import { EM_AARCH64, makeRelocations } from './relocations.ts';
 
 /** Little-endian AArch64 with FEAT_LSE (Armv8.1), AAPCS64, Linux user space. */
 export const arm64: Target = /* @__PURE__ */ defineTarget({
@@ -29,10 +29,17 @@ export const arm64: Target = /* @__PURE__ */ defineTarget({
   encode,
   print,
   pad,
-  relocations: RELOCATIONS,
+  relocations: makeRelocations('little'),
   absolute64: 'R_AARCH64_ABS64',
   elf: { machine: EM_AARCH64, flags: 0 },
   forms: Object.values(INSTRUCTIONS),
+  options: [{ name: 'be', what: 'big-endian data; instructions stay little-endian' }],
+  configure: () => ({
+    ...arm64,
+    title: 'AArch64, big-endian data',
+    endian: 'big',
+    relocations: makeRelocations('big'),
+  }),
 });
 
 export { decodeMask, encodeMask } from './encoder.ts';

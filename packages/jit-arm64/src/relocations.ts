@@ -1,5 +1,6 @@
 /** Fields that need an address from outside, and how a linker fills them. */
 import { BpfError } from '@polybpf/errors';
+import type { Endian } from '@polybpf/isa';
 import type { RelocationKind } from '@polybpf/jit';
 
 /** `nop` as an instruction word. */
@@ -11,15 +12,24 @@ export const EM_AARCH64 = 183;
  * Relocations of AArch64 ELF that compiled code has (ELF for the Arm 64-bit Architecture, "Relocation types").
  *
  * A call of a missing weak symbol becomes a nop, as the linker does it.
+ *
+ * @param endian - byte order of data; instructions are little-endian in either (Arm ARM DDI 0487 B2.6.2)
  */
-export const RELOCATIONS: Readonly<Record<string, RelocationKind>> = {
-  R_AARCH64_ABS64: {
+export function makeRelocations(endian: Endian): Readonly<Record<string, RelocationKind>> {
+  return { R_AARCH64_ABS64: absolute64(endian === 'little'), ...INSTRUCTION_RELOCATIONS };
+}
+
+function absolute64(little: boolean): RelocationKind {
+  return {
     elfType: 257,
     apply: (code, offset, value) => {
       checkReach('R_AARCH64_ABS64', value, -(2n ** 63n), 2n ** 64n - 1n);
-      new DataView(code.buffer, code.byteOffset).setBigUint64(offset, BigInt.asUintN(64, value), true);
+      new DataView(code.buffer, code.byteOffset).setBigUint64(offset, BigInt.asUintN(64, value), little);
     },
-  },
+  };
+}
+
+const INSTRUCTION_RELOCATIONS: Readonly<Record<string, RelocationKind>> = {
   R_AARCH64_ADR_PREL_PG_HI21: {
     elfType: 275,
     apply: (code, offset, value, place) => {

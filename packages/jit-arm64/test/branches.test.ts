@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ADR_FAR, CONDITION_CODES } from '../src/branches.ts';
 import { arm64 } from '../src/index.ts';
 import { INSTRUCTIONS, type InstructionName } from '../src/instructions.ts';
-import { NOP, RELOCATIONS } from '../src/relocations.ts';
+import { makeRelocations, NOP } from '../src/relocations.ts';
 
 const MIB = 2 ** 20;
 const nops = (count: number): MachineNode[] => new Array<MachineNode>(count).fill(makeNode(INSTRUCTIONS.nop, []));
@@ -84,7 +84,7 @@ describe('relocations', () => {
     const code = new Uint8Array(16);
     const view = new DataView(code.buffer);
     view.setUint32(4, word, true);
-    RELOCATIONS[kind]!.apply(code, 4, value, place);
+    makeRelocations('little')[kind]!.apply(code, 4, value, place);
     return view.getUint32(4, true);
   };
   const codeOf = (action: () => unknown): string => {
@@ -124,8 +124,10 @@ describe('relocations', () => {
 
   it('absolute addresses have 64 bits', () => {
     const code = new Uint8Array(12);
-    RELOCATIONS['R_AARCH64_ABS64']!.apply(code, 4, 0xfedcba9876543210n, 0n);
+    makeRelocations('little')['R_AARCH64_ABS64']!.apply(code, 4, 0xfedcba9876543210n, 0n);
     expect([...code]).toEqual([0, 0, 0, 0, 0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe]);
-    expect(codeOf(() => RELOCATIONS['R_AARCH64_ABS64']!.apply(code, 0, 2n ** 64n, 0n))).toBe('E_JIT_LINK');
+    expect(codeOf(() => makeRelocations('little')['R_AARCH64_ABS64']!.apply(code, 0, 2n ** 64n, 0n))).toBe(
+      'E_JIT_LINK',
+    );
   });
 });

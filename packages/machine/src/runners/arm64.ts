@@ -18,6 +18,7 @@ const CACHE_LINE = 16;
 /** The runner of arm64. */
 export function arm64Runner(target: Target): RunnerCpu {
   const append = appender(target);
+  const little = target.endian === 'little';
   const temps = [9, 10, 11, 12] as const;
 
   const constant = (out: MachineNode[], register: number, value: number): void => {
@@ -50,9 +51,10 @@ export function arm64Runner(target: Target): RunnerCpu {
   };
 
   return {
-    name: 'arm64',
-    hostArch: 'arm64',
-    qemu: 'qemu-aarch64',
+    name: target.name,
+    // Node exists for little-endian hosts only.
+    hostArch: little ? 'arm64' : undefined,
+    qemu: little ? 'qemu-aarch64' : 'qemu-aarch64_be',
     qemuArguments: ['-cpu', 'max'],
     syscalls: { read: 63, write: 64, exit: 93, mmap: 222, setitimer: 103, clock_gettime: 113, prlimit64: 261, rt_sigaction: 134, sigaltstack: 132 }, // prettier-ignore
     args: [0, 1, 2, 3, 4],
