@@ -45,7 +45,11 @@ export function sandboxWriter(
   const check = (op: Op): void => {
     op.label = failing(op.insn, op.a, op.offset);
     op.offset = 0;
+    // The access that follows reads registers that may be dead after it.
+    const { liveAfter } = cx;
+    cx.liveAfter = EVERYTHING;
     lowerOp(cx, op);
+    cx.liveAfter = liveAfter;
   };
   return {
     enter() {
@@ -64,7 +68,9 @@ export function sandboxWriter(
     },
     check,
     checkCallee(op) {
-      const { helperCalls } = cx;
+      const { helperCalls, liveAfter } = cx;
+      // The callee and its arguments are read after these ops, if not after the call.
+      cx.liveAfter = EVERYTHING;
       const good = cx.newLabel();
       if (helperCalls.kind === 'table') {
         lowerLegal(cx, makeOp('branch', op.insn, { a: op.a, imm: helperCalls.count, cond: 'ult', label: good }));
@@ -75,6 +81,7 @@ export function sandboxWriter(
       }
       lowerOp(cx, makeOp('jump', op.insn, { label: failing(op.insn, op.a, 0) }));
       bind(cx, good);
+      cx.liveAfter = liveAfter;
     },
     finish() {
       if (exits.length === 0) return;
