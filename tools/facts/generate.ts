@@ -34,6 +34,7 @@ function kernelModule(facts: Facts): string {
     .map(([name, id]) => `${name.replace('BPF_PROG_TYPE_', '')}|${id}|${since['program_types']![name] ?? ''}`);
   const attachTypes = Object.entries(kernel.enums['bpf_attach_type']!).map(([name, id]) => `${name}|${id}|${since['attach_types']![name] ?? ''}`); // prettier-ignore
   const enums = Object.entries(facts.uapi.enums).map(([name, values]) => `${name}|${Object.entries(values).map(([key, value]) => `${key}=${value}`).join(',')}`); // prettier-ignore
+  const structs = Object.entries(readStructs()).map(([name, fields]) => `${name}|${fields.map((field) => field.join('\t')).join(';')}`); // prettier-ignore
   const parts = {
     VARIANTS: packVariants(facts, contexts),
     CONTEXTS: contexts.tables,
@@ -44,6 +45,7 @@ function kernelModule(facts: Facts): string {
     PROGRAM_TYPES: programTypes,
     ATTACH_TYPES: attachTypes,
     ENUMS: enums,
+    STRUCTS: structs,
   };
   return (
     HEAD +
@@ -51,6 +53,11 @@ function kernelModule(facts: Facts): string {
       .map(([name, lines]) => `\nexport const ${name}: string = ${text(lines)};\n`)
       .join('')
   );
+}
+
+function readStructs(): Record<string, readonly (readonly [string, string, number, number])[]> {
+  const file = new URL('context-structs.json', import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')) as Record<string, [string, string, number, number][]>;
 }
 
 function text(lines: readonly string[]): string {

@@ -104,6 +104,12 @@ function packReturns({ returnValue, loadable }: KernelVariant): string {
   return 'any';
 }
 
+/** First releases that the fact file lacks or has wrong. */
+const KFUNC_SINCE: Readonly<Record<string, string>> = {
+  bpf_dynptr_is_rdonly: '6.5', // with bpf_dynptr_is_null() and bpf_dynptr_size()
+  bpf_strnlen: '6.17', // with bpf_strlen()
+};
+
 /** Kfuncs as lines: `name|since|ret|type\tname;...|flags`. */
 export function packKfuncs({ kernel, since }: Facts): string[] {
   for (const name of flaggedKfuncs()) if (kernel.kfuncs[name] === undefined) throw new Error(`no kernel has ${name}`);
@@ -113,6 +119,6 @@ export function packKfuncs({ kernel, since }: Facts): string[] {
       const { ret, params, fastcall, sleepableOnly } = kernel.kfuncs[name]!;
       const flags = kfuncFlags(name, fastcall, sleepableOnly === true);
       const list = params.map((param) => `${param.type}\t${param.name}`).join(';');
-      return [name, since['kfuncs']![name] ?? '', ret, list, flags.join(' ')].join('|');
+      return [name, KFUNC_SINCE[name] ?? since['kfuncs']![name] ?? '', ret, list, flags.join(' ')].join('|');
     });
 }

@@ -1,5 +1,5 @@
 /** Context structs of program types: include/uapi/linux/bpf.h, and the sizes that `is_valid_access` functions allow. */
-import type { ContextAccess, ContextLayout } from './profile.ts';
+import type { ContextAccess, ContextField, ContextLayout } from './profile.ts';
 
 /** Struct of a program type; null for argument arrays and records of no fixed type. */
 const STRUCTS: Readonly<Record<string, string>> = {
@@ -36,8 +36,14 @@ const SIZES: Readonly<Record<string, number>> = {
   SYSCALL: 0xffff, // U16_MAX: syscall_prog_is_valid_access()
 };
 
+/** Structs by name. */
+export type Structs = ReadonlyMap<string, readonly ContextField[]>;
+
 /** The layout of a type's context around the accesses that were probed. */
-export function contextLayout(type: string, access: readonly ContextAccess[]): ContextLayout {
-  const end = access.reduce((most, row) => Math.max(most, row.offset + row.size), 0);
-  return { struct: STRUCTS[type] ?? null, fields: [], size: SIZES[type] ?? end, access };
+export function contextLayout(type: string, access: readonly ContextAccess[], structs: Structs): ContextLayout {
+  const struct = STRUCTS[type] ?? null;
+  const fields = (struct === null ? undefined : structs.get(struct)) ?? [];
+  const used = access.reduce((most, row) => Math.max(most, row.offset + row.size), 0);
+  const declared = fields.reduce((most, field) => Math.max(most, field.offset + field.size), 0);
+  return { struct, fields, size: SIZES[type] ?? Math.max(used, Math.ceil(declared / 8) * 8), access };
 }

@@ -1,4 +1,13 @@
 export type { ArgumentBase, ArgumentKind, KindFlag, ResultBase, ResultKind } from './argument-kinds.ts';
+export { defineHelper } from './define-helper.ts';
+export type {
+  HelperDefinition,
+  OwnArgumentKind,
+  OwnArguments,
+  OwnHelper,
+  OwnHelperContext,
+  OwnResultKind,
+} from './define-helper.ts';
 export { KERNEL_PROFILES, PROFILE_NAMES, profileByName } from './kernel-profiles.ts';
 export type { ProfileName } from './kernel-profiles.ts';
 export { compareReleases } from './profile.ts';
@@ -10,7 +19,7 @@ export type {
   ContextLayout,
   HelperInfo,
   HelperPrototype,
-  IsaFeature,
+  KernelFeature,
   KfuncFlag,
   KfuncInfo,
   Limits,
@@ -24,3 +33,5 @@ export type {
 } from './profile.ts';
 export { createRegistry } from './registry.ts';
 export type { Registry, VariantQuery } from './registry.ts';
+export { profileFromProbe } from './probed-profile.ts';
+export type { ProbedKernel } from './probed-profile.ts';

@@ -1,5 +1,6 @@
 /** Profiles of kernels: 6.18 as it was probed, older ones concluded from it and from lists of first releases. */
 import { BpfError } from '@polybpf/errors';
+import { FEATURES } from './kernel-features.ts';
 import { compareReleases } from './profile.ts';
 import type { Availability, Limits, RegistryProfile, Release } from './profile.ts';
 import { helperFacts } from './unpack-helpers.ts';
@@ -54,7 +55,8 @@ function makeProfile(release: Release): RegistryProfile {
   const sinceOfAttach = new Map(facts.attachTypes.map(({ name, since }) => [name, since]));
   const variants = facts.variants.map((variant) => {
     const since = latest(sinceOfType.get(variant.type) ?? null, sinceOfAttach.get(variant.attachType ?? '') ?? null);
-    return { ...variant, ...at(since) };
+    const { derived, ...rest } = variant;
+    return { ...rest, ...at(since), ...(derived === true ? ({ basis: 'derived' } as const) : {}) };
   });
   return {
     name: release,
@@ -73,7 +75,7 @@ function makeProfile(release: Release): RegistryProfile {
     kfuncs: Object.fromEntries(facts.kfuncs.map((kfunc) => [kfunc.name, { ...kfunc, ...at(kfunc.since) }])),
     mapTypes: types(facts.mapTypes),
     attachTypes: types(facts.attachTypes),
-    isa: {},
+    features: featuresOf(release),
     limits: limitsOf(release),
     enums: facts.enums,
   };
@@ -90,7 +92,16 @@ function latest(a: Release | null, b: Release | null): Release | null {
   return compareReleases(a, b) >= 0 ? a : b;
 }
 
-function limitsOf(release: Release): Limits {
+/** Features at a release. */
+export function featuresOf(release: Release): RegistryProfile['features'] {
+  return Object.fromEntries(FEATURES.map(([name, since, title]) => [name, { ...availability(release, since), available: since !== null && compareReleases(since, release) <= 0, title }])); // prettier-ignore
+}
+
+/** bpf_enable_priv_stack(): types whose programs may get a stack of their own. */
+const PRIVATE_STACK = ['KPROBE', 'TRACEPOINT', 'PERF_EVENT', 'RAW_TRACEPOINT', 'TRACING', 'STRUCT_OPS'];
+
+/** Limits at a release. */
+export function limitsOf(release: Release): Limits {
   return {
     stackBytes: 512,
     insns: compareReleases(release, '5.2') >= 0 ? 1_000_000 : 4096,
@@ -101,5 +112,6 @@ function limitsOf(release: Release): Limits {
     tailCalls: 33,
     pendingBranches: 8192,
     boundedLoops: compareReleases(release, '5.3') >= 0,
+    privateStackTypes: compareReleases(release, '6.13') >= 0 ? PRIVATE_STACK : [],
   };
 }

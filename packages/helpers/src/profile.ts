@@ -114,7 +114,7 @@ export interface ContextLayout {
   readonly fields: readonly ContextField[];
   /** Bytes; accesses end below. */
   readonly size: number;
-  /** By offset, then size; offsets to 287. */
+  /** By offset, then size; offsets to 287. Empty where the attach target decides. */
   readonly access: readonly ContextAccess[];
 }
 
@@ -122,7 +122,7 @@ export interface ContextLayout {
 export interface ReturnRule {
   /** Inclusive range; null when any number will do. */
   readonly range: readonly [min: number, max: number] | null;
-  /** Whether the kernel was asked. */
+  /** False for a usual range, where the attach target decides. */
   readonly known: boolean;
 }
 
@@ -139,7 +139,7 @@ export interface ProgramVariant extends Availability {
   readonly sleepable: boolean;
   /** Function, tracepoint or struct that was tried. */
   readonly target: string | undefined;
-  /** Whether the kernel loads it (with the privileges it was probed with). */
+  /** Whether the probed machine loaded it: some let nobody trace functions. `false` says nothing about other machines. */
   readonly loadable: boolean;
   readonly returns: ReturnRule;
   /** Whether BPF_PROG_TEST_RUN is there; null when not known. */
@@ -166,10 +166,10 @@ export interface AttachTypeInfo extends Availability {
   readonly id: number;
 }
 
-/** An instruction group: what a program needs of the kernel beyond the first instruction set. */
-export interface IsaFeature extends Availability {
-  /** `v3: jmp32` */
-  readonly name: string;
+/** What a program or its loader may need of the kernel: instructions, BTF kinds, map flags, rules of the verifier. */
+export interface KernelFeature extends Availability {
+  /** What it is, for people. */
+  readonly title: string;
 }
 
 /** Numbers that the verifier stops at. */
@@ -188,6 +188,8 @@ export interface Limits {
   readonly pendingBranches: number;
   /** Bounded loops are explored (5.3). */
   readonly boundedLoops: boolean;
+  /** Programs of these types have 512 bytes for each function: bpf_enable_priv_stack(), where the JIT supports it (6.13). */
+  readonly privateStackTypes: readonly string[];
 }
 
 /** What one kernel offers. */
@@ -207,7 +209,8 @@ export interface RegistryProfile {
   readonly kfuncs: Readonly<Record<string, KfuncInfo>>;
   readonly mapTypes: Readonly<Record<string, MapTypeInfo>>;
   readonly attachTypes: Readonly<Record<string, AttachTypeInfo>>;
-  readonly isa: Readonly<Record<string, IsaFeature>>;
+  /** By name: `jmp32`, `bounded_loops`, `btf_enum64`, ... */
+  readonly features: Readonly<Record<string, KernelFeature>>;
   readonly limits: Limits;
   /** Numbers by name, by name of the uapi enumeration. */
   readonly enums: Readonly<Record<string, Readonly<Record<string, number>>>>;

@@ -1,7 +1,16 @@
 /** The probed 6.18 kernel out of its generated lines (tools/facts/pack-kernel.ts writes them). */
-import { contextLayout } from './context-layout.ts';
+import { contextLayout, type Structs } from './context-layout.ts';
+import { DERIVED_VARIANTS } from './derived-variants.ts';
 import * as packed from './generated/kernel-6.18.ts';
-import type { ContextAccess, KfuncFlag, KfuncInfo, ProgramVariant, Release, ReturnRule } from './profile.ts';
+import type {
+  ContextAccess,
+  ContextField,
+  KfuncFlag,
+  KfuncInfo,
+  ProgramVariant,
+  Release,
+  ReturnRule,
+} from './profile.ts';
 import { helperFacts } from './unpack-helpers.ts';
 
 /** Name, number and first release of a type. */
@@ -11,7 +20,7 @@ export interface TypeFacts {
   readonly since: Release | null;
 }
 
-export type VariantFacts = Omit<ProgramVariant, 'available' | 'basis' | 'since'>;
+export type VariantFacts = Omit<ProgramVariant, 'available' | 'basis' | 'since'> & { readonly derived?: true };
 export type KfuncFacts = Omit<KfuncInfo, 'available' | 'basis'>;
 
 /** What was probed, without what the kernel's release makes of it. */
@@ -24,6 +33,7 @@ export interface KernelFacts {
   readonly programTypes: readonly TypeFacts[];
   readonly attachTypes: readonly TypeFacts[];
   readonly enums: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly structs: Structs;
 }
 
 let unpacked: KernelFacts | undefined;
@@ -38,10 +48,15 @@ function unpack(): KernelFacts {
   const helperNames = helperFacts().map(({ name }) => name);
   const kfuncNames = kfuncs.map(({ name }) => name);
   const tables = packed.CONTEXTS.split('\n').map(parseContext);
+  const structs: Structs = new Map(packed.STRUCTS.split('\n').map(parseStruct));
+  const helperSets = parseSets(packed.HELPER_SETS, helperNames);
+  const kfuncSets = parseSets(packed.KFUNC_SETS, kfuncNames);
+  const probed = packed.VARIANTS.split('\n').map((line) => parseVariant(line, tables, structs));
   return {
-    variants: packed.VARIANTS.split('\n').map((line) => parseVariant(line, tables)),
-    helperSets: parseSets(packed.HELPER_SETS, helperNames),
-    kfuncSets: parseSets(packed.KFUNC_SETS, kfuncNames),
+    variants: probed.map((variant) => completeVariant(variant, probed, helperSets, kfuncSets)),
+    helperSets,
+    kfuncSets,
+    structs,
     kfuncs,
     mapTypes: packed.MAP_TYPES.split('\n').map((line) => {
       const [name, id, , since] = line.split('|') as [string, string, string, string];
@@ -86,7 +101,32 @@ function parseKfunc(line: string): KfuncFacts {
   };
 }
 
-function parseVariant(line: string, tables: readonly (readonly ContextAccess[])[]): VariantFacts {
+/** `name|field\ttype\toffset\tsize;...` */
+function parseStruct(line: string): [string, ContextField[]] {
+  const [name, fields] = line.split('|') as [string, string];
+  const parsed = fields.split(';').map((text) => {
+    const [field, type, offset, size] = text.split('\t') as [string, string, string, string];
+    return { name: field, type, offset: Number(offset), size: Number(size) };
+  });
+  return [name, parsed];
+}
+
+/** Gives a variant that the probed machine did not load what is concluded for it; its sets are named after it. */
+function completeVariant(
+  variant: VariantFacts,
+  probed: readonly VariantFacts[],
+  helperSets: Record<string, readonly string[]>,
+  kfuncSets: Record<string, readonly string[]>,
+): VariantFacts {
+  const derived = DERIVED_VARIANTS[variant.name];
+  const like = probed.find(({ name }) => name === derived?.like);
+  if (variant.loadable || derived === undefined || like === undefined) return variant;
+  helperSets[variant.name] = [...new Set([...(helperSets[like.helperSet ?? ''] ?? []), ...derived.helpers])];
+  kfuncSets[variant.name] = [...new Set([...(kfuncSets[like.kfuncSet ?? ''] ?? []), ...derived.kfuncs])];
+  return { ...variant, returns: derived.returns, helperSet: variant.name, kfuncSet: variant.name, derived: true };
+}
+
+function parseVariant(line: string, tables: readonly (readonly ContextAccess[])[], structs: Structs): VariantFacts {
   const [name, type, typeId, attachType, attachTypeId, flags, target, returns, context, helperSet, kfuncSet] = line.split('|') as [string, string, string, string, string, string, string, string, string, string, string]; // prettier-ignore
   return {
     name,
@@ -99,7 +139,7 @@ function parseVariant(line: string, tables: readonly (readonly ContextAccess[])[
     testRun: flags.includes('t') ? true : flags.includes('n') ? false : null,
     target: target === '' ? undefined : target,
     returns: parseReturns(returns),
-    context: contextLayout(type, tables[Number(context)] ?? []),
+    context: contextLayout(type, tables[Number(context)] ?? [], structs),
     helperSet: helperSet === '' ? undefined : helperSet,
     kfuncSet: kfuncSet === '' ? undefined : kfuncSet,
   };

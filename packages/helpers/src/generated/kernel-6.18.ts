@@ -206,7 +206,7 @@ bpf_dynptr_from_skb|6.4|int|struct __sk_buff *	s;u64	flags;struct bpf_dynptr *	p
 bpf_dynptr_from_skb_meta|6.18|int|struct __sk_buff *	skb_;u64	flags;struct bpf_dynptr *	ptr__uninit|TRUSTED_ARGS
 bpf_dynptr_from_xdp|6.4|int|struct xdp_md *	x;u64	flags;struct bpf_dynptr *	ptr__uninit|
 bpf_dynptr_is_null|6.5|bool|const struct bpf_dynptr *	p|
-bpf_dynptr_is_rdonly|5.19|bool|const struct bpf_dynptr *	p|
+bpf_dynptr_is_rdonly|6.5|bool|const struct bpf_dynptr *	p|
 bpf_dynptr_memset|6.17|int|struct bpf_dynptr *	p;u32	offset;u32	size;u8	val|
 bpf_dynptr_size|6.5|__u32|const struct bpf_dynptr *	p|
 bpf_dynptr_slice|6.4|void *|const struct bpf_dynptr *	p;u32	offset;void *	buffer__opt;u32	buffer__szk|RET_NULL
@@ -302,7 +302,7 @@ bpf_strcspn|6.17|int|const char *	s__ign;const char *	reject__ign|
 bpf_stream_vprintk_impl|6.17|int|int	stream_id;const char *	fmt__str;const void *	args;u32	len__sz;void *	aux__prog|TRUSTED_ARGS
 bpf_strlen|6.17|int|const char *	s__ign|
 bpf_strnchr|6.17|int|const char *	s__ign;size_t	count;char	c|
-bpf_strnlen||int|const char *	s__ign;size_t	count|
+bpf_strnlen|6.17|int|const char *	s__ign;size_t	count|
 bpf_strnstr|6.17|int|const char *	s1__ign;const char *	s2__ign;size_t	len|
 bpf_strrchr|6.17|int|const char *	s__ign;int	c|
 bpf_strspn|6.17|int|const char *	s__ign;const char *	accept__ign|
@@ -497,3 +497,19 @@ bpf_addr_space_cast|BPF_ADDR_SPACE_CAST=1
 bpf_cond_pseudo_jmp|BPF_MAY_GOTO=0
 bpf_cgroup_iter_order|BPF_CGROUP_ITER_ORDER_UNSPEC=0,BPF_CGROUP_ITER_SELF_ONLY=1,BPF_CGROUP_ITER_DESCENDANTS_PRE=2,BPF_CGROUP_ITER_DESCENDANTS_POST=3,BPF_CGROUP_ITER_ANCESTORS_UP=4,BPF_CGROUP_ITER_CHILDREN=5
 bpf_lwt_encap_mode|BPF_LWT_ENCAP_SEG6=0,BPF_LWT_ENCAP_SEG6_INLINE=1,BPF_LWT_ENCAP_IP=2`;
+
+export const STRUCTS: string = `__sk_buff|len	__u32	0	4;pkt_type	__u32	4	4;mark	__u32	8	4;queue_mapping	__u32	12	4;protocol	__u32	16	4;vlan_present	__u32	20	4;vlan_tci	__u32	24	4;vlan_proto	__u32	28	4;priority	__u32	32	4;ingress_ifindex	__u32	36	4;ifindex	__u32	40	4;tc_index	__u32	44	4;cb	__u32 [5]	48	20;hash	__u32	68	4;tc_classid	__u32	72	4;data	__u32	76	4;data_end	__u32	80	4;napi_id	__u32	84	4;family	__u32	88	4;remote_ip4	__u32	92	4;local_ip4	__u32	96	4;remote_ip6	__u32 [4]	100	16;local_ip6	__u32 [4]	116	16;remote_port	__u32	132	4;local_port	__u32	136	4;data_meta	__u32	140	4;flow_keys	struct bpf_flow_keys *	144	8;tstamp	__u64	152	8;wire_len	__u32	160	4;gso_segs	__u32	164	4;sk	struct bpf_sock *	168	8;gso_size	__u32	176	4;tstamp_type	__u8	180	1;hwtstamp	__u64	184	8
+xdp_md|data	__u32	0	4;data_end	__u32	4	4;data_meta	__u32	8	4;ingress_ifindex	__u32	12	4;rx_queue_index	__u32	16	4;egress_ifindex	__u32	20	4
+bpf_sock|bound_dev_if	__u32	0	4;family	__u32	4	4;type	__u32	8	4;protocol	__u32	12	4;mark	__u32	16	4;priority	__u32	20	4;src_ip4	__u32	24	4;src_ip6	__u32 [4]	28	16;src_port	__u32	44	4;dst_port	__be16	48	2;dst_ip4	__u32	52	4;dst_ip6	__u32 [4]	56	16;state	__u32	72	4;rx_queue_mapping	__s32	76	4
+bpf_sock_ops|op	__u32	0	4;args	__u32 [4]	4	16;reply	__u32	4	4;replylong	__u32 [4]	4	16;family	__u32	20	4;remote_ip4	__u32	24	4;local_ip4	__u32	28	4;remote_ip6	__u32 [4]	32	16;local_ip6	__u32 [4]	48	16;remote_port	__u32	64	4;local_port	__u32	68	4;is_fullsock	__u32	72	4;snd_cwnd	__u32	76	4;srtt_us	__u32	80	4;bpf_sock_ops_cb_flags	__u32	84	4;state	__u32	88	4;rtt_min	__u32	92	4;snd_ssthresh	__u32	96	4;rcv_nxt	__u32	100	4;snd_nxt	__u32	104	4;snd_una	__u32	108	4;mss_cache	__u32	112	4;ecn_flags	__u32	116	4;rate_delivered	__u32	120	4;rate_interval_us	__u32	124	4;packets_out	__u32	128	4;retrans_out	__u32	132	4;total_retrans	__u32	136	4;segs_in	__u32	140	4;data_segs_in	__u32	144	4;segs_out	__u32	148	4;data_segs_out	__u32	152	4;lost_out	__u32	156	4;sacked_out	__u32	160	4;sk_txhash	__u32	164	4;bytes_received	__u64	168	8;bytes_acked	__u64	176	8;sk	struct bpf_sock *	184	8;skb_data	void *	192	8;skb_data_end	void *	200	8;skb_len	__u32	208	4;skb_tcp_flags	__u32	212	4;skb_hwtstamp	__u64	216	8
+bpf_sock_addr|user_family	__u32	0	4;user_ip4	__u32	4	4;user_ip6	__u32 [4]	8	16;user_port	__u32	24	4;family	__u32	28	4;type	__u32	32	4;protocol	__u32	36	4;msg_src_ip4	__u32	40	4;msg_src_ip6	__u32 [4]	44	16;sk	struct bpf_sock *	64	8
+bpf_cgroup_dev_ctx|access_type	__u32	0	4;major	__u32	4	4;minor	__u32	8	4
+sk_msg_md|data	void *	0	8;data_end	void *	8	8;family	__u32	16	4;remote_ip4	__u32	20	4;local_ip4	__u32	24	4;remote_ip6	__u32 [4]	28	16;local_ip6	__u32 [4]	44	16;remote_port	__u32	60	4;local_port	__u32	64	4;size	__u32	68	4;sk	struct bpf_sock *	72	8
+bpf_raw_tracepoint_args|args	__u64 [0]	0	0
+sk_reuseport_md|data	void *	0	8;data_end	void *	8	8;len	__u32	16	4;eth_protocol	__u32	20	4;ip_protocol	__u32	24	4;bind_inany	__u32	28	4;hash	__u32	32	4;sk	struct bpf_sock *	40	8;migrating_sk	struct bpf_sock *	48	8
+bpf_sysctl|write	__u32	0	4;file_pos	__u32	4	4
+bpf_sockopt|sk	struct bpf_sock *	0	8;optval	void *	8	8;optval_end	void *	16	8;level	__s32	24	4;optname	__s32	28	4;optlen	__s32	32	4;retval	__s32	36	4
+bpf_sk_lookup|sk	struct bpf_sock *	0	8;cookie	__u64	0	8;family	__u32	8	4;protocol	__u32	12	4;remote_ip4	__u32	16	4;remote_ip6	__u32 [4]	20	16;remote_port	__be16	36	2;local_ip4	__u32	40	4;local_ip6	__u32 [4]	44	16;local_port	__u32	60	4;ingress_ifindex	__u32	64	4
+bpf_perf_event_data|regs	bpf_user_pt_regs_t	0	168;sample_period	__u64	168	8;addr	__u64	176	8
+bpf_nf_ctx|state	const struct nf_hook_state *	0	8;skb	struct sk_buff *	8	8
+pt_regs|r15	long unsigned int	0	8;r14	long unsigned int	8	8;r13	long unsigned int	16	8;r12	long unsigned int	24	8;bp	long unsigned int	32	8;bx	long unsigned int	40	8;r11	long unsigned int	48	8;r10	long unsigned int	56	8;r9	long unsigned int	64	8;r8	long unsigned int	72	8;ax	long unsigned int	80	8;cx	long unsigned int	88	8;dx	long unsigned int	96	8;si	long unsigned int	104	8;di	long unsigned int	112	8;orig_ax	long unsigned int	120	8;ip	long unsigned int	128	8;cs	u16	136	2;csx	u64	136	8;fred_cs	struct fred_cs	136	8;flags	long unsigned int	144	8;sp	long unsigned int	152	8;ss	u16	160	2;ssx	u64	160	8;fred_ss	struct fred_ss	160	8`;
