@@ -1,1 +1,1 @@
-export {};
+export { wasmInterpreterEngine } from './interpreter-engine.ts';
