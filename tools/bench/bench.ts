@@ -38,7 +38,11 @@ function speed(options: BenchOptions, print: Print): { ok: boolean; report: Spee
   const report = measureSpeed(options);
   const ok = printSpeed(report, print);
   // Wrong results are no matter of speed.
-  if (report.interpreter?.some((row) => row.wrong) || report.native?.rows.some((row) => row.wrong))
+  if (
+    report.interpreter?.some((row) => row.wrong) ||
+    report.native?.rows.some((row) => row.wrong) ||
+    report.sandbox?.rows.some((row) => row.wrong)
+  )
     process.exitCode = 1;
   return { ok, report };
 }

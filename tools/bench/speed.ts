@@ -7,6 +7,7 @@ import { benchCompile } from './src/bench-compile.ts';
 import { benchInterpreter } from './src/bench-interpreter.ts';
 import { benchNative, openHostMachine } from './src/bench-native.ts';
 import type { BenchOptions, Part } from './src/bench-options.ts';
+import { benchSandbox } from './src/bench-sandbox.ts';
 import { benchText } from './src/bench-text.ts';
 import { sharedFolder } from './src/kernel-sizes.ts';
 import { buildNativeC, hasCompiler } from './src/native-c.ts';
@@ -37,6 +38,7 @@ export function measureSpeed(options: BenchOptions): SpeedReport {
       benchInterpreter(workloads, interpreterSize, options.full ? { warmUp: 1, measured: 3 } : rounds),
     ),
     native: part('native', () => measureNative(workloads, nativeSize, rounds, missing)),
+    sandbox: part('sandbox', () => measureSandbox(workloads, nativeSize, rounds, missing)),
     compile: part('compile', () => benchCompile(targetsByList(options.targets), programs, compileRounds)),
     text: part('text', () => benchText(programs, rounds)),
   };
@@ -65,6 +67,24 @@ function measureNative(
   } finally {
     machine.close();
     native?.close();
+  }
+}
+
+function measureSandbox(
+  workloads: readonly Workload[],
+  size: 'quick' | 'full',
+  rounds: Rounds,
+  missing: string[],
+): SpeedReport['sandbox'] {
+  const machine = openHostMachine(ALL_TARGETS);
+  if (machine === undefined) {
+    missing.push(`sandboxed code: no target is the CPU of this host (${process.arch})`);
+    return undefined;
+  }
+  try {
+    return benchSandbox(machine, workloads, size, rounds);
+  } finally {
+    machine.close();
   }
 }
 

@@ -3,7 +3,7 @@
  * small number, such as an index. Both with bounds, so that `table + byte` is near an address when `table` is.
  */
 import type { MapDef } from '@polybpf/isa';
-import { GUARD_BYTES } from './sandbox-layout.ts';
+import { REACH_BYTES } from './sandbox-layout.ts';
 import { NO_REG, type Op } from './op.ts';
 
 /** `near`: some address in the arena plus lo..hi. `number`: lo..hi itself, neither negative. */
@@ -19,8 +19,13 @@ export type Knowledge = (Known | undefined)[];
 /** The value of a register right after its check. */
 export const CHECKED: Known = { kind: 'near', lo: 0, hi: 0 };
 
+/** The value of the base of an access that was done. */
+export function accessed(offset: number): Known | undefined {
+  return known('near', -offset, -offset);
+}
+
 /** Numbers and distances beyond this can prove nothing. */
-const MOST: number = 2 * GUARD_BYTES;
+const MOST: number = 2 * REACH_BYTES;
 
 function known(kind: Known['kind'], lo: number, hi: number): Known | undefined {
   const isUseful = kind === 'near' ? lo >= -MOST && hi <= MOST : lo >= 0 && hi <= MOST;
@@ -29,7 +34,7 @@ function known(kind: Known['kind'], lo: number, hi: number): Known | undefined {
 
 /** Whether an access of `bytes` at the register + offset stays in the arena and the guard zones around it. */
 export function isCovered(value: Known | undefined, offset: number, bytes: number): boolean {
-  return value?.kind === 'near' && value.lo + offset >= -GUARD_BYTES && value.hi + offset + bytes <= GUARD_BYTES;
+  return value?.kind === 'near' && value.lo + offset >= -REACH_BYTES && value.hi + offset + bytes <= REACH_BYTES;
 }
 
 /** What holds when either of both holds. */

@@ -5,7 +5,9 @@
  * it: memory, packets, values of maps, global data, and BPF stacks whose address the program takes. Not all of the window
  * need be mapped. {@link GUARD_BYTES} on either side belong to it as well and must not be mapped: code checks the register
  * of an access, `register >> arenaBits == arena >> arenaBits`, and leaves constant offsets and small indices to them. So
- * an access ends in the arena, or in a guard zone where the CPU stops it.
+ * an access ends in the arena, or in a guard zone where the CPU stops it. An access that was not stopped proves as much
+ * as a check, hence {@link REACH_BYTES}: where one access stands in for the check of another, and a target moves it
+ * behind that one (into a delay slot), the other still ends in the guard zone.
  *
  * Return addresses and saved registers stay on the machine's stack, outside. A function whose stack is only accessed
  * through r10 at constant offsets inside its frame keeps it there too; that needs no checks. Where the address of the
@@ -15,7 +17,9 @@
 import type { CodeSymbol } from './op.ts';
 
 /** Bytes below and above the arena that are not mapped. */
-export const GUARD_BYTES = 0x10000;
+export const GUARD_BYTES = 0x100000;
+/** How far from an address in the arena code may access without a check: half of the guard, less what an access is wide. */
+export const REACH_BYTES: number = GUARD_BYTES / 2 - 64;
 /** Size of the arena, as a power of two, when nothing else is asked for: 256 MiB. */
 export const ARENA_BITS = 28;
 

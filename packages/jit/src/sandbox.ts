@@ -9,7 +9,7 @@
 import type { MapDef } from '@polybpf/isa';
 import type { FunctionAnalysis } from './analyse.ts';
 import { baseField, writesOf } from './access.ts';
-import { CHECKED, isCovered, isSame, join, type Knowledge, type Known, resultOf } from './known-address.ts';
+import { accessed, CHECKED, isCovered, isSame, join, type Knowledge, type Known, resultOf } from './known-address.ts';
 import { ARENA, blankOp, FRAME, NO_REG, type Op, R10 } from './op.ts';
 
 /** Ops with checks, and what they need. */
@@ -136,13 +136,13 @@ function opAt(ops: readonly Op[], insn: number): number {
   return low;
 }
 
-/** What is known after an op; an access that is done has been checked, or did not need to be. */
+/**
+ * What is known after an op. An access that was done without a fault was in the arena, for the guard zones around it are
+ * not mapped: so its base is near once more, by its offset. Pointers that walk through memory stay near what they read last.
+ */
 function step(op: Op, state: Knowledge, maps: readonly MapDef[]): void {
   const field = baseField(op);
-  if (field !== undefined && op[field] !== R10) {
-    const base = op[field];
-    if (!isCovered(state[base], op.offset, op.width / 8)) state[base] = CHECKED;
-  }
+  if (field !== undefined && op[field] !== R10) state[op[field]] = accessed(op.offset);
   const writes = writesOf(op);
   if (writes === 0) return;
   const result = op.d >= 0 && writes === 1 << op.d ? resultOf(op, state, maps) : undefined;

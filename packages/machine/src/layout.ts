@@ -11,14 +11,14 @@
  *               records      of the jobs of a batch
  *   0x20000000  the runner's own code (ELF segment)
  *   0x20100000  code, private and executable       same length as the mirror
- *   0x3ffe0000  canary, a page of the shared file that nothing may write
- *   0x3fff0000  guard, PROT_NONE
+ *   0x3fef0000  canary, a page of the shared file that nothing may write
+ *   0x3ff00000  guard, PROT_NONE
  *   0x40000000  shared file, second part: the arena of sandboxed code, 256 MiB, PROT_NONE behind the parts
  *               BPF stack    as long as the stack, whose mirror it is
  *               data         maps, global data, allocations
  *               batch        the memory of each job
  *   0x50000000  guard, PROT_NONE
- *   0x50010000  canary
+ *   0x50100000  canary
  * ```
  *
  * Whatever programs have business with lies in the arena, sandboxed or not. What the runner needs to stay in control lies

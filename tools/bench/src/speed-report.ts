@@ -2,6 +2,7 @@
 import type { CompileRow, Throughput } from './bench-compile.ts';
 import type { InterpreterRow } from './bench-interpreter.ts';
 import type { NativeReport, NativeRow } from './bench-native.ts';
+import type { SandboxReport, SandboxRow } from './bench-sandbox.ts';
 import type { TextRow } from './bench-text.ts';
 import { geometricMean, type Summary } from './statistics.ts';
 import { formatNumber } from './table.ts';
@@ -12,6 +13,7 @@ export interface SpeedReport {
   readonly inputs: { readonly origin: 'shared' | 'examples'; readonly interpreter: string; readonly native: string };
   readonly interpreter?: readonly InterpreterRow[] | undefined;
   readonly native?: NativeReport | undefined;
+  readonly sandbox?: SandboxReport | undefined;
   readonly compile?: readonly CompileRow[] | undefined;
   readonly text?: readonly TextRow[] | undefined;
   /** Parts that could not be measured here, and why. */
@@ -36,6 +38,8 @@ export interface Section {
 const INTERPRETER_BAR = 12;
 /** Fewest slots that a target must compile in a second. */
 const COMPILE_BAR = 1e6;
+/** Most that the checks of the sandbox may cost, geometric mean. */
+const SANDBOX_BAR = 1.3;
 
 /** The report as tables. */
 export function speedSections(report: SpeedReport): Section[] {
@@ -61,6 +65,17 @@ export function speedSections(report: SpeedReport): Section[] {
         ['geometric mean', '', formatNumber(meanOf(rows, ({ ns }) => ns.min)), '', formatNumber(meanOf(rows, ({ cNs }) => cNs?.min)), formatNumber(nativeRatio(rows)), '', formatNumber(meanOf(rows, ({ bytes, slots }) => bytes / slots)), ''],
       ],
     }); // prettier-ignore
+  }
+  if (report.sandbox !== undefined) {
+    const { target, rows } = report.sandbox;
+    sections.push({
+      title: `checks of the sandbox, ${target}: us per call with --bounds none and sandbox (${inputs.native} inputs)`,
+      rows: [
+        ['workload', 'none', 'spread', 'sandbox', 'spread', 'ratio', 'bytes none', 'bytes sandbox'],
+        ...rows.map(sandboxCells),
+        ['geometric mean', '', '', '', '', sandboxRatio(rows).toFixed(2), '', ''],
+      ],
+    });
   }
   if (report.compile !== undefined) {
     sections.push({
@@ -112,10 +127,18 @@ export function speedBars(report: SpeedReport): Bar[] {
       met: slowest >= COMPILE_BAR,
     });
   }
-  const wrong = [...(report.interpreter ?? []), ...(report.native?.rows ?? [])].filter(
-    (row) => row.wrong !== undefined,
-  );
-  if (report.interpreter !== undefined || report.native !== undefined) {
+  if (report.sandbox !== undefined) {
+    const ratio = sandboxRatio(report.sandbox.rows);
+    bars.push({
+      what: `sandbox, ${report.sandbox.target}, time with checks to time without`,
+      bar: `at most ${SANDBOX_BAR}`,
+      value: ratio.toFixed(2),
+      met: ratio <= SANDBOX_BAR,
+    });
+  }
+  const results = [...(report.interpreter ?? []), ...(report.native?.rows ?? []), ...(report.sandbox?.rows ?? [])];
+  const wrong = results.filter((row) => row.wrong !== undefined);
+  if (results.length > 0) {
     bars.push({
       what: 'results',
       bar: 'all right',
@@ -158,6 +181,17 @@ function nativeCells({ name, slots, insns, ns, cNs, ratio, bytes, cBytes, wrong 
     formatNumber(bytes / slots),
     cBytes === undefined ? '-' : String(cBytes),
   ];
+}
+
+/** Geometric mean of what checks cost. */
+export function sandboxRatio(rows: readonly SandboxRow[]): number {
+  return geometricMean(rows.flatMap((row) => (row.wrong === undefined ? [row.ratio] : [])));
+}
+
+function sandboxCells({ name, noneNs, sandboxNs, ratio, noneBytes, sandboxBytes, wrong }: SandboxRow): string[] {
+  if (wrong !== undefined) return [name, 'WRONG', wrong];
+  const micros = ({ min }: Summary): string => formatNumber(min / 1000);
+  return [name, micros(noneNs), percent(noneNs), micros(sandboxNs), percent(sandboxNs), ratio.toFixed(2), String(noneBytes), String(sandboxBytes)]; // prettier-ignore
 }
 
 function slotsPerSecond({ slots, ns }: { readonly slots: number; readonly ns: Summary }): number {
