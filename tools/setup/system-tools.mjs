@@ -113,6 +113,12 @@ export const SYSTEM_TOOLS = [
     neededFor: ['test'],
   },
   { debianPackage: 'gcc-powerpc64-linux-gnu', programs: ['powerpc64-linux-gnu-gcc'], neededFor: ['test'] },
+  {
+    debianPackage: 'libc6-dev-ppc64-cross',
+    programs: [],
+    anyFile: ['/usr/powerpc64-linux-gnu/include/stdio.h'],
+    neededFor: ['test'],
+  },
   { debianPackage: 'gcc-powerpc64le-linux-gnu', programs: ['powerpc64le-linux-gnu-gcc'], neededFor: ['test'] },
   {
     debianPackage: 'libc6-dev-ppc64el-cross',

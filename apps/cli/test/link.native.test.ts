@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ALL_TARGETS } from '@polybpf/targets';
+import { ALL_TARGETS, targetByName } from '@polybpf/targets';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildCli, type Cli, repositoryFile } from './run-cli.ts';
 
@@ -24,6 +24,11 @@ const TOOLS: Readonly<
     gcc: 'riscv64-linux-gnu-gcc',
     run: ['qemu-riscv64', '-L', '/usr/riscv64-linux-gnu'],
     sysroot: '/usr/riscv64-linux-gnu',
+  },
+  'ppc64+elfv1': {
+    gcc: 'powerpc64-linux-gnu-gcc',
+    run: ['qemu-ppc64', '-L', '/usr/powerpc64-linux-gnu'],
+    sysroot: '/usr/powerpc64-linux-gnu',
   },
   ppc64le: {
     gcc: 'powerpc64le-linux-gnu-gcc',
@@ -50,7 +55,7 @@ const TOOLS: Readonly<
 /** Targets for which the distribution has no C library, or none for the ABI of our objects. */
 const WITHOUT_LIBRARY: Readonly<Record<string, string>> = {
   loongarch64: 'Debian 12 has no library for it; link.native.test.ts of jit-loongarch64 links without one',
-  ppc64: 'big-endian libraries are of version 1 of the ELF ABI; link.native.test.ts of jit-ppc64 links without them',
+  ppc64: 'big-endian libraries are of version 1 of the ELF ABI, see ppc64+elfv1; link.native.test.ts of jit-ppc64 links without them', // prettier-ignore
 };
 
 interface Example {
@@ -103,7 +108,9 @@ int main(void) {
 `;
 }
 
-describe.each(ALL_TARGETS.map((target) => [target.name, target] as const))('%s', (name, target) => {
+const TARGETS = [...ALL_TARGETS, targetByName('ppc64+elfv1')];
+
+describe.each(TARGETS.map((target) => [target.name, target] as const))('%s', (name, target) => {
   if (WITHOUT_LIBRARY[name] !== undefined) {
     it.skip(`links into C programs: ${WITHOUT_LIBRARY[name]}`, () => undefined);
     return;

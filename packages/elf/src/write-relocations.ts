@@ -16,8 +16,8 @@ export interface ElfRelocationDescription {
   readonly offset: number;
   /** Machine-specific type. */
   readonly type: number;
-  /** Position in the description's `symbols`. */
-  readonly symbol: number;
+  /** Position in the description's `symbols`; absent: no symbol (index 0 of the table). */
+  readonly symbol?: number;
   /** 0 unless told; must be 0 in the 'rel' format, which has no field for it. */
   readonly addend?: number;
 }
@@ -31,7 +31,7 @@ export function encodeRelocations(
   const writer = createFieldWriter(description.class, description.endian);
   const explicit = (description.relocationFormat ?? 'rela') === 'rela';
   for (const relocation of section.relocations ?? []) {
-    const symbol = positions[relocation.symbol];
+    const symbol = relocation.symbol === undefined ? 0 : positions[relocation.symbol];
     const at = { section: section.name, offset: relocation.offset };
     if (symbol === undefined) {
       const expected = `below ${positions.length}`;

@@ -29,7 +29,12 @@ const { addi, blr, ld, lis, mflr, mtlr, or, std, stdu } = INSTRUCTIONS;
 /** Bytes below the stack pointer that a function may use without moving it. */
 const PROTECTED_ZONE = 288;
 /** Back chain, condition register, return address and r2: the start of every frame. */
-const HEADER = 32;
+export const HEADER = 32;
+/**
+ * The same in version 1 of the ABI: two words for compiler and linker beside it, and room where a callee may put the
+ * eight arguments that came in registers (64-bit PowerPC ELF ABI Supplement 1.9, 3.2.3).
+ */
+export const HEADER_V1: number = 48 + 64;
 /** Where a function keeps its return address, from the stack pointer of its caller. */
 const RETURN_ADDRESS = 16;
 /** Eight bytes, from the stack pointer, that hold nothing between calls. */
@@ -44,15 +49,15 @@ export interface Ppc64Frame extends Frame {
   readonly contextOffset: number;
 }
 
-/** Lays out the frame of a function. */
-export function planFrame(fn: FunctionInfo): Ppc64Frame {
+/** Lays out the frame of a function; `header` is what a frame begins with. */
+export function planFrame(fn: FunctionInfo, header: number = HEADER): Ppc64Frame {
   const saved = fn.usedCalleeSaved;
   const counter = fn.hasMayGoto ? 8 : 0;
   const context = fn.hasTailCall ? 8 : 0;
   const used = saved.length * 8 + counter + context + fn.stackDepth;
   const hasFrame = fn.hasCalls || used > PROTECTED_ZONE;
-  const size = hasFrame ? alignUp(HEADER + used) : 0;
-  const start = hasFrame ? HEADER : -used;
+  const size = hasFrame ? alignUp(header + used) : 0;
+  const start = hasFrame ? header : -used;
   return {
     base: R1,
     bias: size,

@@ -1,12 +1,19 @@
 import type { Endian } from '@polybpf/isa';
-import { defineTarget, type Target } from '@polybpf/jit';
-import { emitEpilogue, emitPrologue, inlineEpilogue, planFrame } from './abi.ts';
+import { defineTarget, type Target, type TargetOption } from '@polybpf/jit';
+import { emitEpilogue, emitPrologue, HEADER_V1, inlineEpilogue, planFrame } from './abi.ts';
 import { encode, pad, print, sizeOf } from './encoder.ts';
 import { INSTRUCTIONS, SYMBOL_FORMS } from './instructions.ts';
 import { FITS, LOWER } from './lower.ts';
 import { peephole } from './peephole.ts';
 import { REGISTERS } from './registers.ts';
-import { EF_PPC64_ABI_V2, EM_PPC64, makeRelocations, STO_PPC64_NO_TOC } from './relocations.ts';
+import {
+  DESCRIPTORS,
+  EF_PPC64_ABI_V1,
+  EF_PPC64_ABI_V2,
+  EM_PPC64,
+  makeRelocations,
+  STO_PPC64_NO_TOC,
+} from './relocations.ts';
 
 export { INSTRUCTIONS } from './instructions.ts';
 export type { InstructionName, Ppc64Form } from './instructions.ts';
@@ -14,7 +21,7 @@ export type { InstructionName, Ppc64Form } from './instructions.ts';
 /** The target for one byte order: only the bytes of words and the place of relocated halfwords differ. */
 function makeTarget(name: string, title: string, endian: Endian): Target {
   const isBig = endian === 'big';
-  return defineTarget({
+  const target: Target = defineTarget({
     name,
     title,
     endian,
@@ -26,7 +33,7 @@ function makeTarget(name: string, title: string, endian: Endian): Target {
     registers: REGISTERS,
     fits: FITS,
     lower: LOWER,
-    planFrame,
+    planFrame: (fn) => planFrame(fn),
     prologue: emitPrologue,
     epilogue: emitEpilogue,
     inlineEpilogue,
@@ -39,7 +46,28 @@ function makeTarget(name: string, title: string, endian: Endian): Target {
     absolute64: 'addr64',
     elf: { machine: EM_PPC64, flags: EF_PPC64_ABI_V2, functionOther: STO_PPC64_NO_TOC },
     forms: [...Object.values(INSTRUCTIONS), ...Object.values(SYMBOL_FORMS[endian])],
+    options: OPTIONS,
+    configure: (options) => configure(target, options),
   });
+  return target;
+}
+
+const OPTIONS: readonly TargetOption[] = [
+  {
+    name: 'elfv1',
+    what: 'version 1 of the ELF ABI, with function descriptors: that of big-endian Linux distributions. Addresses of eBPF code that helpers see are entries, not descriptors',
+  },
+];
+
+function configure(target: Target, options: ReadonlySet<string>): Target {
+  if (!options.has('elfv1')) return target;
+  return {
+    ...target,
+    title: target.title.replace('ELF V2', 'ELF V1'),
+    planFrame: (fn) => planFrame(fn, HEADER_V1),
+    // An executable of version 1 would start through a descriptor; the machine's own needs none.
+    elf: { machine: EM_PPC64, flags: EF_PPC64_ABI_V1, executableFlags: EF_PPC64_ABI_V2, descriptors: DESCRIPTORS },
+  };
 }
 
 /** 64-bit Power, Power8 and later, big-endian, ELF V2 ABI. */

@@ -112,6 +112,7 @@ const ROWS = {
   // Branches
   b: ['b {label:l}', '010010 label:s24*4 0 0', 'Branch'],
   bl: ['bl {label:l}', '010010 label:s24*4 0 1', 'Branch'],
+  bl_symbol_v1: ['bl symbol', '010010 000000000000000000000000 0 1', 'Branch'],
   bl_symbol: ['bl symbol@notoc', '010010 000000000000000000000000 0 1', 'Branch'],
   bc: ['b{cond:c} {label:l}', '010000 0 cond:3[2:2] 100 000 cond:3[1:0] label:s14*4 0 0', 'Branch Conditional'],
   bclr: ['b{cond:c}lr', '010011 0 cond:3[2:2] 100 000 cond:3[1:0] 000 00 0000010000 0', 'Branch Conditional to Link Register'],
@@ -199,7 +200,10 @@ const USES: Readonly<Record<string, RegisterUse>> = {
 };
 
 /** A call whose callee may need no table of contents in r2, and may destroy it (R_PPC64_REL24_P9NOTOC). */
-const CALL: RelocationUse = { kind: 'rel24_p9notoc', offset: 0, addend: 0 };
+const CALLS: Readonly<Record<string, RelocationUse>> = {
+  bl_symbol: { kind: 'rel24_p9notoc', offset: 0, addend: 0 },
+  bl_symbol_v1: { kind: 'rel24', offset: 0, addend: 0 },
+};
 
 function makeForm(name: string, [syntax, layout, title]: Row): Ppc64Form {
   const types = new Map([...syntax.matchAll(/\{(\w+):(\w+)\}/g)].map(([, operand, type]) => [operand!, type!]));
@@ -214,7 +218,7 @@ function makeForm(name: string, [syntax, layout, title]: Row): Ppc64Form {
     setsCondition: name.endsWith('_rc') || name.startsWith('cmp'),
     nonZero: operands.findIndex((operand) => types.get(operand)!.startsWith('n')),
     ...(branch === undefined ? {} : { branch }),
-    ...(name === 'bl_symbol' ? { relocation: CALL } : {}),
+    ...(CALLS[name] === undefined ? {} : { relocation: CALLS[name] }),
   };
 }
 

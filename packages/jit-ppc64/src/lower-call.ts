@@ -25,7 +25,7 @@ import { copy } from './lower-move.ts';
 import { R0, R1, R11, R12, R3 } from './registers.ts';
 
 const {
-  addi_label, bc, bcl_next, bctr, bctrl, bl, bl_symbol, cmpdi, cmpld, cmpldi, ld, ldx, li, mflr, mtctr, mtlr, rldicr, std,
+  addi_label, bc, bcl_next, bctr, bctrl, bl, bl_symbol, bl_symbol_v1, cmpdi, cmpld, cmpldi, ld, ldx, li, mflr, mtctr, mtlr, ori, rldicr, std,
 } = INSTRUCTIONS; // prettier-ignore
 
 type HelperTable = Extract<HelperCalls, { kind: 'table' }>;
@@ -49,11 +49,21 @@ function callThroughR12(cx: LowerContext): void {
   emit(cx, bctrl, []);
 }
 
+/**
+ * Calls a symbol. In version 1 of the ELF ABI, code that calls has a table of contents, which a linker may have to
+ * restore behind the call of another module: that is what the nop is for.
+ */
+function callSymbol(cx: LowerContext, op: Op, addend = 0): void {
+  if (cx.target.features?.has('elfv1') !== true) return void emitSymbol(cx, bl_symbol, [], op.symbol!, addend);
+  emitSymbol(cx, bl_symbol_v1, [], op.symbol!, addend);
+  emit(cx, ori, [R0, R0, 0]);
+}
+
 /** Calls helper `op.imm` through its symbol or the table. */
 function callHelper(cx: LowerContext, op: Op): void {
   const { helperCalls } = cx;
   if (helperCalls.kind === 'relocation') {
-    emitSymbol(cx, bl_symbol, [], op.symbol!);
+    callSymbol(cx, op);
     return;
   }
   if (op.imm < 0 || op.imm >= helperCalls.count) {
@@ -87,7 +97,7 @@ export function lowerCallLocal(cx: LowerContext, op: Op): void {
 }
 
 export function lowerCallSymbol(cx: LowerContext, op: Op): void {
-  emitSymbol(cx, bl_symbol, [], op.symbol!, op.addend);
+  callSymbol(cx, op, op.addend);
   takeResult(cx);
 }
 

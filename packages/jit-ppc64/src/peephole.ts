@@ -14,7 +14,7 @@ import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
 import { NO_BASE, R0, R11, R12, R3 } from './registers.ts';
 
 const {
-  b, bc, bclr, bctrl, bl, bl_symbol, blr, cmpd, cmpdi, cmpld, cmpldi, cmplw, cmplwi, cmpw, cmpwi, isel, li, lis, or, ori,
+  b, bc, bclr, bctrl, bl, bl_symbol, bl_symbol_v1, blr, cmpd, cmpdi, cmpld, cmpldi, cmplw, cmplwi, cmpw, cmpwi, isel, li, lis, or, ori,
   oris, rldicl, rldicr, rldimi,
 } = INSTRUCTIONS; // prettier-ignore
 
@@ -122,7 +122,7 @@ function dropRepeated(nodes: MachineNode[]): MachineNode[] {
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[i]!;
     const { form } = node;
-    if (form === LABEL || form === bl || form === bl_symbol || form === bctrl) {
+    if (form === LABEL || form === bl || form === bl_symbol || form === bl_symbol_v1 || form === bctrl) {
       known.held.clear();
       known.compared = undefined;
       out.push(node);

@@ -43,14 +43,30 @@ __attribute__((noinline)) u64 bpf_helper_7(u64 a, u64 b, u64 c, u64 d, u64 e) {
 
 u64 known(u64 a) { return a + table[0] - 10; }
 static u64 other(u64 ctx) { return ctx * 1000; }
-u64 bpf_helper_12(u64 ctx, u64 array, u64 index) { return index == 1 ? (u64)other : 0; }
+/* The entry of a function: in version 1 of the ABI its address is that of a descriptor. */
+#if _CALL_ELF == 2
+#define ENTRY(fn) (u64)(fn)
+#else
+#define ENTRY(fn) *(u64 *)(fn)
+#endif
+u64 bpf_helper_12(u64 ctx, u64 array, u64 index) { return index == 1 ? ENTRY(other) : 0; }
 
 u64 call_checked(void *fn, u64 *args, u64 *out);
 __asm__(
+#if _CALL_ELF == 2
   ".text\n.globl call_checked\n.type call_checked,@function\ncall_checked:\n"
+#else
+  ".section .opd,\"aw\"\n.align 3\n.globl call_checked\n.type call_checked,@function\ncall_checked:\n"
+  ".quad .Lcall_checked,.TOC.@tocbase,0\n.text\n.Lcall_checked:\n"
+#endif
   "mflr 0\n std 0,16(1)\n stdu 1,-256(1)\n std 5,96(1)\n std 2,24(1)\n"
   ".irp n,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n std \\n,8*(\\n-14)+104(1)\n li \\n,\\n*257\n .endr\n"
-  "mr 12,3\n mr 11,4\n ld 3,0(11)\n ld 4,8(11)\n ld 5,16(11)\n ld 6,24(11)\n ld 7,32(11)\n"
+#if _CALL_ELF == 2
+  "mr 12,3\n"
+#else
+  "ld 12,0(3)\n"
+#endif
+  "mr 11,4\n ld 3,0(11)\n ld 4,8(11)\n ld 5,16(11)\n ld 6,24(11)\n ld 7,32(11)\n"
   "std 1,40(1)\n mtctr 12\n bctrl\n ld 2,24(1)\n"
   "ld 11,40(1)\n subf 11,11,1\n ld 12,96(1)\n"
   ".irp n,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n std \\n,8*(\\n-14)(12)\n ld \\n,8*(\\n-14)+104(1)\n .endr\n"

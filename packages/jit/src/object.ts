@@ -107,7 +107,13 @@ function mapContents(
     if (nodeOffsets[i] === nodeOffsets[i + 1]) return;
     const name = form === DATA64 ? names.data : names.code;
     if (name !== last)
-      state.symbols.push({ name, section: 0, value: base + nodeOffsets[i]!, bind: STB.STB_LOCAL, type: STT.STT_NOTYPE });
+      state.symbols.push({
+        name,
+        section: 0,
+        value: base + nodeOffsets[i]!,
+        bind: STB.STB_LOCAL,
+        type: STT.STT_NOTYPE,
+      });
     last = name;
   });
 }
@@ -118,10 +124,31 @@ function defineFunctions(state: ObjectState, program: CompiledProgram, base: num
     if (k === 0 && state.symbolIndex.has(name))
       throw new BpfError('E_ELF_WRITE', 'two programs have one name', { got: name });
     const bind = k === 0 ? STB.STB_GLOBAL : STB.STB_LOCAL;
-    const other = state.target.elf.functionOther ?? 0;
-    state.symbols.push({ name, section: 0, value: base + fn.offset, size: fn.size, bind, type: STT.STT_FUNC, other });
+    const { functionOther: other = 0, descriptors } = state.target.elf;
+    const described = k === 0 && descriptors !== undefined;
+    const place = described ? describeFunction(state, base + fn.offset, descriptors) : { section: 0, value: base + fn.offset }; // prettier-ignore
+    state.symbols.push({ name, ...place, size: fn.size, bind, type: STT.STT_FUNC, other });
     if (k === 0) state.symbolIndex.set(name, state.symbols.length - 1);
   });
+}
+
+/** Adds the descriptor of the function at `entry` of the code. */
+function describeFunction(
+  state: ObjectState,
+  entry: number,
+  { section: name, bytes, entry: entryType, toc, tocOffset }: NonNullable<Target['elf']['descriptors']>,
+): { section: number; value: number } {
+  let index = state.sections.findIndex((section) => section.name === name);
+  if (index < 0) {
+    index = state.sections.push({ name, type: SHT.SHT_PROGBITS, flags: SHF.SHF_ALLOC | SHF.SHF_WRITE, addralign: 8, data: new Uint8Array(0), relocations: [] }) - 1; // prettier-ignore
+  }
+  const section = state.sections[index]!;
+  const value = section.data!.length;
+  state.sections[index] = { ...section, data: new Uint8Array(value + bytes) };
+  section.relocations.push({ offset: value, type: entryType, symbol: anchorSymbol(state, entry), addend: 0 });
+  // The linker's own table of contents: no symbol (ELF: index 0).
+  section.relocations.push({ offset: value + tocOffset, type: toc, addend: 0 });
+  return { section: index, value };
 }
 
 /** Index of a local symbol for the instruction at `value`. */

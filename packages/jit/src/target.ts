@@ -216,6 +216,17 @@ export interface Target {
   readonly elf: {
     readonly machine: number;
     readonly flags: number;
+    /**
+     * What the address of a function is the address of, where that is not its code: a section with a record for each
+     * global function. Numbers are relocation types; `bytes` and `tocOffset` lie in the record, the entry at its start.
+     */
+    readonly descriptors?: {
+      readonly section: string;
+      readonly bytes: number;
+      readonly entry: number;
+      readonly toc: number;
+      readonly tocOffset: number;
+    };
     /** `st_other` of functions, visibility aside; default 0. */
     readonly functionOther?: number;
     /** `e_flags` of executables, where they are others than those of objects. */

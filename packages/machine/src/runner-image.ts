@@ -27,7 +27,7 @@ export function executableOf(
     endian: target.endian,
     osabi: EI_OSABI_NONE,
     machine: target.elf.machine,
-    flags: target.elf.flags,
+    flags: target.elf.executableFlags ?? target.elf.flags,
     entry,
     segments: [{ vaddr: entry, flags: PF.PF_R | PF.PF_X, data: code }],
   });
