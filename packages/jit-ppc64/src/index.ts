@@ -53,6 +53,8 @@ function makeTarget(name: string, title: string, endian: Endian): Target {
 }
 
 const OPTIONS: readonly TargetOption[] = [
+  { name: 'power9', what: 'with the instructions of Power9: remainders', excludes: ['power10'] },
+  { name: 'power10', what: 'with the instructions of Power10: remainders, byte reversal in registers' },
   {
     name: 'elfv1',
     what: 'version 1 of the ELF ABI, with function descriptors: that of big-endian Linux distributions. Addresses of eBPF code that helpers see are entries, not descriptors',
@@ -60,10 +62,12 @@ const OPTIONS: readonly TargetOption[] = [
 ];
 
 function configure(target: Target, options: ReadonlySet<string>): Target {
-  if (!options.has('elfv1')) return target;
+  const cpu = options.has('power10') ? 'Power10' : options.has('power9') ? 'Power9' : 'Power8';
+  const title = target.title.replace('Power8', cpu);
+  if (!options.has('elfv1')) return { ...target, title };
   return {
     ...target,
-    title: target.title.replace('ELF V2', 'ELF V1'),
+    title: title.replace('ELF V2', 'ELF V1'),
     planFrame: (fn) => planFrame(fn, HEADER_V1),
     // An executable of version 1 would start through a descriptor; the machine's own needs none.
     elf: { machine: EM_PPC64, flags: EF_PPC64_ABI_V1, executableFlags: EF_PPC64_ABI_V2, descriptors: DESCRIPTORS },

@@ -50,6 +50,11 @@ const ROWS = {
   divdu: ['divdu {RT:w},{RA:r},{RB:r}', '011111 RT:5 RA:5 RB:5 0 111001001 0', 'Divide Doubleword Unsigned'],
   divw: ['divw {RT:w},{RA:r},{RB:r}', '011111 RT:5 RA:5 RB:5 0 111101011 0', 'Divide Word'],
   divwu: ['divwu {RT:w},{RA:r},{RB:r}', '011111 RT:5 RA:5 RB:5 0 111001011 0', 'Divide Word Unsigned'],
+  // Power9
+  modsd: ['modsd {RT:w},{RA:r},{RB:r}', '011111 RT:5 RA:5 RB:5 1100001001 0', 'Modulo Signed Doubleword'],
+  modsw: ['modsw {RT:w},{RA:r},{RB:r}', '011111 RT:5 RA:5 RB:5 1100001011 0', 'Modulo Signed Word'],
+  modud: ['modud {RT:w},{RA:r},{RB:r}', '011111 RT:5 RA:5 RB:5 0100001001 0', 'Modulo Unsigned Doubleword'],
+  moduw: ['moduw {RT:w},{RA:r},{RB:r}', '011111 RT:5 RA:5 RB:5 0100001011 0', 'Modulo Unsigned Word'],
 
   // Logic
   and: ['and {RA:w},{RS:r},{RB:r}', '011111 RS:5 RA:5 RB:5 0000011100 0', 'AND'],
@@ -74,6 +79,11 @@ const ROWS = {
   extsh_rc: ['extsh. {RA:w},{RS:r}', '011111 RS:5 RA:5 00000 1110011010 1', 'Extend Sign Halfword'],
   extsw: ['extsw {RA:w},{RS:r}', '011111 RS:5 RA:5 00000 1111011010 0', 'Extend Sign Word'],
   extsw_rc: ['extsw. {RA:w},{RS:r}', '011111 RS:5 RA:5 00000 1111011010 1', 'Extend Sign Word'],
+
+  // Power10
+  brd: ['brd {RA:w},{RS:r}', '011111 RS:5 RA:5 00000 0010111011 0', 'Byte-Reverse Doubleword'],
+  brh: ['brh {RA:w},{RS:r}', '011111 RS:5 RA:5 00000 0011011011 0', 'Byte-Reverse Halfword'],
+  brw: ['brw {RA:w},{RS:r}', '011111 RS:5 RA:5 00000 0010011011 0', 'Byte-Reverse Word'],
 
   // Rotate and shift
   rldicl: ['rldicl {RA:w},{RS:r},{SH:u},{MB:u}', '011110 RS:5 RA:5 SH:6[4:0] MB:6[4:0] MB:6[5:5] 000 SH:6[5:5] 0', 'Rotate Left Doubleword Immediate then Clear Left'],

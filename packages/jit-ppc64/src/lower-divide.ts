@@ -15,7 +15,7 @@ import { copy, zext32 } from './lower-move.ts';
 import { NO_BASE, R0, R11, R12 } from './registers.ts';
 
 const {
-  addi, addze, cmpdi, cmpldi, cmplwi, cmpwi, divd, divdu, divw, divwu, isel, li, mulld, mulli, mullw, neg, rldicr, sradi,
+  addi, addze, cmpdi, cmpldi, cmplwi, cmpwi, divd, divdu, divw, divwu, isel, li, modsd, modsw, modud, moduw, mulld, mulli, mullw, neg, rldicr, sradi,
   srawi, subf,
 } = INSTRUCTIONS; // prettier-ignore
 
@@ -36,6 +36,12 @@ function divideByRegister(cx: LowerContext, op: Op): true {
       emit(cx, isel, [EQ, d, NO_BASE, d]);
       break;
     case 'umod':
+      if (hasModulo(cx)) {
+        emit(cx, wide ? cmpdi : cmpwi, [b, 0]);
+        emit(cx, wide ? modud : moduw, [R0, a, b]);
+        emit(cx, isel, [EQ, d, a, R0]);
+        break;
+      }
       emit(cx, wide ? divdu : divwu, [R0, a, b]);
       subtractProduct(cx, wide, d, a, b);
       break;
@@ -55,11 +61,21 @@ function divideByRegister(cx: LowerContext, op: Op): true {
       emit(cx, neg, [R0, b]);
       emit(cx, wide ? cmpdi : cmpwi, [b, 0]);
       emit(cx, isel, [GT, magnitude, b, R0]);
+      if (hasModulo(cx)) {
+        emit(cx, wide ? modsd : modsw, [R0, a, magnitude]);
+        emit(cx, isel, [EQ, d, a, R0]);
+        break;
+      }
       emit(cx, wide ? divd : divw, [R0, a, magnitude]);
       subtractProduct(cx, wide, d, a, magnitude);
     }
   }
   return true;
+}
+
+/** Whether the CPU has instructions for remainders: Power9 and later. */
+function hasModulo({ target: { features } }: LowerContext): boolean {
+  return features !== undefined && (features.has('power9') || features.has('power10'));
 }
 
 /** `d = a - r0 * b`. */
@@ -97,6 +113,10 @@ function divideByConstant(cx: LowerContext, op: Op): boolean {
   loadSigned32(cx, R11, imm);
   if (quotient) {
     emit(cx, divide, [d, a, R11]);
+    return true;
+  }
+  if (hasModulo(cx)) {
+    emit(cx, signed ? (wide ? modsd : modsw) : wide ? modud : moduw, [d, a, R11]);
     return true;
   }
   emit(cx, divide, [R0, a, R11]);

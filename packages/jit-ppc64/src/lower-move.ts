@@ -7,7 +7,7 @@ import { emitExtract, fusibleNode, isSpent, retarget } from './lower-fuse.ts';
 import { R0, R1 } from './registers.ts';
 
 const {
-  extsb, extsh, extsw, ldbrx, lha, lhax, lhz, lhzx, li, lwa, lwax, lwbrx, lwz, lwzx, neg, or, rldicl, rlwimi, rlwinm, std, stw,
+  brd, brh, brw, extsb, extsh, extsw, ldbrx, lha, lhax, lhz, lhzx, li, lwa, lwax, lwbrx, lwz, lwzx, neg, or, rldicl, rlwimi, rlwinm, std, stw,
 } = INSTRUCTIONS; // prettier-ignore
 
 /** Appends a zero-extension of the low word of `register`. */
@@ -72,11 +72,17 @@ export function lowerNeg(cx: LowerContext, op: Op): void {
 
 /**
  * `d` = low bytes of `a` in reverse order, zero-extended. Power8 reverses bytes in loads and stores only; a word whose
- * result goes elsewhere is put together by rotations, and halfwords always are.
+ * result goes elsewhere is put together by rotations, and halfwords always are. Power10 reverses them in registers.
  */
 export function lowerBswap(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
+  if (cx.target.features?.has('power10') === true) {
+    emit(cx, op.width === 64 ? brd : op.width === 32 ? brw : brh, [d, a]);
+    // The instructions reverse each word or halfword of the register.
+    if (op.width < 64) emit(cx, rldicl, [d, d, 0, 64 - op.width]);
+    return;
+  }
   if (op.width === 16) {
     if (d === a) {
       emit(cx, rlwinm, [R0, a, 8, 16, 23]);

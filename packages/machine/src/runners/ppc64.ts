@@ -70,7 +70,7 @@ function makeRunner(target: Target, hostArch: string | undefined, qemu: string):
     name: target.name,
     hostArch,
     qemu,
-    qemuArguments: ['-cpu', 'power8'],
+    qemuArguments: ['-cpu', ['power10', 'power9'].find((cpu) => target.features?.has(cpu)) ?? 'power8'],
     syscalls: { read: 3, write: 4, exit: 1, mmap: 90, setitimer: 104, clock_gettime: 246, prlimit64: 325, rt_sigaction: 173, sigaltstack: 185 }, // prettier-ignore
     args: [R3, 4, 5, 6, 7],
     result: R3,
