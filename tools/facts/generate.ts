@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ATTACH_SINCE } from './since-overlay.ts';
 import { packHelpers } from './pack-helpers.ts';
 import { packContexts, packKfuncs, packSet, packVariants } from './pack-kernel.ts';
 import { type Facts, readFacts } from './read-facts.ts';
@@ -32,7 +33,7 @@ function kernelModule(facts: Facts): string {
   const programTypes = Object.entries(kernel.enums['bpf_prog_type']!)
     .filter(([, id]) => id > 0)
     .map(([name, id]) => `${name.replace('BPF_PROG_TYPE_', '')}|${id}|${since['program_types']![name] ?? ''}`);
-  const attachTypes = Object.entries(kernel.enums['bpf_attach_type']!).map(([name, id]) => `${name}|${id}|${since['attach_types']![name] ?? ''}`); // prettier-ignore
+  const attachTypes = Object.entries(kernel.enums['bpf_attach_type']!).map(([name, id]) => `${name}|${id}|${ATTACH_SINCE[name] ?? since['attach_types']![name] ?? ''}`); // prettier-ignore
   const enums = Object.entries(facts.uapi.enums).map(([name, values]) => `${name}|${Object.entries(values).map(([key, value]) => `${key}=${value}`).join(',')}`); // prettier-ignore
   const structs = Object.entries(readStructs()).map(([name, fields]) => `${name}|${fields.map((field) => field.join('\t')).join(';')}`); // prettier-ignore
   const parts = {

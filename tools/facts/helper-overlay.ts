@@ -29,11 +29,6 @@ export const BTF_IDS: Readonly<Record<string, string>> = {
   BPF_PTR_POISON: '', // any struct: the verifier takes it from the map
 };
 
-/** First releases that the fact file has wrong. */
-export const SINCE: Readonly<Record<string, string>> = {
-  bpf_get_prandom_u32: '4.1', // include/uapi/linux/bpf.h of 4.1 has it
-};
-
 /** Bytes behind an expression for a size in a prototype. */
 export const SIZES: Readonly<Record<string, number>> = {
   'sizeof(s64)': 8,

@@ -1,13 +1,6 @@
 // Helpers as lines: `id|name|since|ret|type name;...|flags|prototypes`. `packed-helpers.ts` of the package reads them.
-import {
-  BTF_IDS,
-  CHANGES_PACKET,
-  FASTCALL,
-  PROTOTYPE_CHANGES,
-  PROTOTYPE_VARIANTS,
-  SINCE,
-  SIZES,
-} from './helper-overlay.ts';
+import { BTF_IDS, CHANGES_PACKET, FASTCALL, PROTOTYPE_CHANGES, PROTOTYPE_VARIANTS, SIZES } from './helper-overlay.ts';
+import { HELPER_SINCE } from './since-overlay.ts';
 import type { Facts, UapiHelper, UapiPrototype } from './read-facts.ts';
 
 export interface PackedHelpers {
@@ -39,7 +32,7 @@ export function packHelpers({ uapi, kernel, since }: Facts): PackedHelpers {
       return [
         helper.id,
         helper.name.replace(/^bpf_/, ''),
-        SINCE[helper.name] ?? since['helpers']![helper.name] ?? '',
+        HELPER_SINCE[helper.name] ?? since['helpers']![helper.name] ?? '',
         helper.ret,
         [...params, ...(variadic ? ['...'] : [])].join(';'),
         flags,

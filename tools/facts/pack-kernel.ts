@@ -1,5 +1,6 @@
 // What a kernel was probed for: variants, sets, context tables, kfuncs, map types, instructions.
 import { flaggedKfuncs, kfuncFlags } from './kfunc-flags.ts';
+import { KFUNC_SINCE } from './since-overlay.ts';
 import type { Facts, KernelVariant } from './read-facts.ts';
 
 /** Sets as bits over the sorted names: hexadecimal, four names a digit. */
@@ -103,12 +104,6 @@ function packReturns({ returnValue, loadable }: KernelVariant): string {
     throw new Error(`rule ${returnValue.rule}`);
   return 'any';
 }
-
-/** First releases that the fact file lacks or has wrong. */
-const KFUNC_SINCE: Readonly<Record<string, string>> = {
-  bpf_dynptr_is_rdonly: '6.5', // with bpf_dynptr_is_null() and bpf_dynptr_size()
-  bpf_strnlen: '6.17', // with bpf_strlen()
-};
 
 /** Kfuncs as lines: `name|since|ret|type\tname;...|flags`. */
 export function packKfuncs({ kernel, since }: Facts): string[] {

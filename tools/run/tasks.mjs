@@ -55,6 +55,8 @@ export const TASKS = {
   'check:workspace': { uses: [], run: ({ root }) => tsx(root, 'tools/check/workspace.ts', []) },
   'check:docs': { uses: [], run: ({ root, args }) => tsx(root, 'tools/check/docs.ts', args) },
   'check:pack': { uses: [], run: ({ root }) => checkPack(root) },
+  'check:registry': { uses: [], run: ({ root, args }) => tsx(root, 'tools/facts/check-registry.ts', args) },
+  'gen:facts': { uses: [], run: ({ root, args }) => tsx(root, 'tools/facts/generate.ts', args) },
   'gen:docs': { uses: [], run: ({ root }) => tsx(root, 'tools/check/docs.ts', ['--write']) },
   'gen:matrix': { uses: ['run'], run: ({ root }) => tsx(root, 'tools/check/matrix.native.ts', []) },
   'gen:target': {

@@ -6,9 +6,12 @@ import { Command, Option } from 'commander';
 import { type AsmFlags, runAsm } from './commands/asm.ts';
 import { type CompileFlags, runCompile } from './commands/compile.ts';
 import { type ConformanceFlags, runConformance } from './commands/conformance.ts';
+import { type CompatFlags, runCompat } from './commands/compat.ts';
 import { type DisasmFlags, runDisasm } from './commands/disasm.ts';
 import { type FuzzFlags, runFuzz } from './commands/fuzz.ts';
+import { type HelpersFlags, runHelpers } from './commands/helpers.ts';
 import { type InspectFlags, runInspect } from './commands/inspect.ts';
+import { KERNEL_HELP } from './kernel-profile.ts';
 import { addKernelCommands } from './commands/kernel.ts';
 import { type PluginFlags, runPlugin } from './commands/plugin.ts';
 import { type RunFlags, runRun } from './commands/run.ts';
@@ -128,6 +131,21 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
   add('targets', 'list CPUs, what they compile and how their code runs here')
     .option('--features', 'what tests gave for each feature and target, and what other implementations cover')
     .action((flags: TargetsFlags) => runTargets(flags));
+
+  add('helpers', 'list helpers and kfuncs: what they take, which programs may call them, since when')
+    .argument('[NAME]', 'helper or kfunc by name or id; all helpers unless told')
+    .option('--type <TYPE>', 'only those that programs of this type may call')
+    .option('--attach-type <TYPE>', 'attach type, where the type has several')
+    .option('--kernel <P>', `kernel: ${KERNEL_HELP}; default 6.18`)
+    .option('--kfuncs', 'kernel functions instead of helpers')
+    .action((name: string | undefined, flags: HelpersFlags) => runHelpers(name, flags));
+
+  add('compat', 'tell the lowest kernel that takes an object, and why')
+    .argument('<OBJ>', 'ELF object')
+    .option('--kernel <P[,P]>', `only these kernels, and what they lack: ${KERNEL_HELP}`)
+    .option('--prog <NAME>', 'only this program')
+    .action((file: string, flags: CompatFlags) => finish(runCompat(file, flags) ? EXIT_DONE : EXIT_FAILED));
+
   addKernelCommands(program.command('kernel').description('the running Linux kernel: verify, run, dump, probe; needs root or CAP_BPF').exitOverride(), finish); // prettier-ignore
   return program;
 }

@@ -298,8 +298,71 @@ const kernelProbe = z.strictObject({
   ),
 });
 
+const callableFacts = {
+  prototype: z.string().describe('in C'),
+  since: z.string().nullable().describe('first mainline release'),
+  available: z.boolean(),
+  basis: z.enum(['probed', 'certain', 'derived']),
+  callers: z.array(z.string()).describe('variants of program types that may call it'),
+};
+const helpers = z.strictObject({
+  kernel: z.string(),
+  basis: z.enum(['probed', 'derived']),
+  variant: z.string().nullable(),
+  helpers: z.array(
+    z.strictObject({
+      id: z.number().int(),
+      name: z.string(),
+      ...callableFacts,
+      gplOnly: z.boolean(),
+      sleepableOnly: z.boolean(),
+      changesPacket: z.boolean(),
+      prototypes: z.array(
+        z.strictObject({
+          symbols: z.array(z.string()),
+          args: z.array(z.string()).describe('what the verifier wants of r1 to r5'),
+          result: z.string(),
+          pktAccess: z.boolean(),
+          variants: z.array(z.string()).nullable().describe('null: all that no other prototype names'),
+        }),
+      ),
+    }),
+  ),
+  kfuncs: z.array(z.strictObject({ name: z.string(), ...callableFacts, flags: z.array(z.string()) })),
+});
+
+const need = z.strictObject({
+  kind: z.enum(['program type', 'attach type', 'map type', 'helper', 'kfunc', 'instruction', 'feature']),
+  name: z.string(),
+  since: z.string().nullable().describe('first mainline release; null: none up to the newest profile'),
+  optional: z.boolean().describe('loaders do without it on older kernels'),
+  insn: z.number().int().nullable().describe('where it is needed first'),
+  note: z.string(),
+});
+const compat = z.strictObject({
+  object: z.string(),
+  programs: z.array(
+    z.strictObject({
+      program: programName,
+      section: z.string().nullable(),
+      type: z.string().nullable(),
+      attachType: z.string().nullable(),
+      lowest: z.string().nullable().describe('lowest mainline release; null: none'),
+      because: z.array(z.string()),
+      needs: z.array(need),
+    }),
+  ),
+  kernels: z.array(
+    z.strictObject({
+      kernel: z.string(),
+      basis: z.enum(['probed', 'derived']),
+      programs: z.array(z.strictObject({ program: programName, ok: z.boolean(), lacks: z.array(need) })),
+    }),
+  ),
+});
+
 /** Schema of the `--json` output of each command, and of `error`. */
-export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, 'targets-features': targetsFeaturesSchema, fuzz, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
+export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, 'targets-features': targetsFeaturesSchema, fuzz, helpers, compat, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
 
 /** JSON Schema documents by file name. */
 export function schemaFiles(): Record<string, object> {
