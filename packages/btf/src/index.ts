@@ -36,3 +36,7 @@ export { parseBtfExt } from './parse-btf-ext.ts';
 export type { BtfCoreRelocation, BtfExt, BtfExtSection, BtfFuncInfo, BtfLineInfo } from './parse-btf-ext.ts';
 export { parseBtf } from './parse-btf.ts';
 export { findTypes, resolveType, sizeOf, skipModifiers, typeById } from './resolve.ts';
+export { printC } from './print-c.ts';
+export type { PrintCOptions } from './print-c.ts';
+export { createTypeScriptPrinter, printTypeScript } from './print-typescript.ts';
+export type { PrintTypeScriptOptions, TypeScriptPrinter } from './print-typescript.ts';
