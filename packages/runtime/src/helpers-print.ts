@@ -1,0 +1,59 @@
+/** Helpers that format text: `kernel/trace/bpf_trace.c`, `kernel/bpf/helpers.c`. */
+import type { HelperContext } from '@polybpf/interpreter';
+import { EINVAL } from './errno.ts';
+import { formatPrintk, type FormatSource } from './printk-format.ts';
+import { type HelperTable, peekMemory, peekString, type World } from './world.ts';
+import { decodeText } from './text.ts';
+
+/** Longest line (`MAX_BPRINTF_BUF`). */
+const LINE_ROOM = 1024;
+/** Arguments at most (`MAX_BPRINTF_VARARGS`). */
+const MAX_ARGS = 12;
+
+function sourceOf(world: World): FormatSource {
+  return {
+    readString: (address, limit) => peekString(world, address, limit),
+    readBytes: (address, length) => peekMemory(world, address, length),
+    symbol: (address) => world.symbols.get(address),
+  };
+}
+
+/** The 64-bit arguments in a block of memory, or a negative errno. */
+function blockArguments(cx: HelperContext, address: bigint, size: number): bigint[] | number {
+  if (size % 8 !== 0 || size > MAX_ARGS * 8 || (size > 0 && address === 0n)) return -EINVAL;
+  return Array.from({ length: size / 8 }, (_, k) => cx.memory.read(address + BigInt(8 * k), 8));
+}
+
+function printLine(world: World, format: Uint8Array, args: readonly bigint[]): number {
+  const formatted = formatPrintk(format, args, sourceOf(world));
+  if ('error' in formatted) return formatted.error;
+  world.print(decodeText(formatted.bytes.subarray(0, LINE_ROOM - 1)));
+  return formatted.bytes.length;
+}
+
+export const PRINT_HELPERS: HelperTable = {
+  /** fmt, fmt_size, up to three values. */
+  bpf_trace_printk: (cx, world) =>
+    printLine(world, cx.memory.view(cx.arg(1), cx.arg32(2)), [cx.arg(3), cx.arg(4), cx.arg(5)]),
+  /** fmt, fmt_size, values, size of values. */
+  bpf_trace_vprintk(cx, world) {
+    const args = blockArguments(cx, cx.arg(3), cx.arg32(4));
+    return typeof args === 'number' ? args : printLine(world, cx.memory.view(cx.arg(1), cx.arg32(2)), args);
+  },
+  /** str, str_size, fmt, values, size of values. */
+  bpf_snprintf(cx, world) {
+    const size = cx.arg32(2);
+    const args = blockArguments(cx, cx.arg(4), cx.arg32(5));
+    if (typeof args === 'number') return args;
+    const format = cx.memory.readCString(cx.arg(3));
+    const formatted = formatPrintk(Uint8Array.of(...format, 0), args, sourceOf(world));
+    if ('error' in formatted) return formatted.error;
+    if (size > 0) {
+      const target = cx.memory.view(cx.arg(1), size, 'helper_write');
+      const kept = formatted.bytes.subarray(0, size - 1);
+      target.set(kept);
+      target[kept.length] = 0;
+    }
+    return formatted.bytes.length + 1;
+  },
+};

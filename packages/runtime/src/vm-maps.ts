@@ -1,0 +1,103 @@
+/** The maps of a VM: created from definitions, in the memory of its programs, filled as the object says. */
+import { type Btf, sizeOf } from '@polybpf/btf';
+import { type BpfError, isBpfError } from '@polybpf/errors';
+import type { Memory, RegionInit } from '@polybpf/interpreter';
+import type { MapDef, Program } from '@polybpf/isa';
+import { createMap, type GuestMap, MAP_TYPE, type MapArena, type MapOptions } from '@polybpf/maps';
+import { specialFields } from './btf-codec.ts';
+import { writeInteger } from './byte-order.ts';
+import type { World } from './world.ts';
+
+/** Guest memory as maps take it: each allocation is a region. */
+export function memoryArena(memory: Memory): MapArena {
+  return {
+    allocate(name, size, { readable, writable }) {
+      const init: RegionInit = { name, kind: 'map_value', data: new Uint8Array(size), readable, writable };
+      const region = memory.add(init);
+      return { bytes: region.data, address: memory.addressOf(region) };
+    },
+  };
+}
+
+/** A map of an object with its definition. */
+export interface VmMapEntry {
+  readonly def: MapDef;
+  /** Undefined for a type that means nothing outside of a kernel; then `problem` says why. */
+  readonly guest: GuestMap | undefined;
+  readonly problem: BpfError | undefined;
+}
+
+const ARRAY = MAP_TYPE.ARRAY;
+const RDONLY_PROG = 0x80;
+const PERF_BUFFER_BYTES = 1 << 30;
+
+/** Sections of data are arrays of one element; constants cannot be written by programs. */
+function specOf(def: MapDef, cpus: number): MapDef {
+  // As libbpf: without a size, a buffer for each CPU.
+  if (def.type === MAP_TYPE.PERF_EVENT_ARRAY && def.maxEntries === 0) return { ...def, maxEntries: cpus };
+  if (def.kind === 'map') return def;
+  const constant = def.kind === 'rodata' || def.kind === 'kconfig';
+  return { ...def, type: ARRAY, keySize: 4, maxEntries: 1, flags: constant ? RDONLY_PROG : 0 };
+}
+
+/**
+ * Creates the maps of an object.
+ *
+ * @throws BpfError `E_KERNEL_CALL` when the kernel would refuse a definition
+ */
+export function createMaps(world: World, defs: readonly MapDef[], btf: Btf | undefined): VmMapEntry[] {
+  const arena = memoryArena(world.memory);
+  return defs.map((def, index) => {
+    const handle = world.memory.addressOf(
+      world.memory.add({ name: def.name, kind: 'map', data: new Uint8Array(0), readable: false, writable: false }),
+    );
+    const options: MapOptions = {
+      arena,
+      endian: world.endian,
+      cpus: world.cpus,
+      currentCpu: () => world.cpu,
+      handle,
+      id: index + 1,
+      fields: fieldsOf(def, btf),
+      freeField: (_field, address) => void world.timers.delete(address),
+    };
+    try {
+      const guest = createMap(specOf(def, world.cpus), options);
+      guest.handle = handle;
+      // Nobody reads while programs run: room for all records of a run.
+      guest.events?.open(PERF_BUFFER_BYTES);
+      world.maps.set(handle, guest);
+      return { def, guest, problem: undefined };
+    } catch (error) {
+      if (!isBpfError(error) || error.code !== 'E_UNSUPPORTED') throw error;
+      return { def, guest: undefined, problem: error };
+    }
+  });
+}
+
+function fieldsOf(def: MapDef, btf: Btf | undefined): ReturnType<typeof specialFields> {
+  const id = def.btfValueTypeId;
+  if (btf === undefined || id === undefined || id === 0 || def.kind !== 'map') return [];
+  return sizeOf(btf, id) === def.valueSize ? specialFields(btf, id) : [];
+}
+
+/** Key of a slot of an array. */
+export function slotKey(world: Pick<World, 'endian'>, index: number): Uint8Array {
+  const key = new Uint8Array(4);
+  writeInteger(key, 0, 4, index, world.endian);
+  return key;
+}
+
+/** Fills maps of maps and program arrays as the object's initialisers say. */
+export function fillObjectMaps(world: World, entries: readonly VmMapEntry[], programs: readonly Program[]): void {
+  for (const { def, guest } of entries) {
+    if (def.kind !== 'map' || guest?.objects === undefined) continue;
+    for (const { kind, offset, symbol, map } of def.initialSymbols ?? []) {
+      const key = slotKey(world, offset);
+      const inner = kind === 'map' && map !== undefined ? entries[map]?.guest : undefined;
+      const program = kind === 'program' ? programs.find(({ name }) => name === symbol) : undefined;
+      if (inner !== undefined) guest.objects.set(key, { id: inner.id, kind: 'map', object: inner });
+      else if (program !== undefined) guest.objects.set(key, { id: programs.indexOf(program) + 1, kind: 'program', object: program }); // prettier-ignore
+    }
+  }
+}
