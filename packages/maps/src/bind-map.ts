@@ -1,18 +1,12 @@
 /** A family's operations behind the two faces of a map: helpers on one side, the checks of bpf(2) on the other. */
 import { BpfError } from '@polybpf/errors';
 import { ERRNO } from './errno.ts';
+import { flagNumber } from './flags.ts';
 import type { BatchCount, BatchResult, Flags, GuestMap, ProgramSide, Read, UserSide } from './guest-map.ts';
 import { type MapCore, type MapOps, roundUp8, unsupported, withoutLock } from './map-core.ts';
 import { MAP_FLAG, MAP_TYPE, UPDATE_FLAG } from './map-type.ts';
 import { checkSnapshot } from './snapshot.ts';
 import { userValueSize } from './value-size.ts';
-
-/** A 64-bit argument as a number: exact up to 2^53, infinite above. */
-export function flagNumber(flags: Flags): number {
-  if (typeof flags === 'number') return flags;
-  const unsigned = BigInt.asUintN(64, flags);
-  return unsigned <= 0x1f_ffff_ffff_ffffn ? Number(unsigned) : Number.POSITIVE_INFINITY;
-}
 
 /** The map of a core and its operations. */
 export function bindMap(core: MapCore, ops: MapOps, handle: bigint): GuestMap {

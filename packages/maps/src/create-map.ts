@@ -5,10 +5,21 @@ import { bindMap } from './bind-map.ts';
 import { ERRNO, errnoText } from './errno.ts';
 import type { GuestMap, MapOptions, MapSpec } from './guest-map.ts';
 import { makeBloomFilter } from './bloom-filter.ts';
+import { makeCgroupStorage, makeLocalStorage } from './local-storage.ts';
+import { makePerfEventArray } from './perf-event-array.ts';
+import { makeRedirectMap } from './redirect-map.ts';
+import { makeArenaMap, makeStructOps } from './region-map.ts';
+import { makeSocketMap } from './socket-map.ts';
+import { makeStackTrace } from './stack-trace.ts';
+import { makeUserRingBuffer } from './user-ringbuf.ts';
 import { makeHash } from './hash.ts';
 import { makeLpmTrie } from './lpm-trie.ts';
 import { makeLruHash } from './lru-hash.ts';
+import { makeObjectArray } from './object-array.ts';
+import { makeHashOfMaps } from './object-hash.ts';
+import { shapeOf } from './object-slots.ts';
 import { makeQueueStack } from './queue-stack.ts';
+import { makeRingBuffer } from './ringbuf.ts';
 import type { MapCore, MapOps } from './map-core.ts';
 import { MAP_FLAG, MAP_TYPE, mapTypeName } from './map-type.ts';
 
@@ -16,23 +27,46 @@ import { MAP_FLAG, MAP_TYPE, mapTypeName } from './map-type.ts';
 type MakeMap = (core: MapCore) => MapOps | number;
 
 const FAMILIES: Readonly<Record<number, MakeMap>> = {
-  [MAP_TYPE.ARRAY]: makeArray,
-  [MAP_TYPE.PERCPU_ARRAY]: makeArray,
   [MAP_TYPE.HASH]: makeHash,
+  [MAP_TYPE.ARRAY]: makeArray,
+  [MAP_TYPE.PROG_ARRAY]: makeObjectArray,
+  [MAP_TYPE.PERF_EVENT_ARRAY]: makePerfEventArray,
   [MAP_TYPE.PERCPU_HASH]: makeHash,
+  [MAP_TYPE.PERCPU_ARRAY]: makeArray,
+  [MAP_TYPE.STACK_TRACE]: makeStackTrace,
+  [MAP_TYPE.CGROUP_ARRAY]: makeObjectArray,
   [MAP_TYPE.LRU_HASH]: makeLruHash,
   [MAP_TYPE.LRU_PERCPU_HASH]: makeLruHash,
   [MAP_TYPE.LPM_TRIE]: makeLpmTrie,
+  [MAP_TYPE.ARRAY_OF_MAPS]: makeObjectArray,
+  [MAP_TYPE.HASH_OF_MAPS]: makeHashOfMaps,
+  [MAP_TYPE.DEVMAP]: makeRedirectMap,
+  [MAP_TYPE.SOCKMAP]: makeSocketMap,
+  [MAP_TYPE.CPUMAP]: makeRedirectMap,
+  [MAP_TYPE.XSKMAP]: makeSocketMap,
+  [MAP_TYPE.SOCKHASH]: makeSocketMap,
+  [MAP_TYPE.CGROUP_STORAGE]: makeCgroupStorage,
+  [MAP_TYPE.REUSEPORT_SOCKARRAY]: makeSocketMap,
+  [MAP_TYPE.PERCPU_CGROUP_STORAGE]: makeCgroupStorage,
   [MAP_TYPE.QUEUE]: makeQueueStack,
   [MAP_TYPE.STACK]: makeQueueStack,
+  [MAP_TYPE.SK_STORAGE]: makeLocalStorage,
+  [MAP_TYPE.DEVMAP_HASH]: makeRedirectMap,
+  [MAP_TYPE.STRUCT_OPS]: makeStructOps,
+  [MAP_TYPE.RINGBUF]: makeRingBuffer,
+  [MAP_TYPE.INODE_STORAGE]: makeLocalStorage,
+  [MAP_TYPE.TASK_STORAGE]: makeLocalStorage,
   [MAP_TYPE.BLOOM_FILTER]: makeBloomFilter,
+  [MAP_TYPE.USER_RINGBUF]: makeUserRingBuffer,
+  [MAP_TYPE.CGRP_STORAGE]: makeLocalStorage,
+  [MAP_TYPE.ARENA]: makeArenaMap,
 };
 
 /**
  * Creates a map in guest memory.
  *
  * @throws BpfError `E_KERNEL_CALL` with the errno with which the kernel refuses the definition, ENOMEM when the arena is
- * full; `E_UNSUPPORTED` for a type that means nothing outside of a kernel
+ * full
  */
 export function createMap(def: MapSpec, options: MapOptions): GuestMap {
   const map = tryCreateMap(def, options);
@@ -44,20 +78,13 @@ export function createMap(def: MapSpec, options: MapOptions): GuestMap {
   });
 }
 
-/**
- * As {@link createMap}; a refusal is the negative errno.
- *
- * @throws BpfError `E_UNSUPPORTED` for a type that means nothing outside of a kernel
- */
+/** As {@link createMap}; a refusal is the negative errno. */
 export function tryCreateMap(def: MapSpec, options: MapOptions): GuestMap | number {
   const core = makeCore(def, options);
   const refusal = checkCommon(core);
   if (refusal !== 0) return refusal;
   const make = FAMILIES[core.type];
-  if (make === undefined) {
-    if (!Object.values<number>(MAP_TYPE).includes(core.type)) return ERRNO.EINVAL;
-    throw new BpfError('E_UNSUPPORTED', `map ${core.name} of type ${mapTypeName(core.type)}`);
-  }
+  if (make === undefined) return ERRNO.EINVAL;
   const ops = make(core);
   if (typeof ops === 'number') return ops;
   const map = bindMap(core, ops, options.handle ?? 0n);
@@ -89,7 +116,7 @@ function makeCore(def: MapSpec, options: MapOptions): MapCore {
     currentCpu: options.currentCpu ?? (() => 0),
     random: options.random ?? (() => 0),
     environment: options,
-    inner: options.inner,
+    inner: options.inner ?? (def.inner === undefined ? undefined : shapeOf(def.inner)),
     self: undefined,
   };
 }

@@ -60,6 +60,8 @@ export interface MapEnvironment {
   readonly random?: () => number;
   /** The object behind a file descriptor; needed where user space fills maps of objects by number. */
   readonly resolveFd?: (fd: number) => MapObject | undefined;
+  /** Whether there is a network device of this index; needed where user space fills device maps. */
+  readonly resolveDevice?: (ifindex: number) => boolean;
   /** Called for a timer, workqueue or kernel pointer whose element goes; its bytes are zeroed after. */
   readonly freeField?: (field: SpecialField, address: bigint, map: GuestMap) => void;
 }

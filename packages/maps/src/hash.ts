@@ -96,7 +96,7 @@ export class FreeSlots {
  * Replacing an element takes another slot: pointers into the old value keep seeing it until its slot is used again, as in
  * the kernel, which has one spare element for each CPU.
  */
-function makePlainHash(core: MapCore): MapOps | number {
+export function makePlainHash(core: MapCore): MapOps | number {
   const table = makeTable(core, roundUp8(core.valueSize), core.maxEntries + core.cpus);
   if (typeof table === 'number') return table;
   const { pool } = table;

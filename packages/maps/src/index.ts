@@ -20,12 +20,12 @@ export type {
   SpecialFieldKind,
   UserSide,
 } from './guest-map.ts';
-export type { LocalStorage } from './local-storage.ts';
+export type { CgroupOwner, LocalStorage } from './local-storage.ts';
 export type { ObjectSlots } from './object-slots.ts';
-export type { PerfEvents, PerfRecord } from './perf-event-array.ts';
+export type { PerfBuffer, PerfEvents, PerfRecord } from './perf-event-array.ts';
 export type { RingBuffer } from './ringbuf.ts';
 export type { StackTraces } from './stack-trace.ts';
-export type { UserRingBuffer } from './user-ringbuf.ts';
+export type { UserRecord, UserRingBuffer } from './user-ringbuf.ts';
 export { isPerCpu, userValueSize } from './value-size.ts';
 export { fromHex, toHex } from './snapshot.ts';
 export type { MapSnapshot, SnapshotEntry, SnapshotState } from './snapshot.ts';

@@ -13,7 +13,7 @@ import type {
 } from './guest-map.ts';
 import type { LocalStorage } from './local-storage.ts';
 import { MAP_FLAG, mapTypeName } from './map-type.ts';
-import type { ObjectSlots } from './object-slots.ts';
+import type { InnerShape, ObjectSlots } from './object-slots.ts';
 import type { PerfEvents } from './perf-event-array.ts';
 import type { RingBuffer } from './ringbuf.ts';
 import type { SnapshotBody } from './snapshot.ts';
@@ -42,7 +42,7 @@ export interface MapCore {
   readonly random: () => number;
   readonly environment: MapEnvironment;
   /** Template of the maps in a map of maps. */
-  readonly inner: GuestMap | undefined;
+  readonly inner: InnerShape | undefined;
   /** Set right after the map is made. */
   self: GuestMap | undefined;
 }
