@@ -125,6 +125,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
       ]),
     ) // prettier-ignore
     .option('--save <DIR>', 'write each disagreement as a vector file')
+    .option('--hostile', 'programs that try to leave the sandbox of --against native:ARCH[,native:ARCH...], instead')
     .option('--keep-going', 'do not stop at the first disagreement')
     .action((flags: FuzzFlags) => finish(runFuzz(flags) ? EXIT_DONE : EXIT_FAILED));
 

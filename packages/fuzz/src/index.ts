@@ -25,5 +25,7 @@ export { mutate, mutations } from './mutation.ts';
 export type { Mutation } from './mutation.ts';
 export type { FunctionShape, ProgramFlavour, ProgramOptions, ProgramShape, StatementShape } from './program-shape.ts';
 export { referenceEngine } from './reference.ts';
+export { HOSTILE_HELPERS, hostileProgram } from './hostile-program.ts';
+export type { HostileProgram } from './hostile-program.ts';
 export { shrinkProgram } from './shrink.ts';
 export type { ShrinkOptions } from './shrink.ts';

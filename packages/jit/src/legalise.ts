@@ -89,7 +89,11 @@ function materialiseAddress(cx: LowerContext, base: number, offset: number): voi
   lowerOp(cx, makeOp('add', cx.insn, { d: SCRATCH_B, a: SCRATCH_B, b: base }));
 }
 
+/** Constants beyond this would overflow 32 bits together with the frame's bias; nothing sensible has them. */
+const FARTHEST_FRAME_ADDRESS = 0x100000;
+
 /** `d = r10` and `d = r10 + constant`, which every target lowers from its frame. */
 function isFrameAddress(op: Op): boolean {
-  return (op.kind === 'mov' && op.width === 64) || (op.kind === 'add' && op.width === 64 && op.b === NO_REG);
+  if (op.kind === 'mov') return op.width === 64;
+  return op.kind === 'add' && op.width === 64 && op.b === NO_REG && Math.abs(op.imm) <= FARTHEST_FRAME_ADDRESS;
 }

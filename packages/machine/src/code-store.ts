@@ -20,6 +20,8 @@ export interface CodeStore {
   /** Puts code at an allocated address. */
   write(address: number, code: Uint8Array): void;
   release(address: number): void;
+  /** Whether what the runner copies is what was written. */
+  isIntact(): boolean;
   /** What has changed since the last call. */
   takeCopy(): CodeCopy;
   /** Makes the next copy complete: for a new runner. */
@@ -48,6 +50,13 @@ export function createCodeStore(file: SharedFile, layout: SharedLayout): CodeSto
       const clean = from === to;
       from = clean ? address : Math.min(from, address);
       to = clean ? end : Math.max(to, end);
+    },
+    isIntact() {
+      return [...pieces].every(([address, code]) => {
+        const bytes = new Uint8Array(code.length);
+        file.read(mirror(address), bytes);
+        return bytes.every((byte, i) => byte === code[i]);
+      });
     },
     takeCopy() {
       const copy = { source: SHARED_BASE + mirror(from), target: from, end: to };

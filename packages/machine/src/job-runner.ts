@@ -29,6 +29,7 @@ import {
 } from './native-job.ts';
 import { type LinuxAbi, signalNameOf } from './linux-abi.ts';
 import type { RunnerProcess } from './runner-process.ts';
+import { signalOf } from './sandbox-fault.ts';
 import type { SharedFile } from './shared-file.ts';
 
 /** The parts of a machine that a job needs. */
@@ -62,11 +63,6 @@ const wallLimitMs = (timeoutMs: number): number => 60_000 + 10 * timeoutMs;
 const SI_KERNEL = 0x80;
 /** Signals whose si_addr is the address of the instruction. */
 const INSTRUCTION_SIGNALS: readonly string[] = ['SIGILL', 'SIGFPE', 'SIGTRAP'];
-
-/** Signals of accesses. */
-const MEMORY_SIGNALS: readonly string[] = ['SIGSEGV', 'SIGBUS'];
-/** Below the stack: no frame is larger. */
-const STACK_GUARD = 0x10000;
 
 /** What the runner's signal handler has reported. */
 interface Fault {
@@ -131,7 +127,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
     stubs.forEach((address, slot) => view.setBigUint64(8 * slot, BigInt(address), little));
     field(HEADER.jobIndex, IDLE);
     field(HEADER.signalAction, ...linux.signalAction(parts.signalHandler, !little));
-    const stack = linux.signalStack(SHARED_BASE + layout.header + SIGNAL_STACK.offset, SIGNAL_STACK.length);
+    const stack = linux.signalStack(SHARED_BASE + layout.header + SIGNAL_STACK.offset, SIGNAL_STACK.length, !little);
     field(HEADER.signalStack, ...stack);
     field(HEADER.arena + ARENA_TAG_OFFSET, ARENA_BASE / ARENA_BYTES);
     field(HEADER.arena + ARENA_STACK_OFFSET, ARENA_BASE - SHARED_BASE);
@@ -146,7 +142,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
     const limit = wallLimitMs(Math.max(...jobs.map((job) => job.timeoutMs)));
     if (limit === wallLimit) return;
     const interval = new Uint8Array(32);
-    writeInterval(new DataView(interval.buffer), 0, limit, little, linux.microsecondBits);
+    writeInterval(new DataView(interval.buffer), 0, limit, little, linux);
     file.write(layout.header + HEADER.wallLimit, interval);
     wallLimit = limit;
   };
@@ -241,7 +237,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
   };
 
   const runBatch = (jobs: readonly NativeJob[]): JobOutcome[] => {
-    const batch = encodeJobs(jobs, layout, little, linux.microsecondBits);
+    const batch = encodeJobs(jobs, layout, little, linux);
     const outcomes: JobOutcome[] = [];
     let most = jobs.length;
     let idleDeaths = 0;
@@ -368,15 +364,6 @@ function helperError(reason: unknown, job: NativeJob | undefined): BpfError {
   });
 }
 
-/** A sandboxed program that hit a guard zone, memory of the arena that is not mapped, or the end of its stack. */
-function stoppedAccess(job: NativeJob, { address, signal }: Fault, at: ErrorPlace): BpfError {
-  if (address !== undefined && address < BigInt(SHARED_BASE) && address >= BigInt(SHARED_BASE - STACK_GUARD)) {
-    return new BpfError('E_RUN_CALL_DEPTH', `${job.name}: the stack is used up`, { at });
-  }
-  const where = address === undefined ? '' : ` at 0x${address.toString(16)}`;
-  return new BpfError('E_RUN_MEMORY', `access${where} outside the memory of the sandbox`, { at, got: signal });
-}
-
 function deathOf(job: NativeJob, { code, signal }: ExitStatus, fault: Fault | undefined): BpfError {
   const name = fault?.signal ?? signal;
   const isInstruction = fault?.address !== undefined && INSTRUCTION_SIGNALS.includes(fault.signal);
@@ -388,8 +375,8 @@ function deathOf(job: NativeJob, { code, signal }: ExitStatus, fault: Fault | un
       expected: `at most ${job.timeoutMs} ms of CPU time`,
     });
   }
-  if (job.confined && fault !== undefined && MEMORY_SIGNALS.includes(fault.signal))
-    return stoppedAccess(job, fault, at);
+  const stopped = job.confined && fault !== undefined ? signalOf(fault, at, insn !== undefined && job.isAtomic(insn)) : undefined; // prettier-ignore
+  if (stopped !== undefined) return stopped;
   const where = fault?.address === undefined || isInstruction ? '' : ` at address 0x${fault.address.toString(16)}`;
   const got = name === undefined ? (code === undefined ? 'unknown status' : `exit code ${code}`) : `${name}${where}`;
   return new BpfError('E_MACHINE_CRASH', 'crashed', { at, got });

@@ -1,5 +1,5 @@
 /** A machine: a CPU that runs native code, here or under QEMU, behind a synchronous interface. */
-import type { Program } from '@polybpf/isa';
+import { type Program, rowOf } from '@polybpf/isa';
 import { BpfError } from '@polybpf/errors';
 import { GUARD_BYTES, type Target } from '@polybpf/jit';
 import { canariesAreIntact, writeCanaries } from './canary.ts';
@@ -115,12 +115,12 @@ export interface ArenaInfo {
   readonly bytes: number;
   /** Unmapped bytes on either side. */
   readonly guardBytes: number;
-  /** Whether the pages beyond the guard zones are as they were. */
+  /** Whether the pages beyond the guard zones, and the code of prepared programs, are as they were. */
   isIntact(): boolean;
 }
 
 /** The part of a job that its code decides. */
-type JobCode = Pick<NativeJob, 'name' | 'code' | 'insnAt' | 'callTarget' | 'confined'>;
+type JobCode = Pick<NativeJob, 'name' | 'code' | 'insnAt' | 'callTarget' | 'confined' | 'isAtomic'>;
 
 const MIB = 2 ** 20;
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -196,6 +196,7 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
         insnAt: program.insnAt,
         callTarget: program.callTarget,
         confined: program.compiled.bounds === 'sandbox',
+        isAtomic: (insn) => isAtomic(program.compiled.program, insn),
       },
       run,
     );
@@ -241,7 +242,7 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
       guardBytes: GUARD_BYTES,
       isIntact() {
         checkOpen();
-        return canariesAreIntact(file, layout);
+        return canariesAreIntact(file, layout) && code.isIntact();
       },
     },
     get pid() {
@@ -259,7 +260,14 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
         code.write(address, bytes);
         return runOne(
           toJob(
-            { name: 'code', code: BigInt(address), insnAt: () => undefined, callTarget: refuseCalls, confined: false },
+            {
+              name: 'code',
+              code: BigInt(address),
+              insnAt: () => undefined,
+              callTarget: refuseCalls,
+              confined: false,
+              isAtomic: () => false,
+            },
             run,
           ),
         );
@@ -275,6 +283,11 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
     close,
     [Symbol.dispose]: close,
   };
+}
+
+function isAtomic({ insns }: Program, insn: number): boolean {
+  const row = insns[insn] === undefined ? undefined : rowOf(insns[insn]);
+  return row !== undefined && ['atomic', 'load_acquire', 'store_release'].includes(row.kind);
 }
 
 function isList(programs: Program | readonly Program[]): programs is readonly Program[] {

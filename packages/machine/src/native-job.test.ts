@@ -5,6 +5,7 @@ import { decodeJob, encodeJobs, jobBytes, type NativeJob, writeInterval } from '
 const LAYOUT = planLayout({ stackBytes: 1, slots: 1, codeBytes: 1, dataBytes: 1, batchBytes: 1 });
 const JOB: NativeJob = {
   confined: false,
+  isAtomic: () => false,
   name: 'job',
   code: 0x2010_0040n,
   mem: undefined,
@@ -66,7 +67,7 @@ it('an interval of less than a microsecond still fires', () => {
 it('microseconds of 32 bits are the first half of their 8 bytes', () => {
   for (const little of [true, false]) {
     const view = new DataView(new ArrayBuffer(32));
-    writeInterval(view, 0, 2500, little, 32);
+    writeInterval(view, 0, 2500, little, { microsecondBits: 32 });
     expect([view.getBigUint64(16, little), view.getUint32(24, little), view.getUint32(28, little)]).toEqual([
       2n,
       500_000,

@@ -1,5 +1,6 @@
 /** Jobs as the runner reads them, and what becomes of them. */
 import { BpfError } from '@polybpf/errors';
+import type { LinuxAbi } from './linux-abi.ts';
 import { arenaAddress, RECORD, RECORD_BYTES, type SharedLayout } from './layout.ts';
 
 /** What a helper call of a job reaches. */
@@ -40,6 +41,8 @@ export interface NativeJob {
   readonly callTarget: CallTarget;
   /** Whether the code was compiled with `bounds: 'sandbox'`, so that a signal means a memory access that was stopped. */
   readonly confined: boolean;
+  /** Whether the insn is an atomic operation, which CPUs want aligned. */
+  readonly isAtomic: (insn: number) => boolean;
 }
 
 /** A job that ended. */
@@ -83,7 +86,7 @@ export function encodeJobs(
   jobs: readonly NativeJob[],
   layout: SharedLayout,
   little: boolean,
-  microsecondBits: 32 | 64 = 64,
+  time: TimeFormat = { microsecondBits: 64 },
 ): EncodedBatch {
   const memOffsets: number[] = [];
   let end = jobs.length * RECORD_BYTES;
@@ -106,21 +109,29 @@ export function encodeJobs(
     word(RECORD.code, job.code);
     args.forEach((arg, k) => word(RECORD.args + 8 * k, arg));
     word(RECORD.repeat, BigInt(job.repeat));
-    writeInterval(view, record + RECORD.cpuLimit, job.timeoutMs, little, microsecondBits);
+    writeInterval(view, record + RECORD.cpuLimit, job.timeoutMs, little, time);
   });
   return { bytes, memOffsets };
 }
 
-/** A `struct itimerval` that fires once after `milliseconds`; `microsecondBits` is the width of its `tv_usec`. */
+/** Widths of the fields of `struct timeval`, as in {@link LinuxAbi}. */
+export type TimeFormat = Pick<LinuxAbi, 'microsecondBits' | 'secondBits'>;
+
+/** A `struct itimerval` that fires once after `milliseconds`. */
 export function writeInterval(
   view: DataView,
   offset: number,
   milliseconds: number,
   little: boolean,
-  microsecondBits: 32 | 64 = 64,
+  { microsecondBits, secondBits = 64 }: TimeFormat = { microsecondBits: 64 },
 ): void {
   const micros = Math.max(1, Math.round(milliseconds * 1000));
   view.setBigUint64(offset, 0n, little);
+  if (secondBits === 32) {
+    view.setUint32(offset + 8, Math.floor(micros / 1e6), little);
+    view.setUint32(offset + 12, micros % 1e6, little);
+    return;
+  }
   view.setBigUint64(offset + 8, 0n, little);
   view.setBigUint64(offset + 16, BigInt(Math.floor(micros / 1e6)), little);
   view.setBigUint64(offset + 24, 0n, little);

@@ -33,6 +33,7 @@ import type {
 import type { RunOptions, RunResult } from './machine.ts';
 import type { MachineMemory } from './machine-memory.ts';
 import type { CallTarget, HelperRequest } from './native-job.ts';
+import { checkFailed } from './sandbox-fault.ts';
 import type { SymbolSlots } from './symbol-slots.ts';
 
 /** What programs are bound to. */
@@ -110,7 +111,6 @@ export interface PrepareParts {
 
 /** Bytes behind a map handle: only its address matters. */
 const HANDLE_BYTES = 64;
-const CALL_REGISTER = constants.BPF_JMP | constants.BPF_CALL | constants.BPF_X;
 const CALL_HELPER = constants.BPF_JMP | constants.BPF_CALL;
 
 interface BoundMap extends MachineMap {
@@ -422,7 +422,7 @@ function createCallTarget(
     const { slot } = request;
     if (slot === BPF_FUNC_tail_call) return tailCall(request);
     const name = parts.symbols.name(slot);
-    if (name === SANDBOX_FAULT) throw sandboxFault(program, request.args);
+    if (name === SANDBOX_FAULT) throw checkFailed(program, request.args);
     const id = name === undefined ? slot : symbolHelperId(name);
     const helper = id !== undefined ? options.helpers.helper(id) : options.helpers.kfunc?.(kfuncReference(name!));
     if (helper === undefined) {
@@ -445,15 +445,6 @@ function confinedRequest(request: HelperRequest, functions: readonly bigint[], p
       });
     },
   };
-}
-
-/** What sandboxed code reports: insn and address, see `FAULT_SYMBOL`. */
-function sandboxFault(program: Program, [insn, address]: BigUint64Array): BpfError {
-  const at = { insn: Number(insn), symbol: program.name };
-  const where = `0x${address!.toString(16)}`;
-  const opcode = program.insns[at.insn]?.opcode;
-  if (opcode === CALL_REGISTER) return new BpfError('E_RUN_JUMP', `call of ${where}, which is no function of the program`, { at }); // prettier-ignore
-  return new BpfError('E_RUN_MEMORY', `access at ${where} outside the memory of the sandbox`, { at });
 }
 
 function callHelper(

@@ -9,6 +9,7 @@ import { type DifferentialReport, type Disagreement, generatedRows, type Program
 import { openEngines, usableEngines } from '@polybpf/fuzz/node';
 import { type CpuVersion, encodeProgram } from '@polybpf/isa';
 import { writeOutput } from '../files.ts';
+import { runHostileFuzz } from './fuzz-hostile.ts';
 import { formatTable, printJson, printLine } from '../print.ts';
 
 export interface FuzzFlags {
@@ -20,6 +21,7 @@ export interface FuzzFlags {
   readonly isa?: CpuVersion;
   readonly flavour?: ProgramFlavour;
   readonly save?: string;
+  readonly hostile?: boolean;
   readonly keepGoing?: boolean;
   readonly json?: boolean;
 }
@@ -34,6 +36,7 @@ export function runFuzz(flags: FuzzFlags): boolean {
   const timeMs = secondsOf(flags.time);
   const count = wholeNumber('--count', flags.count, 1) ?? (timeMs === undefined ? DEFAULT_COUNT : undefined);
   const first = wholeNumber('--index', flags.index, 0) ?? 0;
+  if (flags.hostile === true) return runHostileFuzz(flags, { seed, first, count: count ?? DEFAULT_COUNT });
   const names = flags.against === undefined ? usableEngines() : engineNames(flags.against);
   const opened = openEngines(names);
   try {
