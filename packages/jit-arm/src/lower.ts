@@ -1,94 +1,110 @@
 /**
- * How each op becomes arm instructions.
+ * Ops to ARM instructions.
  *
- * Where hardware and eBPF differ (RFC 9669 sec. 4.1 to 4.3). The right column is for the manual's answer; an op whose answer
- * differs needs code around the instruction:
+ * Where the hardware and BPF differ or agree, and what is done about it:
  *
- * ```text
- *   case                          eBPF                                this CPU
- *   x / 0, x % 0                  0, x                                ?
- *   INT_MIN / -1, INT_MIN % -1    INT_MIN, 0                          ?
- *   shift by count >= width       count modulo width                  ?
- *   32-bit result                 upper half is zero                  ?
- *   old value of a 32-bit fetch   zero-extended                       ?
- *   misaligned access             works, except for atomics           ?
- * ```
+ * | case | BPF (RFC 9669) | ARMv7-A, A32 state (DDI 0406C) | here |
+ * |---|---|---|---|
+ * | register | 64 bits | 32 bits | two registers, or words of the frame; a dead upper half none |
+ * | x / 0 | 0 (sec. 4.1) | no division; with `idiv` 0 | routine; nothing |
+ * | x % 0 | x (sec. 4.1) | by mls: x | routine; nothing |
+ * | INT_MIN / -1, INT_MIN % -1 | INT_MIN, 0 | with `idiv` the same | routine on magnitudes; nothing |
+ * | shift count | masked to the width (sec. 4.1) | low 8 bits; 32 and more leave nothing | masked |
+ * | 32-bit result | zero-extended (sec. 4.1) | upper half is another register | cleared where it is read |
+ * | 32-bit old values of atomics | zero-extended (sec. 5.3) | the same | the same |
+ * | comparison in 64 bits | any | 32 bits | cmp and cmpeq; cmp and sbcs for signed order |
+ * | byte swap | 16, 32, 64 bits (sec. 4.2) | rev of a word | shifted; both, exchanged |
+ * | load | zero-extended (sec. 5.1) | into 32 bits | upper half cleared where it is read |
+ * | misaligned access | works, but for atomics | works, but for ldrd and strd | two words, unless known to be aligned |
+ * | order of words in a doubleword | by byte order | by byte order; ldrd by address | homes turn with it |
+ * | fetch, xchg, cmpxchg | sequentially consistent | ldrex, strex | loop between barriers |
+ * | load-acquire, store-release | sec. 5.3 and kernel | dmb | dmb behind; dmb in front |
+ * | 64-bit atomic access | at once | ldrexd and strexd | the same |
+ * | displacement | 16 bits signed | 12 bits and sign, 8 for halfwords | upper part added first |
+ * | address | 64 bits | 32 | upper half not looked at |
+ * | conditional jump | 16 (32) bits | 32 MiB | nothing |
  */
-import { type Fits, type FitsFn, type LowerFn, type OpKind, unsupported } from '@polybpf/jit';
+import type { Fits, LowerFn, OpKind } from '@polybpf/jit';
+import { lowerAlu, lowerNeg } from './lower-alu.ts';
+import { lowerAtomic, lowerCmpxchg, lowerLoadAcquire, lowerStoreRelease, lowerXchg } from './lower-atomic.ts';
+import { lowerBranch, lowerCheck, lowerJump, lowerMayGoto } from './lower-branch.ts';
+import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFault, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
+import { lowerConst } from './lower-constant.ts';
+import { lowerDivision } from './lower-divide.ts';
+import { lowerLoad, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm } from './lower-memory.ts';
+import { lowerBswap, lowerMov, lowerSext } from './lower-move.ts';
 
-/** The lowering of an op that has none yet: `E_UNSUPPORTED` with the op's name. */
-export const missing: LowerFn = unsupported('no lowering for this CPU yet');
+const always = (): boolean => true;
 
-/** No instruction takes an immediate yet, so the driver puts each into a scratch register first. */
-const never: FitsFn = () => false;
-
-/** Which immediates the instructions take. The rule of each form belongs here, not into the lowerings. */
+/** Every immediate is taken: what does not fit an instruction goes into a register that is free at that place. */
 export const FITS: Fits = {
-  add: never,
-  sub: never,
-  mul: never,
-  udiv: never,
-  umod: never,
-  sdiv: never,
-  smod: never,
-  and: never,
-  or: never,
-  xor: never,
-  lsh: never,
-  rsh: never,
-  arsh: never,
-  store_imm: never,
-  branch: never,
-  displacement: never,
+  add: always,
+  sub: always,
+  mul: always,
+  udiv: always,
+  umod: always,
+  sdiv: always,
+  smod: always,
+  and: always,
+  or: always,
+  xor: always,
+  lsh: always,
+  rsh: always,
+  arsh: always,
+  store_imm: always,
+  branch: always,
+  displacement: always,
 };
 
+/** How each op becomes instructions. */
 export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
-  mov: missing,
-  sext: missing,
-  const: missing,
-  add: missing,
-  sub: missing,
-  mul: missing,
-  udiv: missing,
-  umod: missing,
-  sdiv: missing,
-  smod: missing,
-  and: missing,
-  or: missing,
-  xor: missing,
-  lsh: missing,
-  rsh: missing,
-  arsh: missing,
-  neg: missing,
-  bswap: missing,
-  load: missing,
-  load_sext: missing,
-  load_bswap: missing,
-  store: missing,
-  store_imm: missing,
-  atomic_add: missing,
-  atomic_or: missing,
-  atomic_and: missing,
-  atomic_xor: missing,
-  fetch_add: missing,
-  fetch_or: missing,
-  fetch_and: missing,
-  fetch_xor: missing,
-  xchg: missing,
-  cmpxchg: missing,
-  load_acquire: missing,
-  store_release: missing,
-  branch: missing,
-  jump: missing,
-  may_goto: missing,
-  call_helper: missing,
-  call_local: missing,
-  call_symbol: missing,
-  call_register: missing,
-  tail_call: missing,
-  address: missing,
-  function_address: missing,
-  addr_space_cast: missing,
-  check: missing,
-  fault: missing,
+  mov: lowerMov,
+  sext: lowerSext,
+  const: lowerConst,
+  add: lowerAlu,
+  sub: lowerAlu,
+  mul: lowerAlu,
+  udiv: lowerDivision,
+  umod: lowerDivision,
+  sdiv: lowerDivision,
+  smod: lowerDivision,
+  and: lowerAlu,
+  or: lowerAlu,
+  xor: lowerAlu,
+  lsh: lowerAlu,
+  rsh: lowerAlu,
+  arsh: lowerAlu,
+  neg: lowerNeg,
+  bswap: lowerBswap,
+  load: lowerLoad,
+  load_sext: lowerLoadSext,
+  load_bswap: lowerLoadBswap,
+  store: lowerStore,
+  store_imm: lowerStoreImm,
+  atomic_add: lowerAtomic,
+  atomic_or: lowerAtomic,
+  atomic_and: lowerAtomic,
+  atomic_xor: lowerAtomic,
+  fetch_add: lowerAtomic,
+  fetch_or: lowerAtomic,
+  fetch_and: lowerAtomic,
+  fetch_xor: lowerAtomic,
+  xchg: lowerXchg,
+  cmpxchg: lowerCmpxchg,
+  load_acquire: lowerLoadAcquire,
+  store_release: lowerStoreRelease,
+  branch: lowerBranch,
+  jump: lowerJump,
+  may_goto: lowerMayGoto,
+  call_helper: lowerCallHelper,
+  call_local: lowerCallLocal,
+  call_symbol: lowerCallSymbol,
+  call_register: lowerCallRegister,
+  tail_call: lowerTailCall,
+  address: lowerAddress,
+  function_address: lowerFunctionAddress,
+  // User space has one address space: the cast is a copy.
+  addr_space_cast: lowerMov,
+  check: lowerCheck,
+  fault: lowerFault,
 };

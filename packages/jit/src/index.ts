@@ -37,6 +37,7 @@ export type {
 export { analyse } from './analyse.ts';
 export type { Analysis, FunctionAnalysis } from './analyse.ts';
 export { assignRegisters } from './assign.ts';
+export type { Assignment } from './assignment.ts';
 export { compile } from './compile.ts';
 export type { Bounds, CompiledFunction, CompiledProgram, CompileOptions } from './compile.ts';
 export { assembleNodes, layOut } from './layout.ts';

@@ -15,10 +15,14 @@ export interface LinuxAbi {
   readonly sigsetBytes: number;
   /** Width of `tv_usec` in `struct timeval`, which takes 8 bytes. */
   readonly microsecondBits: 32 | 64;
+  /** Width of `tv_sec` in `struct timeval`; with 32 that takes 8 bytes in all. Default 64. */
+  readonly secondBits?: 32 | 64;
   /** Kernel's `struct sigaction` with SA_SIGINFO and SA_ONSTACK and all signals blocked, as 64-bit words. */
   readonly signalAction: (handler: number, bigEndian: boolean) => readonly (number | bigint)[];
   /** `stack_t` as 64-bit words. */
-  readonly signalStack: (address: number, length: number) => readonly number[];
+  readonly signalStack: (address: number, length: number, bigEndian: boolean) => readonly (number | bigint)[];
+  /** Offset of `si_addr` in `siginfo_t`; default 16, as on all CPUs of 64 bits. */
+  readonly siginfoAddress?: number;
   /** Offset in `siginfo_t` of the 64-bit word that holds `si_code`, and whether that is the word at the higher address. */
   readonly siginfoCode: { readonly offset: 0 | 8; readonly isSecondHalf: boolean };
 }
@@ -64,6 +68,22 @@ export const SPARC_LINUX: LinuxAbi = {
   signalAction: (handler) => [handler, SPARC_SIGNAL_FLAGS, 0, -1],
   signalStack: (address, length) => [address, 0, length],
   siginfoCode: { offset: 8, isSecondHalf: false },
+};
+
+/** Two words of 32 bits as one of 64, the first at the lower address. */
+function wordPair(first: number, second: number, bigEndian: boolean): bigint {
+  const [low, high] = bigEndian ? [second, first] : [first, second];
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+}
+
+/** arch/arm/include/uapi/asm/signal.h and the generic headers, with pointers and times of 32 bits. */
+export const ARM_LINUX: LinuxAbi = {
+  ...GENERIC_LINUX,
+  microsecondBits: 32,
+  secondBits: 32,
+  signalAction: (handler, bigEndian) => [wordPair(handler, 0x4 | 0x08000000, bigEndian), wordPair(0, -1, bigEndian), -1], // prettier-ignore
+  signalStack: (address, length, bigEndian) => [wordPair(address, 0, bigEndian), wordPair(length, 0, bigEndian)],
+  siginfoAddress: 12,
 };
 
 /** Name of a signal number of one CPU. */

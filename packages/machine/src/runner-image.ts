@@ -20,10 +20,11 @@ export function executableOf(
   target: Target,
   nodes: readonly MachineNode[],
 ): { readonly elf: Uint8Array; readonly address: (label: number) => number } {
+  const { wordBits = 64 } = target;
   const { code, labelOffsets } = assembleNodes(target, nodes);
-  const entry = RUNNER_BASE + executableHeaderSize(64, 1);
+  const entry = RUNNER_BASE + executableHeaderSize(wordBits, 1);
   const elf = writeElfExecutable({
-    class: 64,
+    class: wordBits,
     endian: target.endian,
     osabi: EI_OSABI_NONE,
     machine: target.elf.machine,

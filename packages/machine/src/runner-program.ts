@@ -54,6 +54,8 @@ export interface RunnerCpu {
   readonly linux?: LinuxAbi;
   /** C arguments 1 to 5. */
   readonly args: readonly number[];
+  /** Arguments of a C function that takes words of the CPU's width; default: `args`. */
+  readonly wordArgs?: readonly number[];
   /** Result of a C function. */
   readonly result: number;
   /** Offset of the program counter in the `ucontext_t` that a signal handler gets. */
@@ -64,9 +66,13 @@ export interface RunnerCpu {
    * Four registers that calls destroy. The first two are no arguments. Addresses are formed in the last three only.
    */
   readonly temps: readonly [number, number, number, number];
+  /** Where a helper stub has its number until `enterFunction` has moved it to the first temp; default: there. */
+  readonly slotRegister?: number;
   /** `register` = signed 32-bit constant, extended to the register's width. */
   constant(out: MachineNode[], register: number, value: number): void;
   load64(out: MachineNode[], register: number, base: number, offset: number): void;
+  /** A word of the CPU's width, zero-extended; default: `load64`. */
+  loadWord?(out: MachineNode[], register: number, base: number, offset: number): void;
   store64(out: MachineNode[], register: number, base: number, offset: number): void;
   addImmediate(out: MachineNode[], register: number, value: number): void;
   branchIfEqual(out: MachineNode[], a: number, b: number, label: number): void;
@@ -300,15 +306,16 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
 
   /** A C function of signal number, `siginfo_t` and `ucontext_t` that does not return: reports and exits. */
   const signalHandler = (entry: number): void => {
-    const [signal, info, context] = cpu.args;
+    const [signal, info, context] = cpu.wordArgs ?? cpu.args;
+    const loadWord: RunnerCpu['load64'] = (...what) => (cpu.loadWord ?? cpu.load64)(...what);
     bind(entry);
     loadHeader();
     cpu.store64(out, signal!, base, HEADER.output + 8);
     cpu.load64(out, value, info!, linux.siginfoCode.offset);
     cpu.store64(out, value, base, HEADER.output + 16);
-    cpu.load64(out, value, info!, SIGINFO_ADDRESS);
+    loadWord(out, value, info!, linux.siginfoAddress ?? SIGINFO_ADDRESS);
     cpu.store64(out, value, base, HEADER.output + 24);
-    cpu.load64(out, value, context!, cpu.signalPc);
+    loadWord(out, value, context!, cpu.signalPc);
     cpu.store64(out, value, base, HEADER.output + 32);
     cpu.load64(out, value, base, HEADER.jobIndex);
     cpu.store64(out, value, base, HEADER.output + 40);
@@ -339,7 +346,7 @@ export function runnerProgram(cpu: RunnerCpu, layout: SharedLayout): RunnerProgr
     const stub = newLabel();
     stubs.push(stub);
     bind(stub);
-    cpu.constant(out, value, slot);
+    cpu.constant(out, cpu.slotRegister ?? value, slot);
     cpu.jump(out, stubEntry);
   }
   const handler = newLabel();

@@ -1,6 +1,7 @@
 /** The only list of targets: whoever needs a CPU by name asks here. */
 import { BpfError } from '@polybpf/errors';
 import { type Target, withOptions } from '@polybpf/jit';
+import { arm, armeb } from '@polybpf/jit-arm';
 import { arm64 } from '@polybpf/jit-arm64';
 import { loongarch64 } from '@polybpf/jit-loongarch64';
 import { mips64, mips64le } from '@polybpf/jit-mips64';
@@ -22,12 +23,12 @@ export const ALL_TARGETS: readonly Target[] = [
   mips64le,
   sparc64,
   loongarch64,
+  arm,
+  armeb,
 ];
 
 /** Names that the command line knows but for which there is no code generator yet. */
-export const PLANNED_TARGETS: readonly string[] = [
-  'arm', 'armeb',
-]; // prettier-ignore
+export const PLANNED_TARGETS: readonly string[] = [];
 
 /** One object for each name, so that whoever keeps something by target finds it again. */
 const configured = new Map<string, Target>();

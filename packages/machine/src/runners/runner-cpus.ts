@@ -2,6 +2,7 @@
 import { BpfError } from '@polybpf/errors';
 import type { Target } from '@polybpf/jit';
 import type { RunnerCpu } from '../runner-program.ts';
+import { armRunner } from './arm.ts';
 import { arm64Runner } from './arm64.ts';
 import { loongarch64Runner } from './loongarch64.ts';
 import { mips64Runner } from './mips64.ts';
@@ -12,7 +13,9 @@ import { sparc64Runner } from './sparc64.ts';
 import { x64Runner } from './x86_64.ts';
 
 const RUNNERS: Readonly<Record<string, (target: Target) => RunnerCpu>> = {
+  arm: armRunner,
   arm64: arm64Runner,
+  armeb: armRunner,
   loongarch64: loongarch64Runner,
   mips64: mips64Runner,
   mips64le: mips64Runner,
