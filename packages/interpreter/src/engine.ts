@@ -9,7 +9,7 @@ export type { MicroOp } from './dispatch.ts';
 export { driveToEnd } from './execution.ts';
 export { ATOMIC_OPS, CALL_TAIL, CODE_START, createImage, decodeSlot, insnIndex, isInsnStart, REGISTER_WORDS, SLOT_WORDS, slotWord, WIDE_ATOMIC } from './image.ts'; // prettier-ignore
 export type { Image } from './image.ts';
-export { closeFrame, FRAME_WORDS, openFrame, STATUS_BREAKPOINT, STATUS_DONE, STATUS_PAUSED, STATUS_SWITCHED, switchImage } from './machine.ts'; // prettier-ignore
+export { closeFrame, FRAME_WORDS, openFrame, prepareFrames, STATUS_BREAKPOINT, STATUS_DONE, STATUS_PAUSED, STATUS_SWITCHED, switchImage } from './machine.ts'; // prettier-ignore
 export type { Execute, Machine } from './machine.ts';
 export { rare } from './rare-ops.ts';
 export { createImageCache } from './setup.ts';

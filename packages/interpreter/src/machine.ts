@@ -134,6 +134,15 @@ function grown(memory: Memory, array: Int32Array, length: number): Int32Array {
   return copy;
 }
 
+/** Makes the stacks of frames up to `depth`, exclusive, where they are missing; they are not accessible yet. */
+export function prepareFrames(cx: Machine, depth: number): void {
+  while (cx.stacks.length < depth) {
+    const next = cx.stacks.length;
+    addStack(cx, next);
+    closeFrame(cx, next);
+  }
+}
+
 /** Makes a frame's stack inaccessible: a pointer to it that outlives it faults. */
 export function closeFrame(cx: Machine, depth: number): void {
   const { number } = cx.stacks[depth]!;

@@ -19,14 +19,13 @@ export const RUN_HOST = 1;
 const CODE = 0;
 const P = 1;
 const D = 2;
-const S = 3;
-const FUEL = 4;
-const DEPTH = 5;
-const T = 6;
-const U = 7;
-const A = 8;
-const V = 9;
-const X = 10;
+const FUEL = 3;
+const DEPTH = 4;
+const T = 5;
+const U = 6;
+const A = 7;
+const V = 8;
+const X = 9;
 
 /** Bytes of a slot, and of words in it. */
 const SLOT = 32;
@@ -184,7 +183,7 @@ export function fastInterpreterModule(endian: Endian): Uint8Array {
   w.u32(1);
   const body = w.openSize();
   w.u32(2);
-  w.u32(7);
+  w.u32(6);
   w.op(W.i32);
   w.u32(3);
   w.op(W.i64);

@@ -1,1 +1,3 @@
 export { wasmInterpreterEngine } from './interpreter-engine.ts';
+export { autoEngine, wasmEngine } from './jit-engine.ts';
+export type { AutoEngineOptions, WasmEngineOptions } from './jit-engine.ts';

@@ -1,24 +1,23 @@
-/** Words that the host and WebAssembly code exchange, at fixed addresses of the arena. */
-import { ARENA_MAILBOX } from '@polybpf/interpreter/engine';
+/** Words that the host and WebAssembly code exchange, at fixed addresses of the arena (its `ARENA_MAILBOX`). */
 
 /** Byte addresses. */
 export const MAILBOX = {
   /** i64: instructions that may still run. */
-  fuel: ARENA_MAILBOX,
-  /** Word of the slot that is next (interpreter). */
-  pc: ARENA_MAILBOX + 8,
+  fuel: 0x40,
+  /** Word of the slot that is next, or of the exit that ended the run. */
+  pc: 0x48,
   /** Innermost frame. */
-  depth: ARENA_MAILBOX + 12,
+  depth: 0x4c,
   /** Exits of this frame and the ones above go to the host (interpreter). */
-  floor: ARENA_MAILBOX + 16,
+  floor: 0x50,
   /** First depth that must not be entered without the host. */
-  depthLimit: ARENA_MAILBOX + 20,
-  stackSize: ARENA_MAILBOX + 24,
-  mayGotoLimit: ARENA_MAILBOX + 28,
+  depthLimit: 0x54,
+  stackSize: 0x58,
+  mayGotoLimit: 0x5c,
   /** Byte addresses of the machine's tables. */
-  saved: ARENA_MAILBOX + 32,
-  loops: ARENA_MAILBOX + 36,
-  activation: ARENA_MAILBOX + 40,
+  saved: 0x60,
+  loops: 0x64,
+  activation: 0x68,
 } as const;
 
 /** Frames that have a fixed region number; only these are entered without the host. */

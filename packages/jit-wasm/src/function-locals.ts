@@ -1,0 +1,75 @@
+/** The locals of one compiled function: parameters, registers, what is known of roots, temporaries. */
+import { NONE } from './flow.ts';
+import type { Limit, Pointers } from './pointers.ts';
+import { W, type WasmWriter } from './wasm-writer.ts';
+
+/** Locals of one root: upper half of its addresses, host address of its region, limits by use. */
+export interface RootLocals {
+  readonly root: number;
+  readonly tag: number;
+  readonly host: number;
+  readonly limits: readonly (Limit & { readonly local: number })[];
+}
+
+/** Numbers of locals. Parameters are the live registers in order, then the depth, then what is left of the budget. */
+export interface Locals {
+  readonly parameters: readonly number[];
+  /** Local of r0 to r10; that of r10 is {@link NONE} when its value is not needed. */
+  readonly registers: Int32Array;
+  readonly depth: number;
+  readonly fuel: number;
+  /** i64 temporaries. */
+  readonly a: number;
+  readonly b: number;
+  /** i32 temporaries. */
+  readonly t: number;
+  readonly u: number;
+  /** Host address of the frame. */
+  readonly frame: number;
+  /** First of the i32 locals that groups of a block take in turn. */
+  readonly groups: number;
+  readonly roots: ReadonlyMap<number, RootLocals>;
+  readonly wide: number;
+  readonly narrow: number;
+}
+
+/** Hands out the locals of a function whose parameters are the registers of `mask`. */
+export function layOutLocals(mask: number, pointers: Pointers): Locals {
+  const registers = new Int32Array(11).fill(NONE);
+  const parameters: number[] = [];
+  for (let r = 0; r < 10; r++) {
+    if ((mask & (1 << r)) === 0) continue;
+    registers[r] = parameters.length;
+    parameters.push(r);
+  }
+  const depth = parameters.length;
+  const fuel = depth + 1;
+  let next = fuel + 1;
+  const firstWide = next;
+  for (let r = 0; r < 10; r++) if (registers[r] === NONE) registers[r] = next++;
+  if (pointers.frameValue) registers[10] = next++;
+  const a = next++;
+  const b = next++;
+  const planned = [...pointers.limits].map(([root, limits]) => ({
+    root,
+    tag: next++,
+    limits: limits.map((limit) => ({ ...limit, local: next++ })),
+  }));
+  const firstNarrow = next;
+  const t = next++;
+  const u = next++;
+  const frame = next++;
+  const groups = next;
+  next += pointers.groupLocals;
+  const roots = new Map(planned.map((root) => [root.root, { ...root, host: next++ }]));
+  return { parameters, registers, depth, fuel, a, b, t, u, frame, groups, roots, wide: firstNarrow - firstWide, narrow: next - firstNarrow }; // prettier-ignore
+}
+
+/** Declares the locals behind the parameters. */
+export function declareLocals(w: WasmWriter, { wide, narrow }: Locals): void {
+  w.u32(2);
+  w.u32(wide);
+  w.op(W.i64);
+  w.u32(narrow);
+  w.op(W.i32);
+}

@@ -1,0 +1,157 @@
+/**
+ * The shape of one function: its blocks in reverse post-order, dominators, loops and merge points, which is what
+ * structured control flow is made from (N. Ramsey, "Beyond Relooper", ICFP 2022). Iterative throughout: programs may have
+ * a million blocks in a row.
+ */
+import { type Flow, NONE } from './flow.ts';
+import { CLASS } from './micro-ops.ts';
+
+/** Blocks are named by their position in reverse post-order; the entry is 0. */
+export interface Shape {
+  /** Block of the flow by position. */
+  readonly order: Int32Array;
+  /** Successors by position; {@link NONE} for exits. */
+  readonly taken: Int32Array;
+  readonly next: Int32Array;
+  readonly isLoop: Uint8Array;
+  /** More than one edge from above comes in. */
+  readonly isMerge: Uint8Array;
+  /** Merge points that a block dominates immediately: head and links of a list, in ascending order. */
+  readonly firstMerge: Int32Array;
+  readonly nextMerge: Int32Array;
+  /** Not to be made of loops and blocks: a jump enters a loop from the side. */
+  readonly irreducible: boolean;
+  /** The budget is looked at here: entry, loops, behind calls. */
+  readonly checks: Uint8Array;
+  /** Most instructions from here to the next place where the budget is looked at. */
+  readonly cost: Int32Array;
+}
+
+/** The shape of the function that starts with block `entry`. `scratch` has a word for each block of the flow, all {@link NONE}. */
+export function findShape(flow: Flow, entry: number, scratch: Int32Array): Shape {
+  const order = reversePostOrder(flow, entry, scratch);
+  const size = order.length;
+  for (let k = 0; k < size; k++) scratch[order[k]!] = k;
+  const taken = new Int32Array(size);
+  const next = new Int32Array(size);
+  const isLoop = new Uint8Array(size);
+  const forward = new Int32Array(size);
+  for (let k = 0; k < size; k++) {
+    const b = order[k]!;
+    for (const [list, from] of [
+      [taken, flow.taken],
+      [next, flow.next],
+    ] as const) {
+      const to = from[b] === NONE ? NONE : scratch[from[b]!]!;
+      list[k] = to;
+      if (to === NONE) continue;
+      if (to <= k) isLoop[to] = 1;
+      else forward[to] = forward[to]! + 1;
+    }
+  }
+  for (let k = 0; k < size; k++) scratch[order[k]!] = NONE;
+  const idom = dominators(taken, next, size);
+  const irreducible = !isReducible(taken, next, idom, size);
+  const isMerge = new Uint8Array(size);
+  const firstMerge = new Int32Array(size).fill(NONE);
+  const nextMerge = new Int32Array(size).fill(NONE);
+  for (let k = size - 1; k > 0; k--) {
+    if (forward[k]! < 2) continue;
+    isMerge[k] = 1;
+    const parent = idom[k]!;
+    nextMerge[k] = firstMerge[parent]!;
+    firstMerge[parent] = k;
+  }
+  return { order, taken, next, isLoop, isMerge, firstMerge, nextMerge, irreducible, ...budgetChecks(flow, order, taken, next, isLoop, irreducible) }; // prettier-ignore
+}
+
+/** Depth-first search with a stack of its own; `state` is NONE for blocks that were not seen. */
+function reversePostOrder(flow: Flow, entry: number, state: Int32Array): Int32Array {
+  const stack: number[] = [entry];
+  const post: number[] = [];
+  state[entry] = 0;
+  while (stack.length > 0) {
+    const b = stack[stack.length - 1]!;
+    const step = state[b]!;
+    if (step === 2) {
+      post.push(b);
+      stack.pop();
+      continue;
+    }
+    state[b] = step + 1;
+    const to = step === 0 ? flow.taken[b]! : flow.next[b]!;
+    if (to !== NONE && state[to] === NONE) {
+      state[to] = 0;
+      stack.push(to);
+    }
+  }
+  const order = new Int32Array(post.length);
+  for (let k = 0; k < post.length; k++) order[k] = post[post.length - 1 - k]!;
+  return order;
+}
+
+/** Immediate dominators (Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm"). */
+function dominators(taken: Int32Array, next: Int32Array, size: number): Int32Array {
+  const idom = new Int32Array(size).fill(NONE);
+  idom[0] = 0;
+  const meet = (a: number, b: number): number => {
+    while (a !== b) {
+      while (a > b) a = idom[a]!;
+      while (b > a) b = idom[b]!;
+    }
+    return a;
+  };
+  for (let changed = true; changed;) {
+    changed = false;
+    for (let k = 0; k < size; k++) {
+      for (let edge = 0; edge < 2; edge++) {
+        const to = edge === 0 ? taken[k]! : next[k]!;
+        if (to <= 0) continue;
+        const now = idom[to] === NONE ? k : meet(idom[to]!, k);
+        if (now !== idom[to]) {
+          idom[to] = now;
+          changed = true;
+        }
+      }
+    }
+  }
+  return idom;
+}
+
+/** Every edge back goes to a block that dominates its source. */
+function isReducible(taken: Int32Array, next: Int32Array, idom: Int32Array, size: number): boolean {
+  for (let k = 0; k < size; k++) {
+    for (const to of [taken[k]!, next[k]!]) {
+      if (to <= 0 || to > k) continue;
+      let d = k;
+      while (d > to) d = idom[d]!;
+      if (d !== to) return false;
+    }
+  }
+  return true;
+}
+
+function budgetChecks(
+  { classes, last, start, end, count }: Flow,
+  order: Int32Array,
+  taken: Int32Array,
+  next: Int32Array,
+  isLoop: Uint8Array,
+  irreducible: boolean,
+): Pick<Shape, 'checks' | 'cost'> {
+  const size = order.length;
+  const checks = irreducible ? new Uint8Array(size).fill(1) : isLoop.slice();
+  checks[0] = 1;
+  for (let k = 0; k < size; k++) {
+    const b = order[k]!;
+    const kind = start[b] === end[b] ? CLASS.stop : classes[last[b]!]!;
+    if ((kind === CLASS.call || kind === CLASS.host) && taken[k] !== NONE) checks[taken[k]!] = 1;
+  }
+  const cost = new Int32Array(size);
+  for (let k = size - 1; k >= 0; k--) {
+    let more = 0;
+    for (const to of [taken[k]!, next[k]!]) if (to !== NONE && checks[to] === 0) more = Math.max(more, cost[to]!);
+    cost[k] = count[order[k]!]! + more;
+  }
+  return { checks, cost };
+}
