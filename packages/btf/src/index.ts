@@ -23,6 +23,7 @@ export { CORE_RELOCATION_KINDS } from './core-kinds.ts';
 export type { CoreRelocationKind } from './core-kinds.ts';
 export { createCoreRelocator } from './core-relocator.ts';
 export type { CoreRelocator, CoreResolution } from './core-relocator.ts';
+export { encodeBtfWithExt } from './encode-btf-ext.ts';
 export { encodeBtf } from './encode-btf.ts';
 export type { BtfInit } from './encode-btf.ts';
 export { BTF_FUNC_LINKAGE, BTF_INT_ENCODING, BTF_KINDS, BTF_MAGIC, BTF_VAR_LINKAGE } from './kinds.ts';

@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   E_LOAD_SECTION: 'a section of the object cannot be loaded',
   E_LOAD_MAP: 'a map definition cannot be understood',
   E_LOAD_RELOCATION: 'a relocation cannot be applied',
+  E_LOAD_LINK: 'objects cannot be linked into one',
   E_LOAD_PROGRAM: 'the object has no such program, or the program is malformed',
 
   E_RUN_MEMORY: 'the program accessed memory outside every region, or without permission',

@@ -13,3 +13,5 @@ export type {
 } from './loaded-object.ts';
 export { programTypeOfSection } from './program-type.ts';
 export type { ProgramType } from './program-type.ts';
+export { linkObjects } from './link-objects.ts';
+export type { LinkInput } from './link-objects.ts';
