@@ -219,5 +219,5 @@ function compileForm(name: InstructionName): ArmForm {
 
 /** All rows, compiled. Load-time proof: each layout has 32 bits and a field for each operand of its syntax. */
 export const INSTRUCTIONS: Readonly<Record<InstructionName, ArmForm>> = /* @__PURE__ */ Object.fromEntries(
-  (Object.keys(ROWS) as InstructionName[]).map((name) => [name, compileForm(name)]),
+  [...DATA_PROCESSING, ...OTHER_NAMES].map((name) => [name, compileForm(name)]),
 ) as Record<InstructionName, ArmForm>;

@@ -3,10 +3,11 @@ import { type LowerContext, type Op, R10 } from '@polybpf/jit';
 import { hi, isRegister, lo } from './homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitAddImm } from './lower-alu.ts';
+import { loadImm } from './lower-constant.ts';
 import { clearHalf, ins, isKept, readHalf, resultRegister, secondScratch, writeHalf } from './operands.ts';
 import { IP } from './registers.ts';
 
-const { mov_asr, mov_lsr, rev, sxtb, sxth, uxtb, uxth } = INSTRUCTIONS;
+const { adc_imm, adds_reg, mov_asr, mov_imm, mov_lsr, rev, sbc_imm, sxtb, sxth, uxtb, uxth } = INSTRUCTIONS;
 
 /** half = half. */
 export function copyHalf(cx: LowerContext, to: number, from: number): void {
@@ -14,13 +15,29 @@ export function copyHalf(cx: LowerContext, to: number, from: number): void {
   writeHalf(cx, to, readHalf(cx, from, isRegister(to) ? to : IP));
 }
 
+/** Sums of r10 and less than this are addresses as well: programs and their stacks lie elsewhere than at 0. */
+const NEAR = 0x10000;
+
 /** d = r10 + offset. */
 export function lowerFrameAddress(cx: LowerContext, op: Op, offset: number): void {
-  const low = lo(cx, op.d);
+  const [low, high] = [lo(cx, op.d), hi(cx, op.d)];
+  const { base, bias } = cx.frame;
   const register = resultRegister(low, IP);
-  emitAddImm(cx, register, cx.frame.base, cx.frame.bias + offset, register);
+  if (Math.abs(offset) < NEAR || !op.zext || !isKept(high)) {
+    emitAddImm(cx, register, base, bias + offset, register);
+    writeHalf(cx, low, register);
+    if (op.zext) clearHalf(cx, high, IP);
+    return;
+  }
+  const second = secondScratch(cx);
+  emitAddImm(cx, IP, base, bias, IP);
+  loadImm(cx, second, offset);
+  ins(cx, adds_reg, register, IP, second);
   writeHalf(cx, low, register);
-  if (op.zext) clearHalf(cx, hi(cx, op.d), IP);
+  const upper = resultRegister(high, IP);
+  ins(cx, mov_imm, upper, 0);
+  ins(cx, offset < 0 ? sbc_imm : adc_imm, upper, upper, 0);
+  writeHalf(cx, high, upper);
 }
 
 export function lowerMov(cx: LowerContext, op: Op): void {

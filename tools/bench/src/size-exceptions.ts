@@ -32,6 +32,13 @@ const UNMASKED_POWER: readonly [RegExp, string] = [
 /** Classes that are not compared, by CPU; `*` is every CPU. */
 const NOT_COMPARABLE: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {
   '*': [[/^call_smpid_/, 'the kernel reads its own per-CPU data here, where any other program must call']],
+  arm: [
+    [
+      /^(xadd(32|64)|and64_at|fetch_(add|and|or)\w*|xchg\w*|cmpxchg(32|64)|load_acq(8|32)|store_rel8)_/,
+      "the kernel's JIT refuses it",
+    ],
+    [/^div32_k10_zx_/, 'the kernel ran on a CPU with UDIV, which ARMv7-A does not have; with the option idiv it is 8 bytes here too'], // prettier-ignore
+  ],
   mips64le: [
     [
       /^(fetch_(add|and|or)64|xchg64|cmpxchg(32|64))_/,
