@@ -71,6 +71,20 @@ export function askArguments(
   return { answers, complete: true };
 }
 
+/**
+ * Instructions that give a helper right arguments and call it; undefined when an argument cannot be made simply. r6 is the
+ * context.
+ */
+export function callWithArguments(maps: ProbeMaps, helper: HelperInfo, prototype: HelperPrototype): Insn[] | undefined {
+  const insns = [makeInsn(c.BPF_ALU64 | c.BPF_MOV | c.BPF_X, CTX, 1, 0, 0)];
+  for (const [index, kind] of prototype.args.entries()) {
+    const right = rightArgument(kind, index + 1, maps, prototype);
+    if (right === undefined) return undefined;
+    insns.push(...right);
+  }
+  return [...insns, call(helper.id)];
+}
+
 function typesExpected(log: string, register: number): string | undefined {
   return new RegExp(`R${register} type=\\S+ expected=(.*)`).exec(log)?.[1];
 }

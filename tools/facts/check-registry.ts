@@ -9,6 +9,9 @@ import {
 import { type LiveKernel, openLiveKernel, probeKernel, probeLiveKernel } from '@polybpf/kernel';
 import { programVariants } from '../../packages/kernel/src/probe/variants.ts';
 import { type ArgumentReport, checkArguments } from './check-arguments.ts';
+import { checkKfuncs } from './check-kfuncs.ts';
+import { checkMaps } from './check-maps.ts';
+import { checkResults } from './check-results.ts';
 import { CONTEXT_STRUCTS, contextStructs } from './context-structs.ts';
 
 /** What differs, in words. */
@@ -18,6 +21,11 @@ export interface RegistryReport {
   readonly helpers: number;
   readonly kfuncs: number;
   readonly arguments: ArgumentReport;
+  /** Results of calls, packet pointers after calls, pairs of helper and map type, flags of kfuncs that were compared. */
+  readonly results: number;
+  readonly packets: number;
+  readonly maps: number;
+  readonly flags: number;
   readonly differences: readonly string[];
 }
 
@@ -26,14 +34,30 @@ export function checkRegistry(kernel: LiveKernel): RegistryReport {
   const probe = probeKernel(kernel);
   const theirs = profileFromProbe(probe);
   const ours = profileByName(theirs.release);
-  const argumentReport = checkArguments(kernel, createRegistry(ours), programVariants());
+  const registry = createRegistry(ours);
+  const variants = programVariants();
+  const argumentReport = checkArguments(kernel, registry, variants);
+  const results = checkResults(kernel, registry, variants);
+  const maps = checkMaps(kernel, registry, variants);
+  const kfuncs = checkKfuncs(kernel, registry, variants);
   return {
     kernel: probe.kernel.release,
     variants: Object.keys(theirs.variants).length,
     helpers: Object.keys(theirs.helpers).length,
     kfuncs: Object.keys(theirs.kfuncs).length,
     arguments: argumentReport,
-    differences: [...profileDifferences(ours, theirs), ...structDifferences(ours), ...argumentReport.problems],
+    results: results.results,
+    packets: results.packets,
+    maps: maps.asked,
+    flags: kfuncs.flags,
+    differences: [
+      ...profileDifferences(ours, theirs),
+      ...structDifferences(ours),
+      ...argumentReport.problems,
+      ...results.differences,
+      ...maps.differences,
+      ...kfuncs.differences,
+    ],
   };
 }
 
@@ -116,6 +140,9 @@ if (process.argv[1] === import.meta.filename) {
   const report = checkRegistry(kernel);
   for (const difference of report.differences) console.error(difference);
   const { asked, arguments: count } = report.arguments;
-  console.log(`check:registry: Linux ${report.kernel}: ${report.variants} variants x ${report.helpers} helpers and ${report.kfuncs} kfuncs, ${count} arguments in ${asked} calls: ${report.differences.length} differences, ${((performance.now() - start) / 1000).toFixed(1)} s`); // prettier-ignore
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`check:registry: Linux ${report.kernel}: ${report.variants} variants x ${report.helpers} helpers and ${report.kfuncs} kfuncs`); // prettier-ignore
+  console.log(`${count} arguments in ${asked} calls, ${report.results} results, ${report.packets} packet pointers, ${report.maps} pairs of map type and helper, ${report.flags} kfunc flags`); // prettier-ignore
+  console.log(`${report.differences.length} differences, ${seconds} s`);
   process.exitCode = report.differences.length > 0 ? 1 : 0;
 }

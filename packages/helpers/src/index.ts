@@ -10,6 +10,7 @@ export type {
 } from './define-helper.ts';
 export { KERNEL_PROFILES, PROFILE_NAMES, profileByName } from './kernel-profiles.ts';
 export type { ProfileName } from './kernel-profiles.ts';
+export { mapTakesHelper, SOCKMAP_UPDATE_TYPES } from './map-helpers.ts';
 export { compareReleases } from './profile.ts';
 export type {
   AttachTypeInfo,

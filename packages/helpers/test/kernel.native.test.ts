@@ -3,6 +3,9 @@ import { openLiveKernel, probeLiveKernel } from '@polybpf/kernel';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { checkArguments } from '../../../tools/facts/check-arguments.ts';
 import { checkCalls } from '../../../tools/facts/check-calls.ts';
+import { checkKfuncs } from '../../../tools/facts/check-kfuncs.ts';
+import { checkMaps } from '../../../tools/facts/check-maps.ts';
+import { checkResults } from '../../../tools/facts/check-results.ts';
 import { contextStructs } from '../../../tools/facts/context-structs.ts';
 import { programVariants } from '../../kernel/src/probe/variants.ts';
 import { profileByName, PROFILE_NAMES } from '../src/kernel-profiles.ts';
@@ -39,6 +42,19 @@ describe.skipIf(!probe.available && !mustWork)('the running kernel', () => {
     expect(report.arguments).toBeGreaterThan(10_000);
   });
 
+  it('gives back, releases and pairs with maps what the registry says', ({ skip }) => {
+    if (registry === undefined) return skip(`no probed profile of ${kernel.host.release}`);
+    const some = VARIANTS.filter(({ name }) => ['SCHED_CLS', 'XDP', 'KPROBE', 'SYSCALL', 'SK_MSG'].includes(name));
+    const results = checkResults(kernel, registry, some);
+    const maps = checkMaps(kernel, registry, some);
+    const kfuncs = checkKfuncs(kernel, registry, some);
+    expect([...results.differences, ...maps.differences, ...kfuncs.differences]).toEqual([]);
+    expect(results.results).toBeGreaterThan(200);
+    expect(results.packets).toBeGreaterThan(100);
+    expect(maps.asked).toBeGreaterThan(500);
+    expect(kfuncs.flags).toBeGreaterThan(80);
+  });
+
   it('disagrees with a registry that is wrong', ({ skip }) => {
     if (registry === undefined) return skip(`no probed profile of ${kernel.host.release}`);
     const xdp = VARIANTS.filter(({ name }) => name === 'XDP');
@@ -50,6 +66,14 @@ describe.skipIf(!probe.available && !mustWork)('the running kernel', () => {
     expect(checkCalls(kernel, createRegistry({ ...registry.profile, helperSets: sets }), xdp).differences).toEqual([
       'bpf_redirect_map in XDP: registry refuses, kernel allows',
     ]);
+    const pull = registry.profile.helpers['bpf_skb_pull_data']!;
+    const acquire = registry.profile.kfuncs['bpf_task_from_pid']!;
+    const helpers = { ...registry.profile.helpers, bpf_skb_pull_data: { ...pull, changesPacket: false } };
+    const kfuncs = { ...registry.profile.kfuncs, bpf_task_from_pid: { ...acquire, flags: [] } };
+    const blind = createRegistry({ ...registry.profile, helpers, kfuncs });
+    const tc = VARIANTS.filter(({ name }) => name === 'SCHED_CLS');
+    expect(checkResults(kernel, blind, tc).differences).toEqual(['bpf_skb_pull_data in SCHED_CLS: the kernel ends packet pointers']); // prettier-ignore
+    expect(checkKfuncs(kernel, blind, tc).differences).toHaveLength(2);
   });
 
   it('has the context structs of the registry', ({ skip }) => {

@@ -3,6 +3,7 @@ import { encodeBtf } from '@polybpf/btf';
 import { isBpfError } from '@polybpf/errors';
 import { MAP_FLAGS, type MapInit } from '../create-map.ts';
 import type { LiveKernel } from '../live-kernel.ts';
+import type { KernelMap } from '../map-access.ts';
 import type { MapTypeProfile } from './profile.ts';
 
 interface MapArgs {
@@ -58,6 +59,38 @@ export function probeMapTypes(kernel: LiveKernel, ids: ReadonlyMap<string, numbe
   return result;
 }
 
+/**
+ * A map of a type as the probe makes it, with values and keys of at least `size` bytes where the type leaves that open;
+ * undefined where there is none.
+ */
+export function createMapOf(kernel: LiveKernel, name: string, size = 4): KernelMap | undefined {
+  const { keySize = 4, valueSize = size, maxEntries = 4, flags = 0, ...args } = ARGS[name] ?? {};
+  const inner = args.inner === true ? kernel.createMap({ type: 'hash', keySize: 4, valueSize: 4, maxEntries: 4 }) : undefined; // prettier-ignore
+  try {
+    return kernel.createMap(mapInit(name, args, { keySize, valueSize, maxEntries, flags }, inner?.fd, loadIntBtf(kernel))); // prettier-ignore
+  } catch (error) {
+    if (isBpfError(error)) return undefined;
+    throw error;
+  }
+}
+
+function mapInit(
+  type: number | string,
+  args: MapArgs,
+  sizes: MapTypeProfile['probeArgs'],
+  innerMapFd: number | undefined,
+  btfFd: number | undefined,
+): MapInit {
+  return {
+    type,
+    ...sizes,
+    name: 'probe',
+    ...(innerMapFd === undefined ? {} : { innerMapFd }),
+    ...(args.typed === true && btfFd !== undefined ? { btfFd, btfKeyTypeId: 1, btfValueTypeId: 1 } : {}),
+    ...(args.knownBy === undefined ? {} : { btfVmlinuxValueTypeId: 1 }),
+  };
+}
+
 function isAvailable(
   kernel: LiveKernel,
   type: number,
@@ -66,16 +99,8 @@ function isAvailable(
   btfFd: number | undefined,
 ): boolean {
   const inner = args.inner === true ? kernel.createMap({ type: 'hash', keySize: 4, valueSize: 4, maxEntries: 4 }) : undefined; // prettier-ignore
-  const init: MapInit = {
-    type,
-    ...sizes,
-    name: 'probe',
-    ...(inner === undefined ? {} : { innerMapFd: inner.fd }),
-    ...(args.typed === true && btfFd !== undefined ? { btfFd, btfKeyTypeId: 1, btfValueTypeId: 1 } : {}),
-    ...(args.knownBy === undefined ? {} : { btfVmlinuxValueTypeId: 1 }),
-  };
   try {
-    kernel.createMap(init).close();
+    kernel.createMap(mapInit(type, args, sizes, inner?.fd, btfFd)).close();
     return true;
   } catch (error) {
     if (!isBpfError(error)) throw error;
