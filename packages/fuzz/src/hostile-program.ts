@@ -164,7 +164,7 @@ function loop(w: Writer, depth: number): void {
   const again = makeLabel();
   const end = makeLabel();
   const pointer = register(w);
-  line(w, 'mov64_imm', { dst_reg: COUNTER, imm: pick(w, [2, 5, 100, 3000, 100_000]) });
+  line(w, 'mov64_imm', { dst_reg: COUNTER, imm: pick(w, [2, 5, 100, 1000, 20_000]) });
   w.lines.push(again);
   if (chance(w, 0.7)) {
     access(w, pointer, pick(w, OFFSETS));
