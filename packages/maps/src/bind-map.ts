@@ -184,8 +184,7 @@ function userSide(core: MapCore, ops: MapOps, state: { frozen: boolean }): UserS
     },
     freeze() {
       if (core.type === MAP_TYPE.STRUCT_OPS || core.fields.length > 0) return ERRNO.ENOTSUPP;
-      if ((core.flags & MAP_FLAG.RDONLY) !== 0) return ERRNO.EPERM;
-      if (state.frozen) return ERRNO.EBUSY;
+      if (!canWrite()) return ERRNO.EPERM;
       state.frozen = true;
       return 0;
     },

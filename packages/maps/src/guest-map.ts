@@ -147,7 +147,7 @@ export interface UserSide {
   lookupAndDeleteBatch(from: Uint8Array | undefined, count: number, flags?: Flags): BatchResult;
   updateBatch(keys: readonly Uint8Array[], values: readonly Uint8Array[], flags?: Flags): BatchCount;
   deleteBatch(keys: readonly Uint8Array[], flags?: Flags): BatchCount;
-  /** Makes the map read-only for user space; 0, or EBUSY when it is frozen already. */
+  /** Makes the map read-only for user space; 0, or EPERM when it is so already. */
   freeze(): number;
 }
 

@@ -14,8 +14,8 @@ import { toHex } from './snapshot.ts';
 import { copyValue, freeFields, userCopy } from './value-copy.ts';
 
 /** U16_MAX less the head of an element (BPF_LOCAL_STORAGE_MAX_VALUE_SIZE), on x86_64. */
-const VALUE_LIMIT = 65535 - 112;
-/** MAX_BPF_STACK and KMALLOC_MAX_SIZE, less `struct bpf_cgroup_storage`. */
+const VALUE_LIMIT = 65535 - 128;
+/** A cgroup's id, with or without an attach type. */
 const CGROUP_KEY_BYTES = [8, 16] as const;
 
 /** What the helpers of local storage do. */
@@ -93,7 +93,7 @@ export interface CgroupOwner {
 /** CGROUP_STORAGE and PERCPU_CGROUP_STORAGE: a value exists once a program is attached, here once it asks for it. */
 export function makeCgroupStorage(core: MapCore): MapOps | number {
   const perCpu = core.type === MAP_TYPE.PERCPU_CGROUP_STORAGE;
-  const limit = perCpu ? Math.min(4 << 20, PERCPU_VALUE_LIMIT) : 4 << 20;
+  const limit = perCpu ? PERCPU_VALUE_LIMIT : VALUE_LIMIT;
   if (!CGROUP_KEY_BYTES.some((size) => size === core.keySize) || core.valueSize === 0) return ERRNO.EINVAL;
   if (core.valueSize > limit) return ERRNO.E2BIG;
   const access = MAP_FLAG.NUMA_NODE | MAP_FLAG.RDONLY | MAP_FLAG.WRONLY | MAP_FLAG.RDONLY_PROG | MAP_FLAG.WRONLY_PROG;

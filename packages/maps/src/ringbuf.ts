@@ -166,6 +166,8 @@ class Ring {
     writeU32(this.#core, this.#data.bytes, at, (size | BUSY) >>> 0);
     writeU32(this.#core, this.#data.bytes, at + 4, DATA_PAGE + Math.floor(at / PAGE));
     this.#producer = end;
+    // What was in the ring before shows through until the program overwrites it.
+    aside?.bytes.set(this.#read(position + RING_HEADER, size));
     const address = aside?.address ?? this.#data.address + BigInt(at + RING_HEADER);
     this.#reserved.set(address, { position, size, aside });
     return address;

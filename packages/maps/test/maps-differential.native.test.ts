@@ -2,23 +2,21 @@
  * Random operations, by programs and by user space, on the model and on the live kernel: every result must be equal.
  * `POLYBPF_MAP_OPS` is the number for each kind of map.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMap, createMapArena, MAP_FLAG, MAP_TYPE, type MapSpec } from '@polybpf/maps';
-import { type LiveKernel, openLiveKernel, possibleCpus, probeLiveKernel } from '@polybpf/kernel';
-import { HelperPrograms } from './helper-programs.ts';
-import { type MakeKey, type OperationName, OPERATIONS, Random, type Step, type Subject } from './operations.ts';
-import { closeRaw, createRawMap, pinToCpu, RawMap, unpin } from './raw-bpf.ts';
-
-const COUNT = Number(process.env['POLYBPF_MAP_OPS'] ?? '3000');
-const SEED = Number(process.env['POLYBPF_MAP_SEED'] ?? '1');
-const probe = probeLiveKernel();
-const isCi = !['', 'false', undefined].includes(process.env['CI']);
-const mustWork = isCi && process.platform === 'linux' && process.getuid?.() === 0;
+import { type LiveKernel, openLiveKernel, possibleCpus } from '@polybpf/kernel';
+import { HelperPrograms } from './helper-programs.native.ts';
+import { type MakeKey, type OperationName, OPERATIONS, Random, type Step, type Subject } from './operations.native.ts';
+import { type FieldValue, loadTestBtf, LOCKED, TIMED } from './test-btf.native.ts';
+import { describeKernel, OPERATION_COUNT, OPERATION_SEED } from './with-kernel.native.ts';
+import { closeRaw, createRawMap, pinToCpu, RawMap, unpin } from './raw-bpf.native.ts';
 
 interface Case {
   readonly name: string;
   readonly def: MapSpec;
   readonly key: MakeKey;
+  /** Special fields of the value. */
+  readonly value?: FieldValue;
   /** Operations with their weights. */
   readonly mix: Partial<Record<OperationName, number>>;
 }
@@ -52,8 +50,8 @@ const prefixKey =
     return key;
   };
 
-const ARRAY_MIX = { userLookup: 4, userUpdate: 4, userDelete: 1, userTake: 1, nextKey: 2, lookupBatch: 2, takeBatch: 1, updateBatch: 1, deleteBatch: 1, programLookup: 3, poke: 2, programUpdate: 4, programDelete: 1, switchCpu: 1 } as const; // prettier-ignore
-const HASH_MIX = { userLookup: 4, userUpdate: 6, userDelete: 2, userTake: 2, nextKey: 3, lookupBatch: 2, takeBatch: 1, updateBatch: 1, deleteBatch: 1, programLookup: 4, poke: 2, programUpdate: 6, programDelete: 2, switchCpu: 1 } as const; // prettier-ignore
+const ARRAY_MIX = { userLookup: 4, userUpdate: 4, userDelete: 1, userTake: 1, nextKey: 2, lookupBatch: 2, takeBatch: 1, updateBatch: 1, deleteBatch: 1, programLookup: 3, poke: 2, programUpdate: 4, programDelete: 1, forEach: 1, switchCpu: 1 } as const; // prettier-ignore
+const HASH_MIX = { userLookup: 4, userUpdate: 6, userDelete: 2, userTake: 2, nextKey: 3, lookupBatch: 2, takeBatch: 1, updateBatch: 1, deleteBatch: 1, programLookup: 4, poke: 2, programUpdate: 6, programDelete: 2, forEach: 1, switchCpu: 1 } as const; // prettier-ignore
 const { ZERO_SEED, NO_PREALLOC, NO_COMMON_LRU, RDONLY, WRONLY } = MAP_FLAG;
 const def = (type: number, keySize: number, valueSize: number, maxEntries: number, flags = 0, mapExtra = 0n): MapSpec => ({ type, keySize, valueSize, maxEntries, flags, mapExtra }); // prettier-ignore
 
@@ -63,7 +61,7 @@ const CASES: readonly Case[] = [
   { name: 'per-CPU array', def: def(MAP_TYPE.PERCPU_ARRAY, 4, 8, 5), key: indexKey(5), mix: { ...ARRAY_MIX, programLookupPercpu: 2 } }, // prettier-ignore
   { name: 'per-CPU array of odd values', def: def(MAP_TYPE.PERCPU_ARRAY, 4, 12, 5), key: indexKey(5), mix: { ...ARRAY_MIX, programLookupPercpu: 2 } }, // prettier-ignore
   { name: 'hash', def: def(MAP_TYPE.HASH, 4, 8, 16, ZERO_SEED), key: smallKey(4, 24), mix: HASH_MIX },
-  { name: 'hash without preallocation', def: def(MAP_TYPE.HASH, 6, 5, 10, ZERO_SEED | NO_PREALLOC), key: smallKey(6, 16), mix: HASH_MIX }, // prettier-ignore
+  { name: 'hash without preallocation', def: def(MAP_TYPE.HASH, 6, 5, 10, ZERO_SEED | NO_PREALLOC), key: smallKey(6, 16), mix: { ...HASH_MIX, forEach: 0 } }, // prettier-ignore
   { name: 'hash of long keys', def: def(MAP_TYPE.HASH, 37, 16, 64, ZERO_SEED), key: smallKey(37, 90), mix: HASH_MIX },
   { name: 'per-CPU hash', def: def(MAP_TYPE.PERCPU_HASH, 8, 8, 16, ZERO_SEED), key: smallKey(8, 24), mix: { ...HASH_MIX, programLookupPercpu: 2 } }, // prettier-ignore
   { name: 'per-CPU hash without preallocation', def: def(MAP_TYPE.PERCPU_HASH, 5, 16, 16, ZERO_SEED | NO_PREALLOC), key: smallKey(5, 24), mix: { ...HASH_MIX, programLookupPercpu: 2 } }, // prettier-ignore
@@ -72,28 +70,58 @@ const CASES: readonly Case[] = [
   { name: 'LRU hash with lists of each CPU', def: def(MAP_TYPE.LRU_HASH, 4, 8, 33, ZERO_SEED | NO_COMMON_LRU), key: smallKey(4, 60), mix: HASH_MIX }, // prettier-ignore
   { name: 'LRU per-CPU hash', def: def(MAP_TYPE.LRU_PERCPU_HASH, 4, 8, 32, ZERO_SEED), key: smallKey(4, 60), mix: { ...HASH_MIX, programLookupPercpu: 2 } }, // prettier-ignore
   { name: 'LRU per-CPU hash with lists of each CPU', def: def(MAP_TYPE.LRU_PERCPU_HASH, 4, 8, 20, ZERO_SEED | NO_COMMON_LRU), key: smallKey(4, 40), mix: { ...HASH_MIX, programLookupPercpu: 2 } }, // prettier-ignore
-  { name: 'LPM trie', def: def(MAP_TYPE.LPM_TRIE, 8, 8, 40, NO_PREALLOC), key: prefixKey(8), mix: HASH_MIX },
-  { name: 'LPM trie of long prefixes', def: def(MAP_TYPE.LPM_TRIE, 19, 4, 300, NO_PREALLOC), key: prefixKey(19), mix: HASH_MIX }, // prettier-ignore
+  {
+    name: 'LPM trie',
+    def: def(MAP_TYPE.LPM_TRIE, 8, 8, 40, NO_PREALLOC),
+    key: prefixKey(8),
+    mix: { ...HASH_MIX, forEach: 0 },
+  },
+  { name: 'LPM trie of long prefixes', def: def(MAP_TYPE.LPM_TRIE, 19, 4, 300, NO_PREALLOC), key: prefixKey(19), mix: { ...HASH_MIX, forEach: 0 } }, // prettier-ignore
   { name: 'queue', def: def(MAP_TYPE.QUEUE, 0, 8, 5), key: () => new Uint8Array(0), mix: { userLookup: 2, userUpdate: 4, userTake: 3, userDelete: 1, push: 4, pop: 3, peek: 2, lookupBatch: 1, updateBatch: 1 } }, // prettier-ignore
   { name: 'stack', def: def(MAP_TYPE.STACK, 0, 12, 5), key: () => new Uint8Array(0), mix: { userLookup: 2, userUpdate: 4, userTake: 3, userDelete: 1, push: 4, pop: 3, peek: 2, lookupBatch: 1, updateBatch: 1 } }, // prettier-ignore
   { name: 'Bloom filter', def: def(MAP_TYPE.BLOOM_FILTER, 0, 8, 2000, ZERO_SEED), key: smallKey(8, 3000), mix: { contains: 4, bloomPush: 2, bloomPeek: 4 } }, // prettier-ignore
   { name: 'Bloom filter of odd values', def: def(MAP_TYPE.BLOOM_FILTER, 0, 7, 500, ZERO_SEED, 3n), key: smallKey(7, 3000), mix: { contains: 4, bloomPush: 1, bloomPeek: 4 } }, // prettier-ignore
+  { name: 'hash of values with a lock', def: def(MAP_TYPE.HASH, 4, 16, 16, ZERO_SEED), value: LOCKED, key: smallKey(4, 24), mix: { ...HASH_MIX, forEach: 0 } }, // prettier-ignore
+  { name: 'array of values with a lock', def: def(MAP_TYPE.ARRAY, 4, 16, 7), value: LOCKED, key: indexKey(7), mix: { ...ARRAY_MIX, forEach: 0 } }, // prettier-ignore
+  { name: 'hash of values with a timer', def: def(MAP_TYPE.HASH, 4, 32, 16, ZERO_SEED), value: TIMED, key: smallKey(4, 24), mix: HASH_MIX }, // prettier-ignore
+  { name: 'LRU hash of values with a timer', def: def(MAP_TYPE.LRU_HASH, 4, 32, 16, ZERO_SEED), value: TIMED, key: smallKey(4, 24), mix: HASH_MIX }, // prettier-ignore
+  { name: 'array of values with a timer', def: def(MAP_TYPE.ARRAY, 4, 32, 7), value: TIMED, key: indexKey(7), mix: ARRAY_MIX }, // prettier-ignore
+  {
+    name: 'array that is frozen',
+    def: def(MAP_TYPE.ARRAY, 4, 8, 7),
+    key: indexKey(7),
+    mix: { ...ARRAY_MIX, freeze: 1 },
+  },
+  {
+    name: 'hash that is frozen',
+    def: def(MAP_TYPE.HASH, 4, 8, 7, ZERO_SEED),
+    key: smallKey(4, 12),
+    mix: { ...HASH_MIX, freeze: 1 },
+  },
   { name: 'hash that user space may only read', def: def(MAP_TYPE.HASH, 4, 8, 16, ZERO_SEED | RDONLY), key: smallKey(4, 24), mix: HASH_MIX }, // prettier-ignore
   { name: 'array that user space may only write', def: def(MAP_TYPE.ARRAY, 4, 8, 7, WRONLY), key: indexKey(7), mix: ARRAY_MIX }, // prettier-ignore
 ];
 
 let kernel: LiveKernel;
+let btfFd: number;
 
 function run(testCase: Case, seed: number, count: number): void {
   const { map: init, mix } = { map: testCase.def, mix: testCase.mix };
   const cpu = { current: 0 };
   pinToCpu(0);
   const arena = createMapArena();
-  const map = createMap(init, { arena, endian: 'little', cpus: possibleCpus(), currentCpu: () => cpu.current });
-  const fd = createRawMap(init);
+  const map = createMap(init, {
+    arena,
+    endian: 'little',
+    cpus: possibleCpus(),
+    currentCpu: () => cpu.current,
+    fields: testCase.value?.fields ?? [],
+  });
+  const types = testCase.value === undefined ? {} : { btfFd, ...testCase.value };
+  const fd = createRawMap({ ...types, ...init });
   if (fd < 0) throw new Error(`BPF_MAP_CREATE: ${fd}`);
-  const programs = new HelperPrograms(kernel, fd, init.valueSize);
-  const subject: Subject = { map, arena, raw: new RawMap(fd, init.keySize, map.userValueSize), programs, cpu };
+  const programs = new HelperPrograms(kernel, fd, init.valueSize, testCase.value?.fields);
+  const subject: Subject = { map, arena, raw: new RawMap(fd, init.keySize, map.userValueSize), programs, cpu, btfFd };
   const random = new Random(seed);
   const names = Object.entries(mix).flatMap(([name, weight]) => new Array<OperationName>(weight).fill(name as OperationName)); // prettier-ignore
   const recent: Step[] = [];
@@ -115,19 +143,14 @@ function run(testCase: Case, seed: number, count: number): void {
   }
 }
 
-const describeKernel = probe.available
-  ? describe
-  : (name: string, body: () => void) => describe.skip(`${name} (skipped: ${probe.reason.message})`, body);
-
 describeKernel('maps against the live kernel', () => {
   beforeAll(() => {
     kernel = openLiveKernel();
+    btfFd = loadTestBtf(kernel);
   });
   afterAll(() => {
     unpin();
     kernel?.[Symbol.dispose]();
   });
-  test.each(CASES)('$name', (testCase) => run(testCase, SEED, COUNT));
+  test.each(CASES)('$name', (testCase) => run(testCase, OPERATION_SEED, OPERATION_COUNT));
 });
-
-if (!probe.available && mustWork) test('bpf(2) is usable', () => expect(probe.reason.message).toBe(''));

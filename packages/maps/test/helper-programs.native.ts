@@ -1,17 +1,17 @@
 /** Small programs that do one map operation each on arguments in a memory that is shared with this process. */
 import { assemble } from '@polybpf/asm';
 import { type Insn, makeInsn } from '@polybpf/isa';
-import type { LiveKernel } from '@polybpf/kernel';
-import { closeRaw, createRawMap, mapMemory, runRaw } from './raw-bpf.ts';
+import type { LiveKernel, LoadOptions } from '@polybpf/kernel';
+import { closeRaw, createRawMap, mapMemory, runRaw } from './raw-bpf.native.ts';
 
 const IO_BYTES = 65536;
-/** Places in the shared memory. */
-const RESULT = 0;
-const FLAGS = 8;
+/** Places in the shared memory: result, flags, number of a CPU, key, value, what came out. */
+export const RESULT = 0;
+export const FLAGS = 8;
 const CPU = 16;
 const KEY = 64;
-const VALUE = 4096;
-const OUT = 16384;
+export const VALUE = 4096;
+export const OUT = 16384;
 
 const HELPER = { lookup: 1, update: 2, delete: 3, push: 87, pop: 88, peek: 89, lookupPercpu: 195 } as const;
 
@@ -20,12 +20,17 @@ export class HelperPrograms {
   readonly #kernel: LiveKernel;
   readonly #mapFd: number;
   readonly #valueSize: number;
+  readonly #parts: readonly Part[];
+  readonly #holes: readonly Hole[];
   readonly #ioFd: number;
   readonly #io: Uint8Array;
   readonly #view: DataView;
   readonly #fds = new Map<string, number>();
 
-  constructor(kernel: LiveKernel, mapFd: number, valueSize: number) {
+  /** @param holes - bytes of the value that programs may not touch: special fields */
+  constructor(kernel: LiveKernel, mapFd: number, valueSize: number, holes: readonly Hole[] = []) {
+    this.#parts = parts(valueSize, holes);
+    this.#holes = holes;
     this.#kernel = kernel;
     this.#mapFd = mapFd;
     this.#valueSize = valueSize;
@@ -54,7 +59,7 @@ export class HelperPrograms {
     this.#io.set(value, VALUE);
     const code = (): Insn[] => [
       ...this.#mapInR1(),
-      ...asm(`r2 = r6`, `r2 += ${KEY}`, `call 1`, `if r0 == 0 goto +${2 * parts(this.#valueSize).length + 2}`),
+      ...asm(`r2 = r6`, `r2 += ${KEY}`, `call 1`, `if r0 == 0 goto +${2 * this.#parts.length + 2}`),
       ...this.#copy('r0', 0, 'r6', VALUE),
       ...asm('r1 = 1', `*(u64 *)(r6 + ${RESULT}) = r1`),
     ];
@@ -107,9 +112,18 @@ export class HelperPrograms {
   }
 
   /** Any other program: `code` has the shared memory in r6. */
-  runCode(name: string, code: () => Insn[], before?: (io: Uint8Array, view: DataView) => void): bigint {
-    before?.(this.#io, this.#view);
-    return this.#run(name, code);
+  runCode(name: string, code: () => Insn[], load: Partial<LoadOptions> = {}): bigint {
+    return this.#run(name, code, load);
+  }
+
+  /** Loads an address of the map into r1. */
+  mapInR1(): Insn[] {
+    return this.#mapInR1();
+  }
+
+  /** File descriptor of the shared memory. */
+  get ioFd(): number {
+    return this.#ioFd;
   }
 
   get io(): Uint8Array {
@@ -122,7 +136,9 @@ export class HelperPrograms {
   }
 
   #out(): Uint8Array {
-    return this.#io.slice(OUT, OUT + this.#valueSize);
+    const value = this.#io.slice(OUT, OUT + this.#valueSize);
+    for (const { offset, size } of this.#holes) value.fill(0, offset, offset + size);
+    return value;
   }
 
   #mapInR1(): Insn[] {
@@ -130,7 +146,7 @@ export class HelperPrograms {
   }
 
   #copy(to: string, toAt: number, from: string, fromAt: number): Insn[] {
-    return parts(this.#valueSize).flatMap(({ at, bits }) =>
+    return this.#parts.flatMap(({ at, bits }) =>
       asm(`r1 = *(u${bits} *)(${from} + ${fromAt + at})`, `*(u${bits} *)(${to} + ${toAt + at}) = r1`),
     );
   }
@@ -139,17 +155,22 @@ export class HelperPrograms {
     return [
       ...this.#mapInR1(),
       ...asm('r2 = r6', `r2 += ${KEY}`, `r3 = *(u32 *)(r6 + ${CPU})`, `call ${helper}`),
-      ...asm(`if r0 == 0 goto +${2 * parts(this.#valueSize).length + 2}`),
+      ...asm(`if r0 == 0 goto +${2 * this.#parts.length + 2}`),
       ...this.#copy('r6', OUT, 'r0', 0),
       ...asm('r1 = 1', `*(u64 *)(r6 + ${RESULT}) = r1`),
     ];
   }
 
-  #run(name: string, code: () => Insn[]): bigint {
+  #run(name: string, code: () => Insn[], load: Partial<LoadOptions> = {}): bigint {
     let fd = this.#fds.get(name);
     if (fd === undefined) {
-      const insns = [makeInsn(0x18, 6, 2, 0, this.#ioFd), makeInsn(0, 0, 0, 0, 0), ...code(), ...asm('r0 = 0', 'exit')];
-      const outcome = this.#kernel.load(insns, { type: 'sched_cls', logLevel: 1 });
+      const insns = [
+        makeInsn(0x18, 6, 2, 0, this.#ioFd),
+        makeInsn(0, 0, 0, 0, 0),
+        ...code(),
+        ...(load.funcInfo === undefined ? asm('r0 = 0', 'exit') : []),
+      ];
+      const outcome = this.#kernel.load(insns, { type: 'sched_cls', logLevel: 1, ...load });
       if (!outcome.accepted) throw new Error(`${name}: ${outcome.errnoName}\n${outcome.log}`);
       fd = outcome.fd;
       this.#fds.set(name, fd);
@@ -166,10 +187,28 @@ export function asm(...lines: string[]): Insn[] {
   return [...assemble(lines.join('\n'), { endian: 'little' }).insns];
 }
 
-function parts(size: number): { at: number; bits: number }[] {
-  const list: { at: number; bits: number }[] = [];
+/** A stretch of a value. */
+export interface Hole {
+  readonly offset: number;
+  readonly size: number;
+}
+
+interface Part {
+  readonly at: number;
+  readonly bits: number;
+}
+
+/** Loads and stores that cover a value but for its holes. */
+function parts(size: number, holes: readonly Hole[]): Part[] {
+  const list: Part[] = [];
   for (let at = 0; at < size;) {
-    const width = [8, 4, 2, 1].find((w) => at + w <= size)!;
+    const hole = holes.find(({ offset, size: length }) => at >= offset && at < offset + length);
+    if (hole !== undefined) {
+      at = hole.offset + hole.size;
+      continue;
+    }
+    const end = Math.min(size, ...holes.filter(({ offset }) => offset > at).map(({ offset }) => offset));
+    const width = [8, 4, 2, 1].find((w) => at % w === 0 && at + w <= end)!;
     list.push({ at, bits: 8 * width });
     at += width;
   }

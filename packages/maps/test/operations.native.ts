@@ -1,7 +1,8 @@
 /** Random operations on a map, done on the model and on the live kernel, and what each gave as text. */
 import { type GuestMap, type PlainArena, toHex } from '@polybpf/maps';
-import type { HelperPrograms } from './helper-programs.ts';
-import { pinToCpu, type RawMap } from './raw-bpf.ts';
+import { forEachInKernel } from './for-each.native.ts';
+import type { HelperPrograms } from './helper-programs.native.ts';
+import { pinToCpu, type RawMap } from './raw-bpf.native.ts';
 
 /** xorshift128: the same sequence for the same seed on every machine. */
 export class Random {
@@ -39,6 +40,8 @@ export interface Subject {
   readonly programs: HelperPrograms;
   /** CPU that the model is on. */
   cpu: { current: number };
+  /** BTF of {@link loadTestBtf}. */
+  readonly btfFd: number;
 }
 
 /** One operation: what it is, and its two results. */
@@ -60,7 +63,11 @@ const READ_FLAGS = [0n, 0n, 0n, 0n, 0n, 0n, 0n, 1n, 4n, 8n, 1n << 33n];
 
 /** A value as a program sees it, at a model's address. */
 function valueAt({ map, arena }: Subject, address: bigint): Uint8Array | undefined {
-  return address === 0n ? undefined : arena.view(address, map.valueSize).slice();
+  if (address === 0n) return undefined;
+  const value = arena.view(address, map.valueSize).slice();
+  // Programs of the kernel leave them out as well.
+  for (const { offset, size } of map.fields) value.fill(0, offset, offset + size);
+  return value;
 }
 
 export const OPERATIONS = {
@@ -124,6 +131,7 @@ export const OPERATIONS = {
     const k = key(random);
     const value = random.bytes(map.valueSize);
     const address = map.program.lookup(k);
+    for (const { offset, size } of map.fields) value.fill(0, offset, offset + size);
     if (address !== 0n) arena.view(address, map.valueSize).set(value);
     return step(`poke ${hex(k)}=${hex(value)}`, String(address !== 0n), String(programs.poke(k, value)));
   },
@@ -177,6 +185,29 @@ export const OPERATIONS = {
       show(map.program.peek(value.slice())),
       show(programs.take('peek', value).errno),
     );
+  },
+  /** Order of elements, and where a visit stops. */
+  forEach({ map, arena, programs, btfFd }, random) {
+    const stopAfter = random.below(4) === 0 ? 1 + random.below(5) : 100_000;
+    const flags = random.below(10) === 0 ? 1n : 0n;
+    const notes: string[] = [];
+    const visit = ({ key, valueAddress }: { key: Uint8Array; valueAddress: bigint }): number => {
+      const note = new Uint8Array(16);
+      note.set(key.subarray(0, 4));
+      note.set(arena.view(valueAddress, 8), 8);
+      return notes.push(toHex(note)) === stopAfter ? 1 : 0;
+    };
+    const ours = map.program.forEach(visit, flags);
+    const theirs = forEachInKernel(programs, btfFd, map.keySize, stopAfter, flags);
+    const text = (result: number, list: readonly string[]): string => `${result} ${list.join(' ')}`;
+    return step(
+      `for each until ${stopAfter} ${flags}`,
+      text(ours, notes),
+      text(theirs.result, theirs.notes.map(toHex)),
+    );
+  },
+  freeze({ map, raw }) {
+    return step('freeze', show(map.user.freeze()), show(raw.freeze()));
   },
   switchCpu({ cpu }) {
     cpu.current ^= 1;

@@ -1,8 +1,10 @@
 /** bpf(2), mmap(2) and CPU affinity as they are: flags of 64 bits, batches, errno values. For native tests. */
 import { createRequire } from 'node:module';
+import type * as Koffi from 'koffi';
 
 const ATTR_BYTES = 168;
 const SYS_BPF: Readonly<Record<string, number>> = { x64: 321, arm64: 280 };
+const SYS_PERF: Readonly<Record<string, number>> = { x64: 298, arm64: 241 };
 const PAGE = 4096;
 const CMD = { create: 0, lookup: 1, update: 2, delete: 3, nextKey: 4, run: 10, take: 21, freeze: 22, lookupBatch: 24, takeBatch: 25, updateBatch: 26, deleteBatch: 27 } as const; // prettier-ignore
 
@@ -35,10 +37,11 @@ interface Block {
   readonly address: bigint;
 }
 
-const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
 const libc = koffi.load(null);
 const syscall = libc.func('long syscall(long number, int command, void *attr, uint size)');
 const mmap = libc.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)');
+const perfEventOpen = libc.func('long syscall(long number, void *attr, int pid, int cpu, int group, ulong flags)');
 const setAffinity = libc.func('int sched_setaffinity(int pid, size_t size, void *mask)');
 const close = libc.func('int close(int fd)');
 
@@ -71,7 +74,7 @@ export function unpin(): void {
   setAffinity(0, 128, new Uint8Array(new ArrayBuffer(PAGE)).fill(0xff));
 }
 
-/** Maps a map into this process; undefined when the kernel refuses. */
+/** Maps a file into this process; undefined when the kernel refuses. */
 export function mapMemory(fd: number, length: number, offset = 0, writable = true): Uint8Array | undefined {
   const pointer = mmap(null, length, writable ? 3 : 1, 1, fd, offset);
   if (pointer === null || BigInt(koffi.address(pointer)) >= 0xffff_ffff_ffff_f000n) return undefined;
@@ -97,6 +100,25 @@ export function createRawMap(init: RawMapInit): number {
 
 export function closeRaw(fd: number): void {
   close(fd);
+}
+
+/**
+ * A perf event for output of programs on one CPU, as libbpf opens it: its file descriptor and its ring, a page of
+ * positions and `pages` of data.
+ */
+export function openPerfBuffer(cpu: number, pages: number): { fd: number; memory: Uint8Array } {
+  const event = new Uint8Array(new ArrayBuffer(PAGE));
+  const fields = new DataView(event.buffer);
+  fields.setUint32(0, 1, true); // PERF_TYPE_SOFTWARE
+  fields.setUint32(4, 112, true);
+  fields.setBigUint64(8, 10n, true); // PERF_COUNT_SW_BPF_OUTPUT
+  fields.setBigUint64(16, 1n, true);
+  fields.setBigUint64(24, 1n << 10n, true); // PERF_SAMPLE_RAW
+  fields.setUint32(48, 1, true);
+  const fd = Number(perfEventOpen(SYS_PERF[process.arch]!, event, -1, cpu, -1, 0));
+  const memory = fd < 0 ? undefined : mapMemory(fd, (1 + pages) * PAGE);
+  if (memory === undefined) throw new Error(`perf_event_open: ${koffi.errno()}`);
+  return { fd, memory };
 }
 
 /** Runs a loaded program once on an empty Ethernet frame; r0, or a negative errno of the call. */
