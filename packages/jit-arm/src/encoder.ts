@@ -50,7 +50,7 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer)
     if (bits === undefined && name in FIELDS) throw misfit(form, name, 'a number that its field can hold', value);
     operands.push(bits ?? value);
   });
-  if (form.name === 'bfc') checkField(form, operands);
+  if (form.name === 'bfc' || form.name === 'ubfx') checkField(form, operands);
   if (form.name === 'movw_label' || form.name === 'movt_label') {
     const distance = displacement - AHEAD[form.name]!;
     displacement = form.name === 'movw_label' ? distance & 0xffff : distance >>> 16;
@@ -64,11 +64,11 @@ function checkPair({ form }: MachineNode, first: number, second: number): void {
   throw misfit(form as ArmForm, 'Rt2', 'an even register and the next', second);
 }
 
-/** `bfc` is written with a count and encoded with the last bit. */
+/** A bit field lies in its register. `bfc` is written with a count and encoded with the last bit. */
 function checkField(form: ArmForm, operands: number[]): void {
-  const [, , lsb, count] = operands as [number, number, number, number];
+  const [lsb, count] = operands.slice(-2) as [number, number];
   if (!(count >= 1 && lsb + count <= 32)) throw misfit(form, 'count', `1 to ${32 - lsb}`, count);
-  operands[3] = lsb + count - 1;
+  if (form.name === 'bfc') operands[operands.length - 1] = lsb + count - 1;
 }
 
 function misfit({ name }: ArmForm, operand: string, expected: string, got: number): BpfError {
