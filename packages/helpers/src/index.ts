@@ -1,4 +1,5 @@
 export type { ArgumentBase, ArgumentKind, KindFlag, ResultBase, ResultKind } from './argument-kinds.ts';
+export type { Capability } from './capabilities.ts';
 export { defineHelper } from './define-helper.ts';
 export type {
   HelperDefinition,

@@ -1,5 +1,6 @@
 /** Profiles of kernels: 6.18 as it was probed, older ones concluded from it and from lists of first releases. */
 import { BpfError } from '@polybpf/errors';
+import { typeCapability } from './capabilities.ts';
 import { FEATURES } from './kernel-features.ts';
 import { compareReleases } from './profile.ts';
 import type { Availability, Limits, RegistryProfile, Release } from './profile.ts';
@@ -65,7 +66,12 @@ function makeProfile(release: Release): RegistryProfile {
     programTypes: Object.fromEntries(
       facts.programTypes.map(({ name, id, since }) => [
         name,
-        { id, ...at(since), variants: variants.filter(({ type }) => type === name).map((variant) => variant.name) },
+        {
+          id,
+          capability: typeCapability(name),
+          ...at(since),
+          variants: variants.filter(({ type }) => type === name).map((variant) => variant.name),
+        },
       ]),
     ),
     variants: Object.fromEntries(variants.map((variant) => [variant.name, variant])),

@@ -1,5 +1,6 @@
 /** A profile out of what `polybpf kernel probe` writes about a kernel. */
 import { BpfError } from '@polybpf/errors';
+import { typeCapability } from './capabilities.ts';
 import { contextLayout } from './context-layout.ts';
 import { featuresOf, limitsOf } from './kernel-profiles.ts';
 import type {
@@ -84,7 +85,7 @@ export function profileFromProbe(probed: ProbedKernel): RegistryProfile {
     programTypes: Object.fromEntries(
       types(probed.enums['bpf_prog_type'], 'BPF_PROG_TYPE_').map(([name, id]) => [
         name,
-        { id, ...known(sinceOf.get(name) ?? null), variants: variants.filter(({ type }) => type === name).map((variant) => variant.name) }, // prettier-ignore
+        { id, capability: typeCapability(name), ...known(sinceOf.get(name) ?? null), variants: variants.filter(({ type }) => type === name).map((variant) => variant.name) }, // prettier-ignore
       ]),
     ),
     variants: Object.fromEntries(variants.map((variant) => [variant.name, variant])),
@@ -113,7 +114,7 @@ function makeHelper(name: string, { id, gplOnly, sleepableOnly }: ProbedKernel['
   const facts = helperFacts().find((helper) => helper.name === name);
   const basis = { available: true, since: facts?.since ?? null, basis: 'probed' } as const;
   if (facts === undefined) {
-    return { id, name, ret: 'long', params: [], variadic: false, gplOnly: gplOnly === true, sleepableOnly: sleepableOnly === true, changesPacket: false, prototypes: [], ...basis }; // prettier-ignore
+    return { id, name, ret: 'long', params: [], variadic: false, gplOnly: gplOnly === true, sleepableOnly: sleepableOnly === true, changesPacket: false, capability: null, prototypes: [], ...basis }; // prettier-ignore
   }
   return { ...facts, id, gplOnly: gplOnly ?? facts.gplOnly, sleepableOnly: sleepableOnly ?? facts.sleepableOnly, ...basis }; // prettier-ignore
 }

@@ -3,6 +3,7 @@
  * without `BPF_PROG_TYPE_` and `BPF_MAP_TYPE_`, those of helpers and attach types are whole.
  */
 import type { ArgumentKind, ResultKind } from './argument-kinds.ts';
+import type { Capability } from './capabilities.ts';
 
 /** A release as `6.18`; compare with {@link compareReleases}. */
 export type Release = string;
@@ -56,6 +57,8 @@ export interface HelperInfo extends Availability {
   readonly sleepableOnly: boolean;
   /** bpf_helper_changes_pkt_data(): packet pointers end with the call. */
   readonly changesPacket: boolean;
+  /** What the loader must have for programs that call it; see `capabilityOf` of the registry for the exception. */
+  readonly capability: Capability;
   /** At least one. */
   readonly prototypes: readonly HelperPrototype[];
 }
@@ -114,7 +117,10 @@ export interface ContextLayout {
   readonly fields: readonly ContextField[];
   /** Bytes; accesses end below. */
   readonly size: number;
-  /** By offset, then size; offsets to 287. Empty where the attach target decides. */
+  /**
+   * By offset, then size; offsets to 287: contexts of TRACEPOINT and SYSCALL programs go on like that up to `size`. Empty
+   * where the attach target decides.
+   */
   readonly access: readonly ContextAccess[];
 }
 
@@ -154,6 +160,8 @@ export interface ProgramVariant extends Availability {
 /** One program type. */
 export interface ProgramTypeInfo extends Availability {
   readonly id: number;
+  /** What the loader must have, beside CAP_BPF. */
+  readonly capability: Capability;
   /** Names of its variants. */
   readonly variants: readonly string[];
 }

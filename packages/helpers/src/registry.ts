@@ -1,5 +1,6 @@
 /** Look-ups in a profile. */
 import { BpfError } from '@polybpf/errors';
+import { type Capability, helperCapability } from './capabilities.ts';
 import type {
   ContextAccess,
   HelperInfo,
@@ -41,6 +42,8 @@ export interface Registry {
   kfuncsOf(variant: ProgramVariant): readonly KfuncInfo[];
   /** The verifier prototype of a helper in a variant. */
   prototypeOf(variant: ProgramVariant, helper: HelperInfo): HelperPrototype;
+  /** What the loader must have for a call in a program of this variant. */
+  capabilityOf(variant: ProgramVariant, helper: HelperInfo): Capability;
   /** The allowed access of exactly this offset and size. */
   contextAccess(variant: ProgramVariant, offset: number, size: number): ContextAccess | undefined;
 }
@@ -71,6 +74,7 @@ export function createRegistry(profile: RegistryProfile): Registry {
     helpersOf: (variant) => helpers.filter((helper) => registry.helperAllowed(variant, helper)),
     kfuncsOf: (variant) => Object.values(profile.kfuncs).filter((kfunc) => registry.kfuncAllowed(variant, kfunc)),
     prototypeOf: (variant, helper) => selectPrototype(helper, variant),
+    capabilityOf: (variant, helper) => helperCapability(helper.name, variant.type),
     contextAccess(variant, offset, size) {
       let index = accesses.get(variant.context);
       if (index === undefined) {

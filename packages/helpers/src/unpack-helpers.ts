@@ -1,5 +1,6 @@
 /** Helpers out of their generated lines (tools/facts/pack-helpers.ts writes them). */
 import type { ArgumentBase, ArgumentKind, KindFlag, ResultBase, ResultKind } from './argument-kinds.ts';
+import { helperCapability } from './capabilities.ts';
 import { HELPERS, KINDS } from './generated/helper-table.ts';
 import type { HelperInfo, HelperPrototype, Parameter } from './profile.ts';
 
@@ -45,6 +46,7 @@ function parseHelper(line: string, kinds: readonly Kind[]): HelperFacts {
     gplOnly: flags.includes('g'),
     sleepableOnly: flags.includes('s'),
     changesPacket: flags.includes('c'),
+    capability: helperCapability(name),
     prototypes: prototypes.split(';').map((text) => parsePrototype(text, kinds)),
   };
 }
