@@ -15,13 +15,14 @@ const DEFAULT_BYTES = 64 * 4096;
 /** `perf_event_header` and the size before raw data. */
 const SAMPLE_HEADER = 8;
 const RAW_SIZE = 4;
+const LOST_RECORD = 24;
 const U16_MAX = 65535;
 
 /** A record that a program wrote. */
 export interface PerfRecord {
   readonly cpu: number;
   readonly data: Uint8Array;
-  /** Bytes that perf tells for it: with the size before it a multiple of 8, the rest being padding. */
+  /** Bytes that perf tells for it: with the size before it a multiple of 8. What is in the padding is undefined. */
   readonly paddedSize: number;
 }
 
@@ -56,13 +57,26 @@ export interface PerfEvents extends AsyncIterable<PerfRecord> {
   close(): void;
 }
 
+interface BufferState {
+  /** Bytes that were not read yet. */
+  used: number;
+  /** Records lost since the last one that found room. */
+  unreported: number;
+}
+
+interface Written {
+  readonly record: PerfRecord;
+  readonly size: number;
+  readonly state: BufferState;
+}
+
 /** A perf event array; a negative errno when the definition is refused. */
 export function makePerfEventArray(core: MapCore): MapOps | number {
   const slots = makeObjectArray(core);
   if (typeof slots === 'number') return slots;
   const objects = slots.objects!;
-  const records: PerfRecord[] = [];
-  const used = new Map<PerfBuffer, number>();
+  const records: Written[] = [];
+  const states = new Map<PerfBuffer, BufferState>();
   const lost = new Array<number>(core.cpus).fill(0);
   const mailbox = new Mailbox<PerfRecord>();
   const buffer = (cpu: number, bytes = DEFAULT_BYTES): MapObject => ({
@@ -71,9 +85,14 @@ export function makePerfEventArray(core: MapCore): MapOps | number {
     object: { cpu, capacity: bytes } satisfies PerfBuffer,
   });
   const take = (): PerfRecord | undefined => {
-    const record = records.shift();
-    if (records.length === 0) used.clear();
-    return record;
+    const written = records.shift();
+    if (written !== undefined) written.state.used -= written.size;
+    return written?.record;
+  };
+  const stateOf = (target: PerfBuffer): BufferState => {
+    const known = states.get(target) ?? { used: 0, unreported: 0 };
+    states.set(target, known);
+    return known;
   };
   const events: PerfEvents = {
     buffer,
@@ -94,22 +113,25 @@ export function makePerfEventArray(core: MapCore): MapOps | number {
       if (target === undefined) return ERRNO.ENOENT;
       if (target.cpu !== cpu) return ERRNO.EOPNOTSUPP;
       const paddedSize = Math.ceil((data.length + RAW_SIZE) / 8) * 8 - RAW_SIZE;
-      const size = SAMPLE_HEADER + RAW_SIZE + paddedSize;
-      const filled = used.get(target) ?? 0;
       // A record's size has 16 bits (kernel: `perf_event_output` gives E2BIG beyond).
-      if (size > U16_MAX) return ERRNO.E2BIG;
-      if (filled + size > target.capacity) {
+      if (SAMPLE_HEADER + RAW_SIZE + paddedSize > U16_MAX) return ERRNO.E2BIG;
+      const state = stateOf(target);
+      // What was lost is told first, in a record of its own; the last byte of a buffer stays free.
+      const size = SAMPLE_HEADER + RAW_SIZE + paddedSize + (state.unreported > 0 ? LOST_RECORD : 0);
+      if (state.used + size >= target.capacity) {
+        state.unreported++;
         lost[cpu]!++;
         return ERRNO.ENOSPC;
       }
-      used.set(target, filled + size);
-      records.push({ cpu, data: data.slice(), paddedSize });
+      state.used += size;
+      state.unreported = 0;
+      records.push({ record: { cpu, data: data.slice(), paddedSize }, size, state });
       mailbox.wake();
       return 0;
     },
     drain() {
-      used.clear();
-      return records.splice(0);
+      for (const state of states.values()) state.used = 0;
+      return records.splice(0).map(({ record }) => record);
     },
     lost,
     close: () => mailbox.close(),

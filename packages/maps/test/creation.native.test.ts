@@ -91,7 +91,11 @@ describeKernel('definitions that the kernel refuses', () => {
     const seen = new Set<number>();
     for (let i = 0; i < Math.min(OPERATION_COUNT, 20000) / 10; i++) {
       const def = { ...randomDefinition(type, random), ...(OF_MAPS.includes(type) ? { inner } : {}) };
-      const ours = tryCreateMap(def, { arena: createMapArena(32 << 20), endian: 'little', cpus: possibleCpus() });
+      const ours = tryCreateMap(def as MapSpec, {
+        arena: createMapArena(32 << 20),
+        endian: 'little',
+        cpus: possibleCpus(),
+      });
       const theirs = createRawMap({
         ...def,
         innerMapFd: OF_MAPS.includes(type) ? innerFd : 0,
