@@ -1,0 +1,37 @@
+/** Programs without BTF. */
+import { type Env, notModelled, reject } from './env.ts';
+import { EINVAL } from './reject.ts';
+import type { ProgramTypes } from './program-types.ts';
+
+/** All functions are static, and nothing is known of their arguments. */
+export const NO_TYPES: ProgramTypes = {
+  hasFunctionInfo: false,
+  attachBtfId: 0,
+  returnRange: undefined,
+  checkFunctionInfo,
+  checkSymbol: () => notModelled('address of a kernel symbol'),
+  checkAttach,
+  isGlobal: () => false,
+  isStatic: () => true,
+  functionName: (subprog) => `func_${subprog}`,
+  checkArguments: () => undefined,
+  prepareArguments: () => undefined,
+  prepareMain: () => false,
+  loadSymbol: () => notModelled('address of a kernel symbol'),
+  checkSpecialReturn: () => false,
+  pointsToLock: () => false,
+};
+
+/** (kernel: check_abnormal_return) */
+function checkFunctionInfo(env: Env): void {
+  for (const { hasLdAbs, hasTailCall } of env.subprograms.slice(1)) {
+    if (hasLdAbs) reject(EINVAL, 'LD_ABS is not allowed in subprogs without BTF');
+    if (hasTailCall) reject(EINVAL, 'tail_call is not allowed in subprogs without BTF');
+  }
+}
+
+const NEEDS_TARGET: ReadonlySet<string> = new Set(['TRACING', 'LSM', 'STRUCT_OPS', 'EXT']);
+
+function checkAttach(env: Env): void {
+  if (NEEDS_TARGET.has(env.variant.type)) notModelled(`program type ${env.variant.type}`);
+}

@@ -1,0 +1,33 @@
+/** What BTF says about a program: its functions, and what it is for. */
+import type { Env } from './env.ts';
+
+/** Answers of BTF; {@link NO_TYPES} for programs without. */
+export interface ProgramTypes {
+  /** The loader gave `func_info`. */
+  readonly hasFunctionInfo: boolean;
+  /** Id of the attach target in the kernel's BTF; 0 for none. */
+  readonly attachBtfId: number;
+  /** Range that the attach target prescribes; `narrow` looks at the low 32 bits. */
+  readonly returnRange: { readonly range: readonly [number, number]; readonly narrow: boolean } | undefined;
+  /** func_info goes with the functions of the program (kernel: check_btf_func). Throws `Reject`. */
+  checkFunctionInfo(env: Env): void;
+  /** A ld_imm64 of a kernel symbol (kernel: check_pseudo_btf_id). Throws `Reject`. */
+  checkSymbol(env: Env, insn: number): void;
+  /** The program goes with what it is for (kernel: check_attach_btf_id). Throws `Reject`. */
+  checkAttach(env: Env): void;
+  isGlobal(subprog: number): boolean;
+  isStatic(subprog: number): boolean;
+  functionName(subprog: number): string;
+  /** The arguments of a call fit the types of the function (kernel: btf_check_subprog_call). Throws `Reject`. */
+  checkArguments(env: Env, subprog: number): void;
+  /** Registers of a function that is verified on its own (kernel: btf_prepare_func_args). Throws `Reject`. */
+  prepareArguments(env: Env, subprog: number): void;
+  /** Registers of the main function when BTF says more than "context"; false when it does not. */
+  prepareMain(env: Env): boolean;
+  /** Marks a register with the address of a kernel symbol. */
+  loadSymbol(env: Env, insn: number, w: Int32Array, at: number): void;
+  /** Returns that depend on the attach target; true when the return is settled. */
+  checkSpecialReturn(env: Env, regno: number): boolean;
+  /** Whether an object of the program has a lock in it. */
+  pointsToLock(w: Int32Array, at: number): boolean;
+}
