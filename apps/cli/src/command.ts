@@ -4,15 +4,18 @@ import { EXIT_DONE, EXIT_FAILED, exitCodeOf } from './exit-code.ts';
 import { INPUT_KINDS, type InputKind } from './input.ts';
 import { Command, Option } from 'commander';
 import { type AsmFlags, runAsm } from './commands/asm.ts';
+import { addBtfCommands } from './commands/btf.ts';
 import { type CompileFlags, runCompile } from './commands/compile.ts';
 import { type ConformanceFlags, runConformance } from './commands/conformance.ts';
 import { type CompatFlags, runCompat } from './commands/compat.ts';
 import { type DisasmFlags, runDisasm } from './commands/disasm.ts';
 import { type FuzzFlags, runFuzz } from './commands/fuzz.ts';
+import { addGenCommands } from './commands/gen.ts';
 import { type HelpersFlags, runHelpers } from './commands/helpers.ts';
 import { type InspectFlags, runInspect } from './commands/inspect.ts';
 import { KERNEL_HELP } from './kernel-profile.ts';
 import { addKernelCommands } from './commands/kernel.ts';
+import { type LinkFlags, runLink } from './commands/link.ts';
 import { type PluginFlags, runPlugin } from './commands/plugin.ts';
 import { type RunFlags, runRun } from './commands/run.ts';
 import { runTargets, type TargetsFlags } from './commands/targets.ts';
@@ -41,6 +44,14 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     command
       .addOption(choice('--input <kind>', 'what FILE is, when its content does not tell', INPUT_KINDS))
       .addOption(choice('--endian <order>', 'byte order of raw bytes, hex and assembly (default: little, or that of the target)', ['little', 'big'])); // prettier-ignore
+  const kernelOptions = (command: Command, otherwise: string): Command =>
+    command
+      .option(
+        '--btf <FILE>',
+        `kernel types to apply CO-RE relocations with (ELF, plain BTF, live, none), then those of modules; ${otherwise}`,
+        collectFirst,
+      ) // prettier-ignore
+      .option('--kconfig <FILE>', "the kernel's .config, for externs of the object");
   const bounds = (): Option =>
     choice('--bounds <how>', 'memory accesses of native code: unchecked, or confined to an arena (default: none)', ['none', 'sandbox']); // prettier-ignore
   const syntax = (): Option => choice('--syntax <syntax>', 'dialect of the text', ['kernel', 'ubpf']);
@@ -53,7 +64,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .addOption(syntax())
     .action((file: string, flags: AsmFlags) => runAsm(file, flags));
 
-  inputOptions(add('disasm', 'show a program as text'))
+  kernelOptions(inputOptions(add('disasm', 'show a program as text')), 'default: none')
     .argument('<FILE>', FILE)
     .addOption(syntax().default('kernel'))
     .option('-S, --source', 'source lines before their instructions')
@@ -67,11 +78,14 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
       finish(exitCodeOf(problem.code));
     });
 
-  add('inspect', 'list programs, maps and unresolved symbols of an object')
+  kernelOptions(add('inspect', 'list programs, maps and unresolved symbols of an object'), 'default: none')
     .argument('<OBJ>', 'ELF object')
     .action((file: string, flags: InspectFlags) => runInspect(file, flags));
 
-  inputOptions(add('run', 'run a program and print r0'))
+  kernelOptions(
+    inputOptions(add('run', 'run a program and print r0')),
+    'default: live where the object has any, and none where that cannot be read',
+  )
     .argument('<FILE>', FILE)
     .addOption(choice('--engine <engine>', 'default: interpreter, or native with --target', ['interpreter', 'native']))
     .option('--target <ARCH>', 'CPU of native code; default: this host')
@@ -83,7 +97,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .addOption(bounds())
     .action((file: string, flags: RunFlags) => runRun(file, flags));
 
-  inputOptions(add('compile', 'compile to machine code'))
+  kernelOptions(inputOptions(add('compile', 'compile to machine code')), 'default: none')
     .argument('<FILE>', FILE)
     .requiredOption('--target <ARCH[,ARCH]|all>', 'CPUs to compile for')
     .option('--prog <NAME>', 'only this program of an object')
@@ -147,8 +161,19 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--prog <NAME>', 'only this program')
     .action((file: string, flags: CompatFlags) => finish(runCompat(file, flags) ? EXIT_DONE : EXIT_FAILED));
 
+  add('link', 'link objects into one')
+    .argument('<OBJ...>', 'ELF objects of one byte order')
+    .requiredOption('-o, --output <OUT>', 'output file')
+    .action((files: string[], flags: LinkFlags) => runLink(files, flags));
+  addBtfCommands(program.command('btf').description('types of kernels and objects').exitOverride(), finish);
+  addGenCommands(program.command('gen').description('code for the user-space half of a program').exitOverride());
   addKernelCommands(program.command('kernel').description('the running Linux kernel: verify, run, dump, probe; needs root or CAP_BPF').exitOverride(), finish); // prettier-ignore
   return program;
+}
+
+/** Given again, an option without a default adds to what it was given before. */
+function collectFirst(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
 }
 
 function collect(value: string, previous: string[]): string[] {

@@ -3,7 +3,8 @@ import { assemble, detectSyntax, type Syntax } from '@polybpf/asm';
 import { BpfError } from '@polybpf/errors';
 import { isElf } from '@polybpf/elf';
 import { checkInsns, decodeInsns, type Endian, makeProgram, type Program } from '@polybpf/isa';
-import { type LoadedObject, loadObject } from '@polybpf/loader';
+import { type LoadedObject, loadObject, type LoadOptions, parseKconfig } from '@polybpf/loader';
+import { readTargetBtf, tryLiveBtf } from './btf-file.ts';
 import { readInput } from './files.ts';
 
 export const INPUT_KINDS = ['object', 'raw', 'hex', 'asm'] as const;
@@ -17,6 +18,17 @@ export interface InputOptions {
   readonly syntax?: Syntax;
   /** Takes programs with unknown instructions as they are, to show them. */
   readonly keepIllegal?: boolean;
+  readonly kernel?: TargetKernelFlags;
+  /** Takes the running kernel's types for an object with CO-RE relocations when no others are given. */
+  readonly preferLiveBtf?: boolean;
+}
+
+/** The kernel that an object is to be made for, as the command line says it. */
+export interface TargetKernelFlags {
+  /** Files with types, the kernel's first; `live`, or `none` for no types at all. */
+  readonly btf?: readonly string[];
+  /** File with the kernel's configuration. */
+  readonly kconfig?: string;
 }
 
 /** What FILE holds. */
@@ -42,7 +54,7 @@ export function readProgramFile(path: string, options: InputOptions = {}): Input
   const endian = options.endian ?? 'little';
   switch (kind) {
     case 'object': {
-      const object = loadObject(bytes, { illegal: options.keepIllegal === true ? 'keep' : 'check' });
+      const object = loadForKernel(bytes, options);
       return { kind, programs: object.programs, object, bytes, fixedOrder: true };
     }
     case 'asm': {
@@ -59,6 +71,22 @@ export function readProgramFile(path: string, options: InputOptions = {}): Input
       return { kind, programs: [checked(program, options)], fixedOrder: false };
     }
   }
+}
+
+/** Loads an object, for the kernel that the options name. */
+export function loadForKernel(bytes: Uint8Array, options: InputOptions): LoadedObject {
+  const { btf = [], kconfig } = options.kernel ?? {};
+  const how: LoadOptions = {
+    illegal: options.keepIllegal === true ? 'keep' : 'check',
+    ...(kconfig === undefined ? {} : { kconfig: parseKconfig(new TextDecoder().decode(readInput(kconfig))) }),
+  };
+  const named = btf.filter((path) => path !== 'none');
+  if (named.length > 0) return loadObject(bytes, { ...how, targetBtf: readTargetBtf(named) });
+  const object = loadObject(bytes, how);
+  const needsTypes = object.details.some(({ coreRelocations }) => coreRelocations.length > 0);
+  if (options.preferLiveBtf !== true || btf.length > 0 || !needsTypes) return object;
+  const live = tryLiveBtf();
+  return live === undefined || live.endian !== object.endian ? object : loadObject(bytes, { ...how, targetBtf: live });
 }
 
 function checked(program: Program, options: InputOptions): Program {

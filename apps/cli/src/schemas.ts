@@ -91,6 +91,20 @@ const inspect = z.strictObject({
       cpu: z.string().describe('lowest LLVM -mcpu that has all its instructions'),
       linux: z.string().describe('first Linux release that knows all its instructions'),
       sourceLines: z.number().int(),
+      coreRelocations: z.number().int().describe('CO-RE relocations, applied or not'),
+      core: z
+        .array(
+          z.strictObject({
+            insn: z.number().int(),
+            kind: z.string(),
+            outcome: z.enum(['patched', 'poisoned']),
+            before: z.string().describe('decimal'),
+            after: z.string().describe('decimal'),
+            local: z.string().describe('place in the types of the object'),
+            target: z.string().nullable().describe('place in the types of the kernel'),
+          }),
+        )
+        .describe('those that were applied, with --btf'),
     }),
   ),
   maps: z.array(map),
@@ -361,8 +375,51 @@ const compat = z.strictObject({
   ),
 });
 
+const btfPart = z.record(z.string(), z.union([z.string(), z.number()]));
+const btfDump = z.strictObject({
+  endian,
+  types: z.array(
+    z
+      .object({ id: z.number().int(), kind: z.string(), name: z.string() })
+      .catchall(z.union([z.string(), z.number(), z.array(btfPart)]))
+      .describe('as bpftool -j btf dump prints it; values of enumerations as text'),
+  ),
+});
+
+const btfDiff = z.strictObject({
+  differences: z.array(
+    z.strictObject({
+      kind: z.string(),
+      name: z.string(),
+      change: z.enum(['added', 'removed', 'changed']),
+      details: z.array(
+        z.strictObject({ what: z.string(), before: z.string().nullable(), after: z.string().nullable() }),
+      ),
+    }),
+  ),
+});
+
+const genTs = z.strictObject({
+  file: z.string().nullable(),
+  programs: z.array(programName),
+  maps: z.array(z.string()),
+  globals: z.array(z.string()),
+  types: z.array(z.string()).describe('names of classes and types in the module'),
+  endians: z.array(endian).describe('byte orders of the embedded objects'),
+  text: z.string().nullable().describe('the module, when it went to no file'),
+});
+
+const link = z.strictObject({
+  output: z.string(),
+  endian,
+  size: z.number().int(),
+  programs: z.array(programName),
+  maps: z.array(z.string()),
+  unresolved: z.array(z.string()),
+});
+
 /** Schema of the `--json` output of each command, and of `error`. */
-export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, 'targets-features': targetsFeaturesSchema, fuzz, helpers, compat, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
+export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { 'btf-dump': btfDump, 'btf-diff': btfDiff, 'gen-ts': genTs, link, error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, 'targets-features': targetsFeaturesSchema, fuzz, helpers, compat, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
 
 /** JSON Schema documents by file name. */
 export function schemaFiles(): Record<string, object> {

@@ -68,9 +68,10 @@ function nameOr(name: string): string {
   return name === '' ? '(anon)' : name;
 }
 
-/** All types as text, as `bpftool btf dump ... format raw` prints them; void is left out. */
-export function printRawBtf(btf: Btf): string {
-  const lines = btf.types.flatMap((type) => (type.kind === 'VOID' ? [] : rawLines(btf, type)));
+/** All types, or those of some ids, as text like that of `bpftool btf dump ... format raw`; void is left out. */
+export function printRawBtf(btf: Btf, ids?: readonly number[]): string {
+  const types = ids === undefined ? btf.types : ids.map((id) => typeById(btf, id));
+  const lines = types.flatMap((type) => (type.kind === 'VOID' ? [] : rawLines(btf, type)));
   return lines.map((line) => `${line}\n`).join('');
 }
 

@@ -4,7 +4,10 @@ export { parseKconfig } from './kconfig-values.ts';
 export type { KconfigValues } from './kconfig-values.ts';
 export type { KernelSymbol } from './kernel-symbols.ts';
 export { loadObject } from './load-object.ts';
+export { generateTypeScript } from './generate-typescript.ts';
+export type { GenerateTypeScriptOptions } from './generate-typescript.ts';
 export type {
+  GlobalVariable,
   KconfigVariable,
   LoadedObject,
   LoadOptions,

@@ -12,12 +12,23 @@ import type { KconfigVariable } from './loaded-object.ts';
  */
 export type KconfigValues = ReadonlyMap<string, string>;
 
-/** Reads the text of a `.config`; comments and lines that set nothing are skipped, the first of two settings holds. */
+/**
+ * Reads the text of a `.config`. Comments and lines that set nothing are skipped, the first of two settings holds; the
+ * release in the comment at the top becomes `LINUX_KERNEL_VERSION`.
+ */
 export function parseKconfig(text: string): Map<string, string> {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
     const [, name, value] = /^((?:CONFIG|LINUX)_\w+)=(.+?)\s*$/.exec(line) ?? [];
     if (name !== undefined && value !== undefined && !values.has(name)) values.set(name, value);
+  }
+  const [, major, minor, patch] = /^# Linux\/\S+ (\d+)\.(\d+)\.(\d+)\S* Kernel Configuration$/m.exec(text) ?? [];
+  if (major !== undefined && !values.has('LINUX_KERNEL_VERSION')) {
+    // KERNEL_VERSION() has one byte for the last part.
+    values.set(
+      'LINUX_KERNEL_VERSION',
+      String(Number(major) * 65536 + Number(minor) * 256 + Math.min(Number(patch), 255)),
+    );
   }
   return values;
 }

@@ -6,6 +6,7 @@ import { applyCoreRelocations } from './apply-core.ts';
 import { readCodeSection } from './code-section.ts';
 import { linkData } from './data-symbols.ts';
 import type { FunctionRange } from './functions.ts';
+import { findVariables } from './global-variables.ts';
 import { type KernelTypes, resolveKernelSymbols } from './kernel-symbols.ts';
 import { kconfigBytes } from './kconfig-values.ts';
 import { type CodeContext, findEntries, type LinkedProgram, linkProgram, unresolvedOf } from './link-programs.ts';
@@ -69,6 +70,7 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): Loaded
     details,
     maps: filled,
     kconfig: link.kconfig.variables,
+    variables: findVariables(link),
     unresolved,
     ...license,
     ...versionSection(cx),

@@ -15,6 +15,8 @@ export interface LoadedObject {
   readonly maps: readonly MapDef[];
   /** Variables of the map `.kconfig`, to be filled from the configuration of a kernel. */
   readonly kconfig: readonly KconfigVariable[];
+  /** Global and static variables of the data maps, by map and place. */
+  readonly variables: readonly GlobalVariable[];
   /** References of programs that nothing in the object defines. They stay symbolic in `Program.relocations`. */
   readonly unresolved: readonly UnresolvedReference[];
   /** Text of the section `license`. */
@@ -50,6 +52,19 @@ export interface UnresolvedReference {
   readonly kind: 'extern' | 'kfunc' | 'subprogram';
   readonly symbol: string;
   readonly weak: boolean;
+}
+
+/** A variable in a data map. */
+export interface GlobalVariable {
+  readonly name: string;
+  /** Index into `LoadedObject.maps`. */
+  readonly map: number;
+  /** Place in the map's value, in bytes. */
+  readonly offset: number;
+  readonly size: number;
+  readonly isStatic: boolean;
+  /** Id of its type in the object's BTF; absent without BTF. */
+  readonly btfTypeId?: number;
 }
 
 /** An extern variable of `.kconfig`. */

@@ -18,13 +18,20 @@ import {
 } from '@polybpf/jit';
 import { targetsByList } from '@polybpf/targets';
 import { writeOutput } from '../files.ts';
-import { choosePrograms, inOrder, type Input, type InputKind, readProgramFile } from '../input.ts';
+import {
+  choosePrograms,
+  inOrder,
+  type Input,
+  type InputKind,
+  readProgramFile,
+  type TargetKernelFlags,
+} from '../input.ts';
 import { formatTable, printJson, printLine } from '../print.ts';
 
 const FORMATS = { raw: 'bin', object: 'o', listing: 'lst' } as const;
 export type CompileFormat = keyof typeof FORMATS;
 
-export interface CompileFlags {
+export interface CompileFlags extends TargetKernelFlags {
   readonly target: string;
   readonly prog?: string;
   readonly format?: CompileFormat;
@@ -51,6 +58,7 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
   const input = readProgramFile(path, {
     ...(flags.input === undefined ? {} : { kind: flags.input }),
     ...(flags.endian === undefined ? {} : { endian: flags.endian }),
+    kernel: flags,
   });
   const programs = choosePrograms(input, flags.prog);
   if (programs.length === 0) throw new BpfError('E_LOAD_PROGRAM', 'the file has no program');

@@ -4,10 +4,10 @@ import { formatHex } from '@polybpf/conformance';
 import type { BpfError } from '@polybpf/errors';
 import { checkInsns, encodeProgram, type Endian, type Program, rowOf } from '@polybpf/isa';
 import { writeStdout } from '../files.ts';
-import { choosePrograms, type Input, type InputKind, readProgramFile } from '../input.ts';
+import { choosePrograms, type Input, type InputKind, readProgramFile, type TargetKernelFlags } from '../input.ts';
 import { printJson } from '../print.ts';
 
-export interface DisasmFlags {
+export interface DisasmFlags extends TargetKernelFlags {
   readonly syntax?: Syntax;
   readonly source?: boolean;
   readonly prog?: string;
@@ -27,6 +27,7 @@ export function runDisasm(path: string, flags: DisasmFlags): BpfError | undefine
     keepIllegal: true,
     ...(flags.input === undefined ? {} : { kind: flags.input }),
     ...(flags.endian === undefined ? {} : { endian: flags.endian }),
+    kernel: flags,
   });
   const programs = choosePrograms(input, flags.prog);
   if (flags.json === true) {

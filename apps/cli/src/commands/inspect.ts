@@ -1,12 +1,12 @@
 /** `polybpf inspect`: what an object holds. */
 import { BpfError } from '@polybpf/errors';
 import { type CpuVersion, type InsnRow, type Program, rowOf } from '@polybpf/isa';
-import { loadObject, type LoadedObject } from '@polybpf/loader';
+import type { LoadedObject, ProgramDetails } from '@polybpf/loader';
 import { readInput } from '../files.ts';
-import { detectKind } from '../input.ts';
+import { detectKind, loadForKernel, type TargetKernelFlags } from '../input.ts';
 import { formatTable, printJson, printLine } from '../print.ts';
 
-export interface InspectFlags {
+export interface InspectFlags extends TargetKernelFlags {
   readonly json?: boolean;
 }
 
@@ -23,6 +23,18 @@ interface ProgramSummary {
   readonly cpu: CpuVersion;
   readonly linux: string;
   readonly sourceLines: number;
+  readonly coreRelocations: number;
+  readonly core: readonly CoreSummary[];
+}
+
+interface CoreSummary {
+  readonly insn: number;
+  readonly kind: string;
+  readonly outcome: 'patched' | 'poisoned';
+  readonly before: string;
+  readonly after: string;
+  readonly local: string;
+  readonly target: string | null;
 }
 
 /** Runs the command. */
@@ -31,8 +43,8 @@ export function runInspect(path: string, flags: InspectFlags): void {
   const kind = detectKind(bytes);
   if (kind !== 'object')
     throw new BpfError('E_INPUT', path, { expected: 'an ELF object', got: kind === 'asm' ? 'text' : `${kind} bytes` });
-  const object = loadObject(bytes);
-  const programs = object.programs.map(summarise);
+  const object = loadForKernel(bytes, { kernel: flags });
+  const programs = object.programs.map((program, k) => summarise(program, object.details[k]!));
   if (flags.json === true) {
     const maps = object.maps.map(({ name, kind: mapKind, type, keySize, valueSize, maxEntries, flags: mapFlags }) => ({ name, kind: mapKind, type, keySize, valueSize, maxEntries, flags: mapFlags })); // prettier-ignore
     const { endian, license, btf, unresolved, warnings } = object;
@@ -42,7 +54,7 @@ export function runInspect(path: string, flags: InspectFlags): void {
   print(path, object, programs);
 }
 
-function summarise(program: Program): ProgramSummary {
+function summarise(program: Program, { coreRelocations, appliedCore }: ProgramDetails): ProgramSummary {
   const rows: InsnRow[] = [];
   const helpers = new Set<number>();
   const maps = new Set<string>();
@@ -68,6 +80,10 @@ function summarise(program: Program): ProgramSummary {
     cpu: rows.reduce<CpuVersion>((highest, row) => (row.since > highest ? row.since : highest), 'v1'),
     linux: rows.reduce((newest, row) => latest(newest, row.linux), '3.18'),
     sourceLines: new Set(program.lines.map((line) => `${line.file}:${line.line}`)).size,
+    coreRelocations: coreRelocations.length + appliedCore.length,
+    core: appliedCore.map(({ insn, kind, outcome, before, after, local, target }) => {
+      return { insn, kind, outcome, before: String(before), after: String(after), local, target: target ?? null };
+    }),
   };
 }
 
@@ -94,6 +110,14 @@ function print(path: string, object: LoadedObject, programs: readonly ProgramSum
     printLine('');
     const rows = object.unresolved.map((entry) => [entry.symbol, entry.kind, entry.weak ? 'weak' : '', `${entry.program} insn ${entry.insn}`]); // prettier-ignore
     printLine(formatTable([['UNRESOLVED', 'KIND', '', 'USED BY'], ...rows]));
+  }
+  const core = programs.flatMap(
+    (program) =>
+    program.core.map(({ insn, kind, outcome, before, after, local, target }) => [program.name, String(insn), kind, outcome === 'poisoned' ? outcome : `${before} -> ${after}`, local, target ?? '(none)']), // prettier-ignore
+  );
+  if (core.length > 0) {
+    printLine('');
+    printLine(formatTable([['CO-RE', 'INSN', 'KIND', 'VALUE', 'IN THE OBJECT', 'IN THE KERNEL'], ...core]));
   }
   for (const warning of object.warnings) printLine(`warning: ${warning}`);
 }

@@ -8,11 +8,11 @@ import type { Bounds, Target } from '@polybpf/jit';
 import { ALL_TARGETS, targetByName } from '@polybpf/targets';
 import { writeOutput } from '../files.ts';
 import { basicHelpers } from '../basic-helpers.ts';
-import { chooseProgram, inOrder, type InputKind, readProgramFile } from '../input.ts';
+import { chooseProgram, inOrder, type InputKind, readProgramFile, type TargetKernelFlags } from '../input.ts';
 import { parseCount, parseMemory } from '../memory-argument.ts';
 import { hex64, printJson, printLine } from '../print.ts';
 
-export interface RunFlags {
+export interface RunFlags extends TargetKernelFlags {
   readonly engine?: 'interpreter' | 'native';
   readonly target?: string;
   readonly mem?: string;
@@ -38,6 +38,8 @@ export function runRun(path: string, flags: RunFlags): void {
   const input = readProgramFile(path, {
     ...(flags.input === undefined ? {} : { kind: flags.input }),
     ...(flags.endian === undefined ? {} : { endian: flags.endian }),
+    kernel: flags,
+    preferLiveBtf: true,
   });
   const program = chooseProgram(input, flags.prog);
   const mem = parseMemory(flags.mem);

@@ -14,7 +14,7 @@ const jeq = (offset: number) => makeInsn(0x15, 0, 0, offset, 0);
 
 function needsOf(program: Program, more: Partial<LoadedObject> = {}): ProgramNeeds {
   const details = [{ name: program.name, autoload: true, frags: false, funcInfo: [], coreRelocations: [], appliedCore: [], kernelSymbols: [] }]; // prettier-ignore
-  const object: LoadedObject = { endian: 'little', programs: [program], details, maps: [], kconfig: [], unresolved: [], warnings: [], ...more }; // prettier-ignore
+  const object: LoadedObject = { endian: 'little', programs: [program], details, maps: [], kconfig: [], variables: [], unresolved: [], warnings: [], ...more }; // prettier-ignore
   return programNeeds(object)[0]!;
 }
 

@@ -109,7 +109,8 @@ function insnNeeds(program: Program, registry: Registry, list: NeedList): void {
 /** Instructions beyond those of the first release, one entry for each release and operation. */
 function instructionNeed(row: InsnRow, insn: number, list: NeedList): void {
   // Maps are by index in a loaded object; loaders make file descriptors of them.
-  if (row.linux === '3.18' || row.kind === 'call_kfunc' || row.op === 'map_idx' || row.op === 'map_idx_value') return;
+  if (row.linux === '3.18' || row.kind === 'call_kfunc' || row.op === 'func') return;
+  if (row.op === 'map_idx' || row.op === 'map_idx_value') return;
   list.add('instruction', row.name, row.linux === 'never' ? null : row.linux, { insn });
 }
 
