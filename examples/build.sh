@@ -16,5 +16,10 @@ for order in little big; do
   done
   "$clang" -target "$target" -mcpu=v3 -O2 -g -fdebug-compilation-dir=. -ffile-prefix-map="$PWD=." \
     -c embed-c/limiter.bpf.c -o "embed-c/limiter.$order.o"
+  mkdir -p "bpf/objects/$order"
+  for source in bpf/*.bpf.c; do
+    "$clang" -target "$target" -mcpu=v3 -O2 -g -fdebug-compilation-dir=. -ffile-prefix-map="$PWD=." \
+      -c "$source" -o "bpf/objects/$order/$(basename "$source" .bpf.c).o"
+  done
 done
 "$clang" --version | head -n 1 >objects/COMPILER

@@ -1,13 +1,14 @@
 /** From an event to guest memory: context, packet, sockets, what pointers point to. */
 import { BpfError } from '@polybpf/errors';
-import type { LoadHook, PacketInput, RegionInit } from '@polybpf/interpreter';
+import { type LoadHook, PACKET_REGION, type PacketInput, type RegionInit } from '@polybpf/interpreter';
 import type { Program } from '@polybpf/isa';
 import { networkShort, writeInteger } from './byte-order.ts';
 import { CONTEXT_STRUCTS, encodeStruct, SKB_FIELDS, type StructLayout } from './context-layouts.ts';
 import type { ArgumentsEvent, BpfEvent, FlowDissectorEvent, KprobeEvent, PerfEventEvent, SkbEvent, StructEvent, TracepointEvent, XdpEvent } from './events.ts'; // prettier-ignore
+import { etherTypeAt } from './ether-type.ts';
 import { XDP_HEADROOM, XDP_TAILROOM } from './helpers-xdp.ts';
 import { concatBytes } from './packet-builder.ts';
-import { PacketBuffer } from './packet-buffer.ts';
+import { PacketBuffer, type PacketBufferInit } from './packet-buffer.ts';
 import { encodeRegisters } from './registers.ts';
 import { encodeTracepoint, type TracepointLayouts } from './tracepoint-record.ts';
 import { encodeText } from './text.ts';
@@ -39,11 +40,18 @@ interface Binder {
   readonly world: World;
   /** Adds a region for this run; its address. */
   add(init: RegionInit): bigint;
+  /** A copy of bytes that lies where regions do, so that it can be written and read from outside. */
+  place(bytes: Uint8Array): Uint8Array;
+  /** A packet for this run. */
+  packet(init: PacketBufferInit): PacketBuffer;
   readonly release: () => void;
 }
 
 function createBinder(world: World): Binder {
   const numbers: number[] = [];
+  const placed: Uint8Array[] = [];
+  const packets: PacketBuffer[] = [];
+  const { memory } = world;
   return {
     world,
     add(init) {
@@ -51,8 +59,23 @@ function createBinder(world: World): Binder {
       numbers.push(region.number);
       return world.memory.addressOf(region);
     },
+    place(bytes) {
+      if (placed.includes(bytes)) return bytes;
+      const copy = memory.allocate(bytes.length);
+      copy.set(bytes);
+      placed.push(copy);
+      return copy;
+    },
+    packet(init) {
+      const packet = new PacketBuffer(memory, init);
+      packets.push(packet);
+      return packet;
+    },
     release() {
-      for (const number of numbers.splice(0)) world.memory.remove(number);
+      for (const number of numbers.splice(0)) memory.remove(number);
+      if (packets.length > 0) memory.remove(PACKET_REGION);
+      for (const packet of packets.splice(0)) packet.release();
+      for (const bytes of placed.splice(0)) memory.arena?.release(bytes);
     },
   };
 }
@@ -103,7 +126,8 @@ function bindKind(binder: Binder, program: Program, event: BpfEvent, options: Co
 
 type PlainParts = Partial<Omit<BoundContext, 'address' | 'bytes' | 'release'>>;
 
-function plain(binder: Binder, bytes: Uint8Array, parts: PlainParts = {}, load?: LoadHook): BoundContext {
+function plain(binder: Binder, given: Uint8Array, parts: PlainParts = {}, load?: LoadHook): BoundContext {
+  const bytes = binder.place(given);
   const address = binder.add({ name: 'ctx', kind: 'ctx', data: bytes, ...(load === undefined ? {} : { load }) });
   return {
     address,
@@ -134,7 +158,7 @@ function bindXdp(binder: Binder, event: XdpEvent): BoundContext {
   const { world } = binder;
   const { packet: bytes, metadata } = event;
   const room = 4096 - XDP_HEADROOM - XDP_TAILROOM - bytes.length;
-  const packet = new PacketBuffer(world.memory, {
+  const packet = binder.packet({
     packet: bytes,
     headroom: XDP_HEADROOM,
     tailroom: Math.max(0, room),
@@ -151,7 +175,7 @@ function bindXdp(binder: Binder, event: XdpEvent): BoundContext {
     world.endian,
   );
   const load = pointerHook(packet, { 0: ({ data }) => data, 4: ({ end }) => end, 8: ({ meta }) => meta });
-  return plain(binder, context, { packet }, load);
+  return plain(binder, context, { packet, packetInput: livePacket(packet) }, load);
 }
 
 /** Program types that see the Ethernet header in a test run (`bpf_prog_test_run_skb`). */
@@ -161,19 +185,14 @@ const ETH_HLEN = 14;
 const SKB_HEADROOM = 64;
 const SKB_TAILROOM = 320;
 
-/** EtherType as `eth_type_trans` finds it: 802.3 frames without one are ETH_P_802_3 (1) or ETH_P_802_2 (4). */
-function etherType(bytes: Uint8Array): number {
-  const type = (bytes[12]! << 8) | bytes[13]!;
-  if (type >= 0x600) return type;
-  return bytes[14] === 0xff && bytes[15] === 0xff ? 1 : 4;
-}
-
-/** PACKET_HOST, _BROADCAST, _MULTICAST or _OTHERHOST for a device with the address 0, as the loopback device has. */
+/**
+ * PACKET_HOST, _MULTICAST or _OTHERHOST as the loopback device of test runs has it: its own address and its broadcast
+ * address are 0.
+ */
 function packetType(bytes: Uint8Array): number {
   const address = bytes.subarray(0, 6);
   if (address.every((byte) => byte === 0)) return 0;
-  if ((address[0]! & 1) === 0) return 3;
-  return address.every((byte) => byte === 0xff) ? 1 : 2;
+  return (address[0]! & 1) === 0 ? 3 : 2;
 }
 
 function socketAddress(binder: Binder, fields: SkbEvent['socket']): bigint {
@@ -192,20 +211,22 @@ function bindSkb(binder: Binder, event: SkbEvent, type: string): BoundContext {
     });
   }
   const linkHeader = event.linkHeader ?? LINK_HEADER_TYPES.has(type);
-  const context = encodeStruct(
-    CONTEXT_STRUCTS.__sk_buff,
-    {
-      pkt_type: packetType(bytes),
-      ifindex: 1,
-      wire_len: linkHeader ? bytes.length : bytes.length - ETH_HLEN,
-      sk: socketAddress(binder, event.socket),
-      ...event.fields,
-    },
-    world.endian,
+  const context = binder.place(
+    encodeStruct(
+      CONTEXT_STRUCTS.__sk_buff,
+      {
+        pkt_type: packetType(bytes),
+        ifindex: 1,
+        wire_len: linkHeader ? bytes.length : bytes.length - ETH_HLEN,
+        sk: socketAddress(binder, event.socket),
+        ...event.fields,
+      },
+      world.endian,
+    ),
   );
-  const view = new DataView(context.buffer);
+  const view = new DataView(context.buffer, context.byteOffset, context.length);
   const little = world.endian === 'little';
-  const packet = new PacketBuffer(world.memory, {
+  const packet = binder.packet({
     packet: bytes,
     headroom: SKB_HEADROOM,
     tailroom: SKB_TAILROOM,
@@ -218,7 +239,7 @@ function bindSkb(binder: Binder, event: SkbEvent, type: string): BoundContext {
       view.setUint32(SKB_FIELDS.hash, changed.hash, little);
     },
   });
-  packet.protocol = etherType(bytes);
+  packet.protocol = etherTypeAt(bytes, 12);
   packet.vlan = vlan === undefined ? undefined : { protocol: vlan.protocol ?? 0x8100, tci: vlan.tci };
   packet.hash = view.getUint32(SKB_FIELDS.hash, little);
   packet.mac = packet.data;
@@ -303,7 +324,7 @@ function bindArguments(binder: Binder, event: ArgumentsEvent): BoundContext {
 function bindStruct(binder: Binder, event: StructEvent): BoundContext {
   const { world } = binder;
   const layout: StructLayout = CONTEXT_STRUCTS[event.struct];
-  const context = encodeStruct(layout, event.fields, world.endian);
+  const context = binder.place(encodeStruct(layout, event.fields, world.endian));
   const point = (field: string, address: bigint): void => {
     writeInteger(context, layout.fields[field]!.offset, 8, address, world.endian);
   };
@@ -319,7 +340,7 @@ function bindStruct(binder: Binder, event: StructEvent): BoundContext {
   if (layout.fields['data'] === undefined) {
     throw new BpfError('E_INPUT', `data of ${event.struct}`, { expected: 'none', got: `${data.length} bytes` });
   }
-  const packet = new PacketBuffer(world.memory, {
+  const packet = binder.packet({
     packet: data,
     headroom: 0,
     tailroom: 0,
@@ -336,19 +357,21 @@ function bindStruct(binder: Binder, event: StructEvent): BoundContext {
 /** A flow dissector starts behind the Ethernet header with `nhoff` and `n_proto` in its keys (`bpf_flow_dissect`). */
 function bindFlowDissector(binder: Binder, event: FlowDissectorEvent): BoundContext {
   const { world } = binder;
-  const keys = encodeStruct(
-    CONTEXT_STRUCTS.bpf_flow_keys,
-    {
-      nhoff: ETH_HLEN,
-      thoff: ETH_HLEN,
-      n_proto: networkShort((event.packet[12]! << 8) | event.packet[13]!, world.endian),
-      flags: event.flags ?? 0,
-    },
-    world.endian,
+  const keys = binder.place(
+    encodeStruct(
+      CONTEXT_STRUCTS.bpf_flow_keys,
+      {
+        nhoff: ETH_HLEN,
+        thoff: ETH_HLEN,
+        n_proto: networkShort((event.packet[12]! << 8) | event.packet[13]!, world.endian),
+        flags: event.flags ?? 0,
+      },
+      world.endian,
+    ),
   );
   const flowKeys = binder.add({ name: 'flow keys', kind: 'ctx', data: keys });
   const context = encodeStruct(CONTEXT_STRUCTS.__sk_buff, { flow_keys: flowKeys }, world.endian);
-  const packet = new PacketBuffer(world.memory, { packet: event.packet, headroom: 0, tailroom: 0 });
+  const packet = binder.packet({ packet: event.packet, headroom: 0, tailroom: 0 });
   packet.network = packet.data + ETH_HLEN;
   packet.mac = packet.data;
   packet.sync();

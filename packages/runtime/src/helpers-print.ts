@@ -12,6 +12,7 @@ const MAX_ARGS = 12;
 
 function sourceOf(world: World): FormatSource {
   return {
+    endian: world.endian,
     readString: (address, limit) => peekString(world, address, limit),
     readBytes: (address, length) => peekMemory(world, address, length),
     symbol: (address) => world.symbols.get(address),
@@ -25,10 +26,10 @@ function blockArguments(cx: HelperContext, address: bigint, size: number): bigin
 }
 
 function printLine(world: World, format: Uint8Array, args: readonly bigint[]): number {
-  const formatted = formatPrintk(format, args, sourceOf(world));
+  const formatted = formatPrintk(format, args, sourceOf(world), LINE_ROOM);
   if ('error' in formatted) return formatted.error;
-  world.print(decodeText(formatted.bytes.subarray(0, LINE_ROOM - 1)));
-  return formatted.bytes.length;
+  world.print(decodeText(formatted.bytes));
+  return formatted.length;
 }
 
 export const PRINT_HELPERS: HelperTable = {
@@ -46,14 +47,13 @@ export const PRINT_HELPERS: HelperTable = {
     const args = blockArguments(cx, cx.arg(4), cx.arg32(5));
     if (typeof args === 'number') return args;
     const format = cx.memory.readCString(cx.arg(3));
-    const formatted = formatPrintk(Uint8Array.of(...format, 0), args, sourceOf(world));
+    const formatted = formatPrintk(Uint8Array.of(...format, 0), args, sourceOf(world), size);
     if ('error' in formatted) return formatted.error;
     if (size > 0) {
       const target = cx.memory.view(cx.arg(1), size, 'helper_write');
-      const kept = formatted.bytes.subarray(0, size - 1);
-      target.set(kept);
-      target[kept.length] = 0;
+      target.set(formatted.bytes);
+      target[formatted.bytes.length] = 0;
     }
-    return formatted.bytes.length + 1;
+    return formatted.length + 1;
   },
 };

@@ -2,6 +2,7 @@
 import { BpfError } from '@polybpf/errors';
 import { swap16 } from './byte-order.ts';
 import { EFAULT, EINVAL, ENOMEM, ENOTSUPP } from './errno.ts';
+import { etherTypeAt } from './ether-type.ts';
 import { skbOf } from './helpers-skb.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { type HelperTable, int32, type World } from './world.ts';
@@ -59,6 +60,7 @@ function resizeNetwork(packet: PacketBuffer, offset: number, length: number): vo
 function insertVlan(packet: PacketBuffer, protocol: number, tci: number): void {
   pushGap(packet, 12, VLAN_HLEN);
   packet.mac = packet.data;
+  packet.network -= VLAN_HLEN;
   packet.bytes.set([protocol >> 8, protocol & 0xff, tci >> 8, tci & 0xff], packet.data + 12);
 }
 
@@ -67,7 +69,7 @@ function removeVlan(packet: PacketBuffer): number | undefined {
   if (packet.length < ETH_HLEN + VLAN_HLEN) return undefined;
   const at = packet.data + ETH_HLEN;
   const tci = (packet.bytes[at]! << 8) | packet.bytes[at + 1]!;
-  packet.protocol = (packet.bytes[at + 2]! << 8) | packet.bytes[at + 3]!;
+  packet.protocol = etherTypeAt(packet.bytes, at + 2);
   popGap(packet, 12, VLAN_HLEN);
   packet.mac = packet.data;
   if (packet.network - packet.data < ETH_HLEN) packet.network = packet.data + ETH_HLEN;

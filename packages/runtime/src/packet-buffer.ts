@@ -46,7 +46,7 @@ export class PacketBuffer {
   constructor(memory: Memory, init: PacketBufferInit) {
     const { packet, headroom, tailroom, metadata } = init;
     this.memory = memory;
-    this.bytes = new Uint8Array(headroom + packet.length + tailroom);
+    this.bytes = memory.allocate(headroom + packet.length + tailroom);
     this.bytes.set(packet, headroom);
     this.data = headroom;
     this.end = headroom + packet.length;
@@ -89,8 +89,9 @@ export class PacketBuffer {
     const before = Math.max(0, head - this.data);
     const behind = Math.max(0, tail - (this.bytes.length - this.end));
     if (before === 0 && behind === 0) return;
-    const bytes = new Uint8Array(this.bytes.length + before + behind);
+    const bytes = this.memory.allocate(this.bytes.length + before + behind);
     bytes.set(this.bytes, before);
+    this.release();
     this.bytes = bytes;
     this.meta += before;
     this.data += before;
@@ -98,6 +99,11 @@ export class PacketBuffer {
     if (this.mac >= 0) this.mac += before;
     if (this.network >= 0) this.network += before;
     if (this.transport >= 0) this.transport += before;
+  }
+
+  /** Gives the bytes back, where they are not the garbage collector's. */
+  release(): void {
+    this.memory.arena?.release(this.bytes);
   }
 
   /** Copy of `length` bytes at `offset` from `data`; undefined when they are not all there. */

@@ -2,10 +2,13 @@
  * The formats of `bpf_trace_printk`, `bpf_trace_vprintk`, `bpf_snprintf` and `bpf_seq_printf`: which ones the kernel takes
  * (`bpf_bprintf_prepare` in kernel/bpf/helpers.c) and what it makes of them (`bstr_printf` in lib/vsprintf.c).
  */
+import type { Endian } from '@polybpf/isa';
+import { readInteger, writeInteger } from './byte-order.ts';
 import { EINVAL, ENOSPC } from './errno.ts';
 
 /** How formatting reaches what pointers point to. Everything may fail; then it gives undefined. */
 export interface FormatSource {
+  readonly endian: Endian;
   /** String at an address, without its zero; at most `limit` bytes, the zero included. */
   readString(address: bigint, limit: number): Uint8Array | undefined;
   readBytes(address: bigint, length: number): Uint8Array | undefined;
@@ -13,100 +16,32 @@ export interface FormatSource {
   symbol?(address: bigint): string | undefined;
 }
 
-/** Either the bytes, unlimited and without zero, or a negative errno. */
-export type Formatted = { readonly bytes: Uint8Array } | { readonly error: number };
+/** The text that fits, without zero, and the length of the whole; or a negative errno. */
+export type Formatted = { readonly bytes: Uint8Array; readonly length: number } | { readonly error: number };
 
 /** Bytes that arguments and strings may take together (`MAX_BPRINTF_BIN_ARGS`). */
 const BINARY_ROOM = 512;
 
-interface Flags {
-  readonly left: boolean;
-  readonly plus: boolean;
-  readonly space: boolean;
-  readonly zero: boolean;
-  readonly width: number;
-}
-
 /**
- * Formats as the kernel does.
+ * Formats as the kernel does: first arguments are packed into a buffer, strings and addresses of the network as text, then
+ * the format is gone through again.
  *
  * @param format - bytes; the first zero ends them
  * @param args - values as the program passed them, 64 bits each
+ * @param size - room for the text and its zero
  * @returns the text, or `{ error: -EINVAL }` for what the kernel refuses and `-ENOSPC` when arguments take too much room
  */
-export function formatPrintk(format: Uint8Array, args: readonly bigint[], source: FormatSource): Formatted {
+export function formatPrintk(
+  format: Uint8Array,
+  args: readonly bigint[],
+  source: FormatSource,
+  size: number = Number.MAX_SAFE_INTEGER,
+): Formatted {
   const end = format.indexOf(0);
   if (end < 0) return { error: -EINVAL };
-  const out: number[] = [];
-  let room = BINARY_ROOM;
-  let next = 0;
-  const at = (k: number): string => (k < end ? String.fromCharCode(format[k]!) : '');
-  const take = (bytes: number): boolean => {
-    // Arguments are aligned to 4 bytes, strings are not.
-    if (room < bytes) return false;
-    room -= bytes;
-    return true;
-  };
-  for (let i = 0; i < end; i++) {
-    const c = at(i);
-    const code = format[i]!;
-    if (code < 0x80 && !isPrint(code) && !isSpace(code)) return { error: -EINVAL };
-    if (c !== '%') {
-      out.push(code);
-      continue;
-    }
-    if (at(i + 1) === '%') {
-      out.push(0x25);
-      i++;
-      continue;
-    }
-    if (next >= args.length) return { error: -EINVAL };
-    const value = BigInt.asUintN(64, args[next]!);
-    const spec = readFlags(at, i + 1);
-    const { flags } = spec;
-    i = spec.at;
-    if (at(i) === 'p') {
-      const pointer = formatPointer(at, i, value, flags, source, room);
-      if ('error' in pointer) return pointer;
-      if (!take(pointer.room)) return { error: -ENOSPC };
-      append(out, pointer.bytes);
-      i = pointer.last;
-      next++;
-      continue;
-    }
-    if (at(i) === 's') {
-      if (!endsSpecifier(at(i + 1))) return { error: -EINVAL };
-      if (room === 0) return { error: -ENOSPC };
-      const text = source.readString(value, room) ?? new Uint8Array(0);
-      room -= Math.min(room, text.length + 1);
-      append(out, pad(text, flags));
-      next++;
-      continue;
-    }
-    if (at(i) === 'c') {
-      if (!take(1)) return { error: -ENOSPC };
-      append(out, pad(Uint8Array.of(Number(value & 0xffn)), flags));
-      next++;
-      continue;
-    }
-    let bits = 32;
-    if (at(i) === 'l') {
-      bits = 64;
-      i++;
-      if (at(i) === 'l') i++;
-    }
-    const conversion = at(i);
-    if (conversion === '' || !'iduxX'.includes(conversion)) return { error: -EINVAL };
-    room &= ~3;
-    if (!take(bits / 8)) return { error: -ENOSPC };
-    append(out, formatNumber(value, bits, conversion, flags));
-    next++;
-  }
-  return { bytes: Uint8Array.from(out) };
-}
-
-function append(out: number[], bytes: Uint8Array): void {
-  for (const byte of bytes) out.push(byte);
+  const text = String.fromCharCode(...format.subarray(0, end));
+  const packed = packArguments(text, args, source);
+  return typeof packed === 'number' ? { error: packed } : render(text, packed, source, size);
 }
 
 function isPrint(code: number): boolean {
@@ -122,22 +57,156 @@ function endsSpecifier(c: string): boolean {
   return c === '' || isSpace(c.charCodeAt(0)) || /[!-/:-@[-`{-~]/.test(c);
 }
 
-function readFlags(at: (k: number) => string, start: number): { readonly flags: Flags; readonly at: number } {
-  let i = start;
-  let left = false;
-  let plus = false;
-  let space = false;
-  let zero = false;
-  for (; at(i) !== '' && '0+- '.includes(at(i)); i++) {
-    if (at(i) === '-') left = true;
-    else if (at(i) === '+') plus = true;
-    else if (at(i) === ' ') space = true;
-    else zero = true;
+/** The buffer of arguments: integers at multiples of 4, strings wherever. */
+class Packed {
+  readonly bytes: Uint8Array = new Uint8Array(BINARY_ROOM);
+  at = 0;
+  readonly endian: Endian;
+
+  constructor(endian: Endian) {
+    this.endian = endian;
   }
-  let digits = '';
-  for (; /^[0-9]$/.test(at(i)); i++) digits += at(i);
-  // A width is kept in 24 bits signed and clamped (FIELD_WIDTH_MAX).
-  return { flags: { left, plus, space, zero, width: Math.min(Number(digits || '0'), (1 << 23) - 1) }, at: i };
+
+  /** 0, or -ENOSPC. */
+  integer(value: bigint, size: number): number {
+    this.at = (this.at + 3) & ~3;
+    if (BINARY_ROOM - this.at < size) return -ENOSPC;
+    writeInteger(this.bytes, this.at, size, value, this.endian);
+    this.at += size;
+    return 0;
+  }
+
+  /** A text and its zero; what does not fit is cut. */
+  text(bytes: Uint8Array): number {
+    const room = BINARY_ROOM - this.at;
+    if (room <= 0) return -ENOSPC;
+    const kept = bytes.subarray(0, room - 1);
+    this.bytes.set(kept, this.at);
+    this.bytes[this.at + kept.length] = 0;
+    this.at += kept.length + 1;
+    return 0;
+  }
+}
+
+/** Checks the format and packs its arguments (`bpf_bprintf_prepare`); a negative errno when it is refused. */
+function packArguments(text: string, args: readonly bigint[], source: FormatSource): Uint8Array | number {
+  const packed = new Packed(source.endian);
+  let next = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (!isPrint(code) && !isSpace(code)) return -EINVAL;
+    if (text[i] !== '%') continue;
+    if (text[i + 1] === '%') {
+      i++;
+      continue;
+    }
+    if (next >= args.length) return -EINVAL;
+    const value = BigInt.asUintN(64, args[next++]!);
+    i += 1 + /^[0+\- ]*(?:[1-9][0-9]*)?/.exec(text.slice(i + 1))![0].length;
+    const problem = packOne(packed, text.slice(i), value, source);
+    if (problem !== 0) return problem;
+  }
+  return packed.bytes;
+}
+
+/** Packs the argument of the conversion that `spec` begins with; 0 or a negative errno. */
+function packOne(packed: Packed, spec: string, value: bigint, source: FormatSource): number {
+  const room = BINARY_ROOM - packed.at;
+  const string = (follows: string): number => {
+    if (!endsSpecifier(follows)) return -EINVAL;
+    return packed.text(room <= 0 ? EMPTY : (source.readString(value, room) ?? EMPTY));
+  };
+  const [first, second = '', third = '', fourth = ''] = spec;
+  if (first === 'p') {
+    if (endsSpecifier(second) || 'KxsS'.includes(second)) return packed.integer(value, 8);
+    if ((second === 'k' || second === 'u') && third === 's') return string(fourth);
+    if (second === 'B') return packed.text(ascii(symbolText(value, source)));
+    if ((second !== 'i' && second !== 'I') || (third !== '4' && third !== '6')) return -EINVAL;
+    const size = third === '4' ? 4 : 16;
+    if (room < size) return -ENOSPC;
+    return packed.text(ascii(formatIp(source.readBytes(value, size) ?? new Uint8Array(size), second === 'I')));
+  }
+  if (first === 's') return string(second);
+  if (first === 'c') {
+    if (room <= 0) return -ENOSPC;
+    packed.bytes[packed.at++] = Number(value & 0xffn);
+    return 0;
+  }
+  const [, long, conversion] = /^(l?l?)([iduxX])/.exec(spec) ?? [];
+  return conversion === undefined ? -EINVAL : packed.integer(value, long === '' ? 4 : 8);
+}
+
+const EMPTY: Uint8Array = /* @__PURE__ */ new Uint8Array(0);
+
+interface Flags {
+  readonly left: boolean;
+  readonly plus: boolean;
+  readonly space: boolean;
+  readonly zero: boolean;
+  readonly width: number;
+}
+
+/** A width is kept in 24 bits signed and clamped (`FIELD_WIDTH_MAX`). */
+const WIDEST = (1 << 23) - 1;
+
+/** Reads the format again and takes arguments from the buffer (`bstr_printf`). */
+function render(text: string, packed: Uint8Array, source: FormatSource, size: number): Formatted {
+  const out: number[] = [];
+  let length = 0;
+  let arg = 0;
+  const put = (bytes: Uint8Array): void => {
+    for (const byte of bytes) if (length++ < size - 1) out.push(byte);
+  };
+  const integer = (bytes: number): bigint => {
+    arg = (arg + 3) & ~3;
+    const value = arg + bytes <= packed.length ? readInteger(packed, arg, bytes, source.endian) : 0n;
+    arg += bytes;
+    return value;
+  };
+  const string = (): Uint8Array => {
+    const zero = packed.indexOf(0, arg);
+    const bytes = packed.subarray(arg, zero < 0 ? packed.length : zero);
+    arg += bytes.length + 1;
+    return bytes;
+  };
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] !== '%' || text[i + 1] === '%') {
+      put(Uint8Array.of(text.charCodeAt(i)));
+      if (text[i] === '%') i++;
+      continue;
+    }
+    const [whole, signs, digits] = /^([0+\- ]*)([0-9]*)/.exec(text.slice(i + 1))!;
+    const flags: Flags = {
+      left: signs!.includes('-'),
+      plus: signs!.includes('+'),
+      space: signs!.includes(' '),
+      zero: signs!.includes('0'),
+      width: Math.min(Number(digits === '' ? 0 : digits), WIDEST),
+    };
+    i += 1 + whole.length;
+    const [first, second = ''] = text.slice(i);
+    if (first === 's') put(pad(string(), flags));
+    else if (first === 'c') put(pad(packed.subarray(arg, ++arg), flags));
+    else if (first === 'p') {
+      const plain = endsSpecifier(second);
+      if (plain || 'KxsS'.includes(second)) {
+        const value = integer(8);
+        put(second === 's' || second === 'S' ? pad(ascii(symbolText(value, source)), flags) : formatAddressText(value, flags)); // prettier-ignore
+        if (!plain) i++;
+      } else {
+        i += /^[A-Za-z0-9]*/.exec(text.slice(i + 1))![0].length;
+        // What is text already is skipped together with its argument's place when the room is used up: later
+        // conversions then get the wrong arguments. So it is in the kernel.
+        if (length < size) put(string());
+      }
+    } else {
+      const [all, long, conversion] = /^(l?l?)([iduxX])/.exec(text.slice(i))!;
+      const bits = long === '' ? 32 : 64;
+      put(formatNumber(integer(bits / 8), bits, conversion!, flags));
+      i += all.length - 1;
+    }
+  }
+  return { bytes: Uint8Array.from(out), length };
 }
 
 /** Pads with blanks; the zero flag is for numbers only. */
@@ -155,55 +224,17 @@ function ascii(text: string): Uint8Array {
 function formatNumber(value: bigint, bits: number, conversion: string, flags: Flags): Uint8Array {
   const signed = conversion === 'd' || conversion === 'i';
   const number = signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
-  const negative = number < 0n;
-  const magnitude = negative ? -number : number;
-  const digits =
-    conversion === 'x' ? magnitude.toString(16) : conversion === 'X' ? magnitude.toString(16).toUpperCase() : magnitude.toString(); // prettier-ignore
-  const sign = !signed ? '' : negative ? '-' : flags.plus ? '+' : flags.space ? ' ' : '';
+  const magnitude = number < 0n ? -number : number;
+  const lower = magnitude.toString(conversion === 'x' || conversion === 'X' ? 16 : 10);
+  const digits = conversion === 'X' ? lower.toUpperCase() : lower;
+  const sign = !signed ? '' : number < 0n ? '-' : flags.plus ? '+' : flags.space ? ' ' : '';
   const zeros = flags.zero && !flags.left ? '0'.repeat(Math.max(0, flags.width - sign.length - digits.length)) : '';
   return pad(ascii(sign + zeros + digits), flags);
 }
 
-type PointerText =
-  { readonly bytes: Uint8Array; readonly room: number; readonly last: number } | { readonly error: number };
-
-/** `%p` and what may follow it; `i` is the place of the `p`. */
-function formatPointer(
-  at: (k: number) => string,
-  i: number,
-  value: bigint,
-  flags: Flags,
-  source: FormatSource,
-  room: number,
-): PointerText {
-  const kind = at(i + 1);
-  if ((kind === 'k' || kind === 'u') && at(i + 2) === 's') {
-    if (!endsSpecifier(at(i + 3))) return { error: -EINVAL };
-    if (room === 0) return { error: -ENOSPC };
-    const text = source.readString(value, room) ?? new Uint8Array(0);
-    return { bytes: pad(text, flags), room: Math.min(room, text.length + 1), last: i + 2 };
-  }
-  if (endsSpecifier(kind)) return { bytes: formatAddressText(value, flags), room: 8, last: i };
-  if (kind === 'K' || kind === 'x') return { bytes: formatAddressText(value, flags), room: 8, last: i + 1 };
-  if (kind === 's' || kind === 'S') {
-    return { bytes: pad(ascii(symbolText(value, source)), flags), room: 8, last: i + 1 };
-  }
-  if (kind === 'B') {
-    const text = ascii(symbolText(value, source));
-    return { bytes: text, room: text.length + 1, last: i + 1 };
-  }
-  const version = at(i + 2);
-  if ((kind !== 'i' && kind !== 'I') || (version !== '4' && version !== '6')) return { error: -EINVAL };
-  const size = version === '4' ? 4 : 16;
-  if (room < size) return { error: -ENOSPC };
-  const text = ascii(formatIp(source.readBytes(value, size) ?? new Uint8Array(size), kind === 'I'));
-  return { bytes: text, room: text.length + 1, last: i + 2 };
-}
-
 /** Addresses are guest addresses and carry no secret, so that `%p` and `%pK` show them as `%px` does. */
 function formatAddressText(value: bigint, flags: Flags): Uint8Array {
-  const zero = flags.width === 0 ? { ...flags, width: 16, zero: true } : flags;
-  return formatNumber(value, 64, 'x', zero);
+  return formatNumber(value, 64, 'x', flags.width === 0 ? { ...flags, width: 16, zero: true } : flags);
 }
 
 function symbolText(value: bigint, source: FormatSource): string {

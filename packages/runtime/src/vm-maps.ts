@@ -12,7 +12,7 @@ import type { World } from './world.ts';
 export function memoryArena(memory: Memory): MapArena {
   return {
     allocate(name, size, { readable, writable }) {
-      const init: RegionInit = { name, kind: 'map_value', data: new Uint8Array(size), readable, writable };
+      const init: RegionInit = { name, kind: 'map_value', data: memory.allocate(size), readable, writable };
       const region = memory.add(init);
       return { bytes: region.data, address: memory.addressOf(region) };
     },

@@ -1,7 +1,7 @@
 /** The virtual machine: programs, maps, helpers and an engine in one object. Its inputs decide everything it does. */
 import { BpfError } from '@polybpf/errors';
 import { createRegistry, profileByName, type Registry, type RegistryProfile } from '@polybpf/helpers';
-import { createInterpreter, createMemory, type Interpreter, type InterpreterOptions, type Memory, type TraceHook } from '@polybpf/interpreter'; // prettier-ignore
+import { createArena, createInterpreter, createMemory, type Engine, type Interpreter, type InterpreterOptions, type Memory, type TraceHook } from '@polybpf/interpreter'; // prettier-ignore
 import type { MapDef, Program } from '@polybpf/isa';
 import { loadObject, type LoadedObject, type LoadOptions } from '@polybpf/loader';
 import type { GuestMap } from '@polybpf/maps';
@@ -48,6 +48,10 @@ export interface VmOptions extends OwnHelpers {
   readonly onPrint?: (line: string) => void;
   /** Instructions of a run at most; default as the interpreter's. */
   readonly budget?: number;
+  /** Runs programs instead of the interpreter's loop, e.g. `wasmEngine()` of @polybpf/jit-wasm. */
+  readonly engine?: Engine;
+  /** Bytes of guest memory in all, for an engine in WebAssembly; default 64 MiB. */
+  readonly arenaBytes?: number;
   /** Called before every instruction. */
   readonly trace?: TraceHook;
 }
@@ -108,7 +112,11 @@ export function createVm(options: VmOptions): Vm {
   }
   const { profile = '6.18' } = options;
   const registry = createRegistry(typeof profile === 'string' ? profileByName(profile) : profile);
-  const memory = createMemory({ endian });
+  const { engine, arenaBytes } = options;
+  const memory = createMemory({
+    endian,
+    ...(engine === undefined ? {} : { arena: createArena(arenaBytes === undefined ? {} : { size: arenaBytes }) }),
+  });
   const printed: string[] = [];
   const symbols = createSymbols(memory, options.symbols ?? {}, object, cpus);
   const world: World = {
@@ -146,6 +154,7 @@ export function createVm(options: VmOptions): Vm {
     programs,
     tailCalls: (map, index) => programInSlot(world, map.object as GuestMap | undefined, index),
     ...arenaOf(world, entries),
+    ...(engine === undefined ? {} : { engine }),
     ...(options.budget === undefined ? {} : { budget: options.budget }),
     ...(options.trace === undefined ? {} : { trace: options.trace }),
   };
