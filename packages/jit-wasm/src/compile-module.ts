@@ -7,6 +7,7 @@ import { MAILBOX } from './mailbox.ts';
 import { CLASS } from './micro-ops.ts';
 import { type Binding, emitTypes, type Facts, FIRST_FUNCTION, IMPORT_HOST, IMPORT_RESUME, ModuleContext, registerCount, TYPE_CALL, TYPE_ENTRY, TYPE_EXIT, TYPE_FUNCTION, TYPE_HOST, TYPE_RESUME } from './module-context.ts'; // prettier-ignore
 import { findPointers, type PointerScratch } from './pointers.ts';
+import { findSlots } from './frame-slots.ts';
 import { findShape } from './shape.ts';
 import { W, WasmWriter } from './wasm-writer.ts';
 
@@ -43,6 +44,7 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
   const w = new WasmWriter(1024 + flow.length * 24);
   const context = new ModuleContext(w, flow, live, binding, levels, options.facts);
   const scratch = new Int32Array(flow.blocks).fill(NONE);
+  const slotOf = new Int32Array(flow.length + 1).fill(NONE);
   const pointers: PointerScratch = {
     groupOf: new Int32Array(flow.length + 1),
     offsetOf: new Int32Array(flow.length + 1),
@@ -57,10 +59,11 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
   for (const shape of shapes) {
     if (shape.irreducible) irreducible++;
     const parameters = live.before[flow.start[shape.order[0]!]!]! & ALL_REGISTERS;
-    const found = findPointers(flow, shape, levels, binding.stackSize, options.facts, pointers);
+    const slots = findSlots(flow, shape, slotOf);
+    const found = findPointers(flow, shape, slots, levels, binding.stackSize, options.facts, pointers);
     w.reserve();
     const size = w.openSize();
-    new FunctionEmitter(context, shape, found, parameters).emit();
+    new FunctionEmitter(context, shape, slots, found, parameters).emit();
     w.closeSize(size);
   }
   flow.entries.forEach((entry, f) => emitEntry(context, f, live.before[entry]! & ALL_REGISTERS));

@@ -2,8 +2,10 @@
 import { ARENA_BASES, ARENA_READ_ENDS, ARENA_REGION_LIMIT, ARENA_WRITE_ENDS, ATOMIC_OPS, CODE_START, slotWord } from '@polybpf/interpreter/engine'; // prettier-ignore
 import { swapBytes } from './byte-order.ts';
 import { NONE } from './flow.ts';
+import type { Slot } from './frame-slots.ts';
 import type { RootLocals } from './function-locals.ts';
 import type { FunctionEmitter } from './function-emitter.ts';
+import { MAILBOX } from './mailbox.ts';
 import { CLASS, NAMES, WIDTHS } from './micro-ops.ts';
 import { FRAME_ROOT, type Group, IN_FRAME, OUT_OF_FRAME, READ, WRITE } from './pointers.ts';
 import { W } from './wasm-writer.ts';
@@ -25,6 +27,11 @@ export function emitAccess(f: FunctionEmitter, i: number): boolean {
     f.exit(i);
     return false;
   }
+  const slot = f.slots.slotOf[i]!;
+  if (kind === CLASS.load && slot !== NONE) {
+    emitSlotRead(f, i, slot);
+    return true;
+  }
   const width = kind === CLASS.atomic ? ((code[pc + 6]! & WIDE) !== 0 ? 8 : 4) : WIDTHS[f.flow.ops[i]!]!;
   const group = g === IN_FRAME ? undefined : f.pointers.groups[g]!;
   if (group?.first === i) emitGroupCheck(f, group);
@@ -43,6 +50,7 @@ export function emitAccess(f: FunctionEmitter, i: number): boolean {
     emitLoad(f, i, offset, width);
     f.setRegister(code[pc + 1]! >> 1);
   } else if (kind === CLASS.store) {
+    if (slot !== NONE) emitSlotWrite(f, pc, slot, width);
     place();
     pushStored(f, pc);
     if (f.big) swapBytes(f.w, width, f.locals.a, f.locals.t);
@@ -68,6 +76,42 @@ function emitAlignmentCheck(f: FunctionEmitter, i: number, base: number, displac
   w.i32Const(width - 1);
   w.op(W.i32_and);
   f.exitIf(i);
+}
+
+/** Register = slot. */
+function emitSlotRead(f: FunctionEmitter, i: number, slot: number): void {
+  const name = NAMES[f.flow.ops[i]!]!;
+  f.getRaw(11 + slot);
+  if (name.startsWith('load_signed'))
+    f.w.op(name === 'load_signed32' ? W.i64_extend32_s : name === 'load_signed16' ? W.i64_extend16_s : W.i64_extend8_s);
+  f.setRegister(f.image.code[slotWord(i) + 1]! >> 1);
+}
+
+/** Slot = what is stored; a register of 8 bytes stays relative to its root. */
+function emitSlotWrite(f: FunctionEmitter, pc: number, slot: number, width: number): void {
+  const { w } = f;
+  const word = f.image.code[pc + 2]!;
+  if (width === 8) {
+    if (word < CODE_START) f.getRaw(word >> 1);
+    else pushStored(f, pc);
+  } else if (width === 4 && word < CODE_START) {
+    f.getRegister32(word >> 1);
+    w.op(W.i64_extend_i32_u);
+  } else {
+    pushStored(f, pc);
+    w.i64Const(width === 4 ? -1 : width === 2 ? 0xffff : 0xff, 0);
+    w.op(W.i64_and);
+  }
+  w.set(f.localOf(11 + slot));
+}
+
+/** Local of slot `r` = the frame's memory. */
+export function emitSlotLoad(f: FunctionEmitter, { offset, width }: Slot, r: number): void {
+  const { w, locals } = f;
+  w.get(locals.frame);
+  w.access({ 1: W.i64_load8_u, 2: W.i64_load16_u, 4: W.i64_load32_u, 8: W.i64_load }[width]!, f.context.binding.stackSize + offset); // prettier-ignore
+  if (f.big) swapBytes(w, width, locals.a, locals.t);
+  w.set(f.localOf(r));
 }
 
 function pushStored(f: FunctionEmitter, pc: number): void {
@@ -110,14 +154,16 @@ function emitGroupCheck(f: FunctionEmitter, group: Group): void {
   if (group.root === NONE) return emitLookUp(f, group);
   const { w } = f;
   if (group.proven) return;
-  f.getRegister(group.base);
+  f.getRaw(group.base);
   if (group.min !== 0) {
     w.i64Const(group.min);
     w.op(W.i64_add);
   }
   const root = rootOf(f, group);
-  w.get(root.tag);
-  w.op(W.i64_sub);
+  if (group.root === FRAME_ROOT) {
+    w.get(root.tag);
+    w.op(W.i64_sub);
+  }
   const span = group.max - group.min;
   if (group.root === FRAME_ROOT) w.i64Const(Math.max(0, f.context.binding.stackSize - span + 1));
   else w.get(root.limits.find((limit) => limit.kind === group.kind && limit.span === span)!.local);
@@ -156,6 +202,12 @@ function emitLookUp(f: FunctionEmitter, group: Group): void {
     w.op(W.i64_gt_u);
     w.op(W.i32_or);
   }
+  if ((group.kind & WRITE) !== 0 && f.slots.slots.length > 0) {
+    w.get(locals.t);
+    w.get(locals.region);
+    w.op(W.i32_eq);
+    w.op(W.i32_or);
+  }
   f.exitIf(group.first);
   tableEntry(f);
   w.access(W.i32_load, ARENA_BASES);
@@ -178,12 +230,12 @@ export function emitRoot(f: FunctionEmitter, id: number, r: number): void {
   const root = f.locals.roots.get(id);
   if (root === undefined || id === FRAME_ROOT) return;
   const { w, locals } = f;
-  f.getRegister(r);
+  f.getRaw(r);
   w.i64Const(0, -1);
   w.op(W.i64_and);
   w.set(root.tag);
   // No such region: region 0, which has no bytes.
-  f.getRegister(r);
+  f.getRaw(r);
   w.i64Const(32);
   w.op(W.i64_shr_u);
   w.op(W.i32_wrap_i64);
@@ -192,6 +244,13 @@ export function emitRoot(f: FunctionEmitter, id: number, r: number): void {
   w.get(locals.t);
   w.i32Const(ARENA_REGION_LIMIT);
   w.op(W.i32_lt_u);
+  if (f.slots.slots.length > 0 && root.limits.some(({ kind }) => (kind & WRITE) !== 0)) {
+    // The frame itself, by a number that was not made from r10: its slots must not be written so.
+    w.get(locals.t);
+    w.get(locals.region);
+    w.op(W.i32_ne);
+    w.op(W.i32_and);
+  }
   w.op(W.select);
   w.i32Const(2);
   w.op(W.i32_shl);
@@ -209,7 +268,25 @@ export function emitRoot(f: FunctionEmitter, id: number, r: number): void {
     w.op(W.i64_gt_s);
     w.op(W.select);
     w.set(local);
+    pin(f, local);
   }
+  // From here on the register is kept relative to the root.
+  f.getRaw(r);
+  w.i64Const(-1, 0);
+  w.op(W.i64_and);
+  w.set(f.localOf(r));
+}
+
+/**
+ * Sends a local through memory, so that it is a load to V8: what is computed may be computed anew, inside of loops.
+ */
+function pin({ w }: FunctionEmitter, local: number): void {
+  w.i32Const(0);
+  w.get(local);
+  w.access(W.i64_store, MAILBOX.scratch);
+  w.i32Const(0);
+  w.access(W.i64_load, MAILBOX.scratch);
+  w.set(local);
 }
 
 /** Pushes the end of the region whose entry is T, as i64. */

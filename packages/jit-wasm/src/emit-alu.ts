@@ -2,6 +2,7 @@
 import { CODE_START, slotWord } from '@polybpf/interpreter/engine';
 import { swapBytes } from './byte-order.ts';
 import type { FunctionEmitter } from './function-emitter.ts';
+import { NONE } from './flow.ts';
 import { CLASS, NAMES } from './micro-ops.ts';
 import { W } from './wasm-writer.ts';
 
@@ -77,12 +78,32 @@ function pushOperand(f: FunctionEmitter, pc: number, wide: boolean): void {
 function emitBinary(f: FunctionEmitter, row: AluRow, d: number, pc: number): void {
   const { w } = f;
   if (row.division) return emitDivision(f, row, d, pc);
+  if (row.opcode === W.i64_add || row.opcode === W.i64_sub) return emitSum(f, row.opcode, d, pc);
   if (row.wide) f.getRegister(d);
   else f.getRegister32(d);
   pushOperand(f, pc, row.wide);
   w.op(row.opcode);
   if (row.wide) f.setRegister(d);
   else f.setRegister32(d);
+}
+
+/** Sums and differences keep what is relative to a root so, as `pointers.ts` has it. */
+function emitSum(f: FunctionEmitter, opcode: number, d: number, pc: number): void {
+  const word = f.image.code[pc + 2]!;
+  const { root } = f.pointers.walk;
+  const s = word >= CODE_START ? NONE : word >> 1;
+  if (s === NONE || root[s] === NONE) {
+    f.getRaw(d);
+    pushOperand(f, pc, true);
+  } else if (opcode === W.i64_add && root[d] === NONE) {
+    f.getRaw(d);
+    f.getRaw(s);
+  } else {
+    f.getRegister(d);
+    f.getRegister(s);
+  }
+  f.w.op(opcode);
+  f.setRegister(d);
 }
 
 /** x / 0 = 0, x % 0 = x, and the quotient of the smallest number and -1 wraps (RFC 9669 sec. 4.1). */
@@ -145,10 +166,14 @@ function emitDivision(f: FunctionEmitter, row: AluRow, d: number, pc: number): v
 function emitMove(f: FunctionEmitter, name: string, d: number, pc: number): void {
   const { w } = f;
   switch (name) {
-    case 'mov64':
-      pushOperand(f, pc, true);
+    case 'mov64': {
+      // A copy is relative to the same root.
+      const word = f.image.code[pc + 2]!;
+      if (word < CODE_START) f.getRaw(word >> 1);
+      else pushOperand(f, pc, true);
       f.setRegister(d);
       return;
+    }
     case 'mov32':
       pushOperand(f, pc, false);
       f.setRegister32(d);
@@ -206,6 +231,18 @@ export function emitCondition(f: FunctionEmitter, i: number): void {
   const d = code[pc + 1]! >> 1;
   const op = f.flow.ops[i]!;
   const row = ROWS[op]!;
+  const word = code[pc + 2]!;
+  if (
+    (row.opcode === W.i64_eq || row.opcode === W.i64_ne) &&
+    word < CODE_START &&
+    f.relativeTo(d) !== NONE &&
+    f.relativeTo(d) === f.relativeTo(word >> 1)
+  ) {
+    f.getRaw(d);
+    f.getRaw(word >> 1);
+    w.op(row.opcode);
+    return;
+  }
   if (row.wide) f.getRegister(d);
   else f.getRegister32(d);
   pushOperand(f, pc, row.wide);

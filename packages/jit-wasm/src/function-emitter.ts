@@ -7,7 +7,7 @@
  */
 import { type Image, slotWord, CODE_START } from '@polybpf/interpreter/engine';
 import { INSN_TABLE } from '@polybpf/isa';
-import { emitAccess, emitRoot } from './emit-access.ts';
+import { emitAccess, emitRoot, emitSlotLoad } from './emit-access.ts';
 import { emitAlu, emitCondition } from './emit-alu.ts';
 import { type Flow, NONE } from './flow.ts';
 import { declareLocals, layOutLocals, type Locals } from './function-locals.ts';
@@ -16,6 +16,7 @@ import { hostResults } from './liveness.ts';
 import { FRAME_REGION_BIAS, MAILBOX } from './mailbox.ts';
 import { CLASS } from './micro-ops.ts';
 import { BAD_JUMP_BIT, FIRST_FUNCTION, type ModuleContext } from './module-context.ts';
+import type { FrameSlots } from './frame-slots.ts';
 import { FIRST_DEFINED, FRAME_ROOT, type Pointers } from './pointers.ts';
 import type { Shape } from './shape.ts';
 import { ARENA_BASES, ARENA_READ_ENDS, ARENA_WRITE_ENDS } from '@polybpf/interpreter/engine';
@@ -25,6 +26,7 @@ import { W, type WasmWriter } from './wasm-writer.ts';
 const TREE = 0;
 const BODY = 1;
 const END = 2;
+const CONVERT = 3;
 
 export class FunctionEmitter {
   readonly context: ModuleContext;
@@ -33,6 +35,7 @@ export class FunctionEmitter {
   readonly image: Image;
   readonly shape: Shape;
   readonly pointers: Pointers;
+  readonly slots: FrameSlots;
   readonly locals: Locals;
   /** The program's memory is big-endian. */
   readonly big: boolean;
@@ -41,8 +44,10 @@ export class FunctionEmitter {
   readonly #loopAt: Int32Array;
   readonly #mergeAt: Int32Array;
   readonly #steps: number[] = [];
+  /** States of conversions that are written later, see `#fork`. */
+  readonly #later: { readonly to: number; readonly roots: Int32Array }[] = [];
 
-  constructor(context: ModuleContext, shape: Shape, pointers: Pointers, parameters: number) {
+  constructor(context: ModuleContext, shape: Shape, slots: FrameSlots, pointers: Pointers, parameters: number) {
     this.context = context;
     this.w = context.w;
     this.flow = context.flow;
@@ -50,13 +55,42 @@ export class FunctionEmitter {
     this.image = context.flow.image;
     this.shape = shape;
     this.pointers = pointers;
-    this.locals = layOutLocals(parameters, pointers);
+    this.slots = slots;
+    this.locals = layOutLocals(parameters, pointers, slots.slots.length);
     this.#loopAt = new Int32Array(shape.order.length);
     this.#mergeAt = new Int32Array(shape.order.length);
   }
 
+  /** Root that register (or slot, from 11 on) `r` is kept relative to, or NONE: its local holds address - tag. */
+  relativeTo(r: number): number {
+    const root = this.pointers.walk.root[r]!;
+    return root !== NONE && root !== FRAME_ROOT && this.locals.roots.has(root) ? root : NONE;
+  }
+
+  /** Local of register or slot `r`. */
+  localOf(r: number): number {
+    return r > FRAME_ROOT ? this.locals.slots + r - 11 : this.locals.registers[r]!;
+  }
+
+  /** Pushes the value of a register. */
   getRegister(r: number): void {
-    this.w.get(this.locals.registers[r]!);
+    this.w.get(this.localOf(r));
+    const root = this.relativeTo(r);
+    if (root === NONE) return;
+    this.w.get(this.locals.roots.get(root)!.tag);
+    this.w.op(W.i64_add);
+  }
+
+  /** Pushes the local of a register, which may be relative to its root. */
+  getRaw(r: number): void {
+    this.w.get(this.localOf(r));
+  }
+
+  /** Makes the local of a register or slot its value again, before its root is forgotten. */
+  makeAbsolute(r: number): void {
+    if (this.relativeTo(r) === NONE) return;
+    this.getRegister(r);
+    this.w.set(this.localOf(r));
   }
 
   getRegister32(r: number): void {
@@ -93,6 +127,7 @@ export class FunctionEmitter {
 
   #prologue(): void {
     const { w, locals, pointers, context } = this;
+    pointers.walk.root.set(pointers.rootsIn.subarray(0, pointers.wide));
     if (pointers.frameAccess || pointers.frameValue) {
       // Region of the frame: 1 for the main program, depth + 3 for the others.
       w.get(locals.depth);
@@ -101,6 +136,7 @@ export class FunctionEmitter {
       w.i32Const(1);
       w.get(locals.depth);
       w.op(W.select);
+      w.tee(locals.region);
       w.set(locals.t);
       if (pointers.frameValue) {
         w.get(locals.t);
@@ -124,7 +160,43 @@ export class FunctionEmitter {
         w.set(root.host);
       }
     }
+    // At the entry every parameter is a root, whatever comes back to a loop there.
+    for (let r = 0; r < pointers.wide; r++) pointers.walk.root[r] = NONE;
     for (const r of locals.parameters) emitRoot(this, r, r);
+    for (const r of locals.parameters) if (locals.roots.has(r)) pointers.walk.root[r] = r;
+    this.loadSlots(this.slots.liveIn[0]!);
+    this.#convert(0);
+  }
+
+  /** Slots of the mask from memory. */
+  loadSlots(mask: number): void {
+    const { slots } = this.slots;
+    for (let k = 0; k < slots.length; k++) if ((mask & (1 << k)) !== 0) emitSlotLoad(this, slots[k]!, 11 + k);
+  }
+
+  /** Registers and slots that are relative to a root here and not at the start of block `to` become values. */
+  #convert(to: number): void {
+    const { pointers } = this;
+    const at = to * pointers.wide;
+    for (let r = 0; r < pointers.wide; r++) {
+      if (pointers.rootsIn[at + r] !== pointers.walk.root[r] && this.#isLive(to, r)) this.makeAbsolute(r);
+    }
+  }
+
+  /** Says whether {@link convert} has anything to do. */
+  #converts(to: number): boolean {
+    const { pointers } = this;
+    const at = to * pointers.wide;
+    for (let r = 0; r < pointers.wide; r++) {
+      if (pointers.rootsIn[at + r] !== pointers.walk.root[r] && this.relativeTo(r) !== NONE && this.#isLive(to, r))
+        return true;
+    }
+    return false;
+  }
+
+  #isLive(to: number, r: number): boolean {
+    if (r > FRAME_ROOT) return (this.slots.liveIn[to]! & (1 << (r - 11))) !== 0;
+    return (this.context.live.before[this.flow.start[this.shape.order[to]!]!]! & (1 << r)) !== 0;
   }
 
   #structured(): void {
@@ -136,7 +208,11 @@ export class FunctionEmitter {
       const step = steps.pop()!;
       if (step === TREE) this.#tree(k);
       else if (step === BODY) this.#body(k);
-      else {
+      else if (step === CONVERT) {
+        const { to, roots } = this.#later[k]!;
+        this.pointers.walk.root.set(roots);
+        this.#convert(to);
+      } else {
         w.op(W.end);
         this.#open--;
       }
@@ -187,6 +263,9 @@ export class FunctionEmitter {
     const { flow, shape, w } = this;
     const b = shape.order[k]!;
     const first = flow.start[b]!;
+    const { pointers } = this;
+    const { walk } = pointers;
+    walk.root.set(pointers.rootsIn.subarray(k * pointers.wide, (k + 1) * pointers.wide));
     w.reserve();
     this.#charge(k, b, first);
     if (first === flow.end[b]) {
@@ -198,11 +277,15 @@ export class FunctionEmitter {
       w.reserve();
       const kind = flow.classes[i]!;
       if (kind <= CLASS.imm64) {
+        if (kind === CLASS.imm64) this.#release(i);
         emitAlu(this, i);
         if (kind === CLASS.imm64) this.#defined(i);
+        else walk.step(i);
       } else if (kind < CLASS.nop) {
+        if (kind === CLASS.load) this.#release(i);
         if (!emitAccess(this, i)) return NONE;
         if (kind === CLASS.load) this.#defined(i);
+        else walk.step(i);
       } else if (kind > CLASS.nop) {
         switch (kind) {
           case CLASS.call:
@@ -225,10 +308,28 @@ export class FunctionEmitter {
     }
   }
 
-  /** A root has been made by instruction `i`. */
-  #defined(i: number): void {
+  /** Instruction `i` is about to make its root anew: what is relative to the old one becomes a value. */
+  #release(i: number): void {
     const id = FIRST_DEFINED + i;
-    if (this.locals.roots.has(id)) emitRoot(this, id, this.image.code[slotWord(i) + 1]! >> 1);
+    const { wide, walk } = this.pointers;
+    if (!this.locals.roots.has(id)) return;
+    for (let r = 0; r < wide; r++) {
+      if (walk.root[r] !== id) continue;
+      this.makeAbsolute(r);
+      walk.root[r] = NONE;
+    }
+  }
+
+  /** A root has been made by instruction `i`, in register `d`. */
+  #defined(i: number, d: number = this.image.code[slotWord(i) + 1]! >> 1): void {
+    const id = FIRST_DEFINED + i;
+    const { walk } = this.pointers;
+    walk.step(i);
+    if (walk.root[d] !== id || !this.locals.roots.has(id)) return;
+    // The register holds the value until its region has been looked up.
+    walk.root[d] = NONE;
+    emitRoot(this, id, d);
+    walk.root[d] = id;
   }
 
   /** Takes the block from the budget; where the budget is looked at, enough for the way to the next such place must be left. */
@@ -254,9 +355,19 @@ export class FunctionEmitter {
     if (flow.classes[i] === CLASS.mayGoto) this.#mayGoto();
     else emitCondition(this, i);
     if (taken !== NONE && this.#isLabel(k, taken)) {
-      w.index(W.br_if, this.#depthOf(k, taken));
+      if (this.#converts(taken)) {
+        w.op(W.if);
+        w.op(W.void);
+        this.#open++;
+        const roots = this.pointers.walk.root.slice();
+        this.#convert(taken);
+        this.pointers.walk.root.set(roots);
+        w.index(W.br, this.#depthOf(k, taken));
+        w.op(W.end);
+        this.#open--;
+      } else w.index(W.br_if, this.#depthOf(k, taken));
       this.#go(k, i, next);
-    } else if (next !== NONE && this.#isLabel(k, next)) {
+    } else if (next !== NONE && this.#isLabel(k, next) && !this.#converts(next)) {
       w.op(W.i32_eqz);
       w.index(W.br_if, this.#depthOf(k, next));
       this.#go(k, i, taken);
@@ -270,7 +381,27 @@ export class FunctionEmitter {
         return;
       }
       this.#open++;
-      this.#steps.push(TREE, next, END, 0, TREE, taken);
+      if (this.#isLabel(k, next)) {
+        // The way to a label needs conversions; the other one is written in place, behind them.
+        w.bytes[w.at - 2] = W.i32_eqz;
+        w.bytes[w.at - 1] = W.if;
+        w.op(W.void);
+        const roots = this.pointers.walk.root.slice();
+        this.#convert(next);
+        this.pointers.walk.root.set(roots);
+        w.index(W.br, this.#depthOf(k, next));
+        w.op(W.end);
+        this.#open--;
+        this.#convert(taken);
+        this.#steps.push(TREE, taken);
+      } else {
+        // A loop may start there, where less is relative to roots than here.
+        const roots = this.pointers.walk.root.slice();
+        this.#steps.push(TREE, next);
+        if (this.#converts(next)) this.#steps.push(CONVERT, this.#later.push({ to: next, roots }) - 1);
+        this.#steps.push(END, 0, TREE, taken);
+        if (this.#converts(taken)) this.#convert(taken);
+      }
     }
   }
 
@@ -280,6 +411,7 @@ export class FunctionEmitter {
       this.exit(i | BAD_JUMP_BIT);
       return;
     }
+    this.#convert(to);
     if (!this.#isLabel(k, to)) {
       this.#steps.push(TREE, to);
       return;
@@ -322,6 +454,9 @@ export class FunctionEmitter {
         this.exit(i | BAD_JUMP_BIT);
         return;
       }
+      const roots = this.pointers.walk.root.slice();
+      this.#convert(to);
+      this.pointers.walk.root.set(roots);
       w.i32Const(to);
       w.set(locals.u);
       w.index(W.br, size - 1 - k + extra);
@@ -438,6 +573,10 @@ export class FunctionEmitter {
   /** One instruction that the host executes. It may also have gone on in another program: then the function is over. */
   #host(i: number): void {
     const { w, context } = this;
+    const live = context.live.before[i + 1]!;
+    for (let r = 6; r <= 9; r++) if ((live & (1 << r)) !== 0) this.makeAbsolute(r);
+    for (let r = 6; r <= 9; r++)
+      if (this.relativeTo(r) !== NONE && (live & (1 << r)) !== 0) this.pointers.walk.root[r] = NONE;
     this.#spill(context.live.before[i]!, i, false);
     w.op(W.if);
     w.op(W.void);
@@ -446,14 +585,18 @@ export class FunctionEmitter {
     w.op(W.return);
     w.op(W.end);
     this.#loadFuel();
-    this.#reload(context.live.before[i + 1]! & hostResults(this.flow, i));
-    this.#defined0(i);
+    this.#reload(live & hostResults(this.flow, i));
+    this.#release(i);
+    this.#defined(i, 0);
+    this.loadSlots(this.#liveSlotsAfter(i));
   }
 
-  /** r0 is a root when a call has made it. */
-  #defined0(i: number): void {
-    const id = FIRST_DEFINED + i;
-    if (this.locals.roots.has(id)) emitRoot(this, id, 0);
+  /** Slots that are read behind a call, which ends its block. */
+  #liveSlotsAfter(i: number): number {
+    if (this.slots.slots.length === 0) return 0;
+    const next = this.flow.blockAt[i + 1]!;
+    const k = this.shape.order.indexOf(next);
+    return k < 0 ? 0 : this.slots.liveIn[k]!;
   }
 
   #call(i: number): void {
@@ -461,6 +604,11 @@ export class FunctionEmitter {
     const target = flow.blockAt[(image.code[slotWord(i) + 3]! - CODE_START) >> 3]!;
     const callee = context.functionAt.get(target)!;
     const { live, binding } = context;
+    if (flow.hosted) {
+      for (let r = 6; r <= 9; r++) if ((live.before[i + 1]! & (1 << r)) !== 0) this.makeAbsolute(r);
+      for (let r = 6; r <= 9; r++)
+        if (this.relativeTo(r) !== NONE && (live.before[i + 1]! & (1 << r)) !== 0) this.pointers.walk.root[r] = NONE;
+    }
     w.get(locals.depth);
     w.i32Const(1);
     w.op(W.i32_add);
@@ -498,6 +646,8 @@ export class FunctionEmitter {
     }
     this.#loadFuel();
     this.#reload(live.before[i + 1]! & live.leaked);
-    this.#defined0(i);
+    this.#release(i);
+    this.#defined(i, 0);
+    this.loadSlots(this.#liveSlotsAfter(i));
   }
 }

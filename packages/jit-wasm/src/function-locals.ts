@@ -24,6 +24,10 @@ export interface Locals {
   /** i32 temporaries. */
   readonly t: number;
   readonly u: number;
+  /** First of the i64 locals of the frame's slots. */
+  readonly slots: number;
+  /** Region of the frame, for those that must not write into it. */
+  readonly region: number;
   /** Host address of the frame. */
   readonly frame: number;
   /** First of the i32 locals that groups of a block take in turn. */
@@ -34,7 +38,7 @@ export interface Locals {
 }
 
 /** Hands out the locals of a function whose parameters are the registers of `mask`. */
-export function layOutLocals(mask: number, pointers: Pointers): Locals {
+export function layOutLocals(mask: number, pointers: Pointers, slotCount: number): Locals {
   const registers = new Int32Array(11).fill(NONE);
   const parameters: number[] = [];
   for (let r = 0; r < 10; r++) {
@@ -50,6 +54,8 @@ export function layOutLocals(mask: number, pointers: Pointers): Locals {
   if (pointers.frameValue) registers[10] = next++;
   const a = next++;
   const b = next++;
+  const slots = next;
+  next += slotCount;
   const planned = [...pointers.limits].map(([root, limits]) => ({
     root,
     tag: next++,
@@ -59,10 +65,11 @@ export function layOutLocals(mask: number, pointers: Pointers): Locals {
   const t = next++;
   const u = next++;
   const frame = next++;
+  const region = next++;
   const groups = next;
   next += pointers.groupLocals;
   const roots = new Map(planned.map((root) => [root.root, { ...root, host: next++ }]));
-  return { parameters, registers, depth, fuel, a, b, t, u, frame, groups, roots, wide: firstNarrow - firstWide, narrow: next - firstNarrow }; // prettier-ignore
+  return { parameters, registers, depth, fuel, a, b, t, u, slots, region, frame, groups, roots, wide: firstNarrow - firstWide, narrow: next - firstNarrow }; // prettier-ignore
 }
 
 /** Declares the locals behind the parameters. */

@@ -18,6 +18,8 @@ export const MAILBOX = {
   saved: 0x60,
   loops: 0x64,
   activation: 0x68,
+  /** i64 of compiled code's own. */
+  scratch: 0x70,
 } as const;
 
 /** Frames that have a fixed region number; only these are entered without the host. */

@@ -9,11 +9,12 @@
  * A *group* is all accesses of one block through one value of a register: they are checked together, at the first, since
  * all of them happen.
  */
-import { CODE_START, slotWord } from '@polybpf/interpreter/engine';
+import { ATOMIC_OPS, CODE_START, slotWord, WIDE_ATOMIC } from '@polybpf/interpreter/engine';
 import { INSN_TABLE } from '@polybpf/isa';
 import { type Flow, type Levels, NONE } from './flow.ts';
 import { isTransfer } from './liveness.ts';
 import { CLASS, OP, WIDTHS } from './micro-ops.ts';
+import type { FrameSlots } from './frame-slots.ts';
 import type { Shape } from './shape.ts';
 
 /** Root of the frame pointer; parameters have the number of their register, other roots {@link FIRST_DEFINED} + insn. */
@@ -29,9 +30,12 @@ export const OUT_OF_FRAME = -3;
 export const READ = 1;
 export const WRITE = 2;
 
+/** Registers in the state: r0 to r10, then the slots of the frame that have locals. */
 const REGISTERS = 11;
 /** Groups span at most so much in each direction. */
 const REACH = 1 << 20;
+const FETCH_ADD: number = /* @__PURE__ */ ATOMIC_OPS.indexOf('fetch_add');
+const CMPXCHG: number = /* @__PURE__ */ ATOMIC_OPS.indexOf('cmpxchg');
 
 /** Accesses through one value. */
 export interface Group {
@@ -72,6 +76,10 @@ export interface Pointers {
   readonly frameValue: boolean;
   /** An access goes straight into the frame. */
   readonly frameAccess: boolean;
+  /** For a walk along while code is written: the state, and that at the start of each block by position. */
+  readonly walk: Walk;
+  readonly rootsIn: Int32Array;
+  readonly wide: number;
 }
 
 /** Working memory that all functions of a program share. */
@@ -80,13 +88,18 @@ export interface PointerScratch {
   readonly offsetOf: Int32Array;
 }
 
-class Walk {
+/** Roots of all registers and slots at one place of the program; slots follow the registers. */
+export class Walk {
   readonly flow: Flow;
-  readonly root: Int32Array = new Int32Array(REGISTERS);
-  readonly off: Int32Array = new Int32Array(REGISTERS);
+  readonly slotOf: Int32Array;
+  readonly root: Int32Array;
+  readonly off: Int32Array;
 
-  constructor(flow: Flow) {
+  constructor(flow: Flow, { slots, slotOf }: FrameSlots) {
     this.flow = flow;
+    this.slotOf = slotOf;
+    this.root = new Int32Array(REGISTERS + slots.length);
+    this.off = new Int32Array(REGISTERS + slots.length);
   }
 
   /** What the instruction does to roots. */
@@ -115,13 +128,25 @@ class Walk {
         else root[d] = NONE;
         break;
       case CLASS.load:
-        if (WIDTHS[flow.ops[i]!] === 8) this.define(d, i);
+        if (this.slotOf[i] !== NONE) {
+          const slot = REGISTERS + this.slotOf[i]!;
+          root[d] = WIDTHS[flow.ops[i]!] === 8 ? root[slot]! : NONE;
+          off[d] = off[slot]!;
+        } else if (WIDTHS[flow.ops[i]!] === 8) this.define(d, i);
         else root[d] = NONE;
         break;
-      case CLASS.atomic:
-        if (s !== NONE) root[s] = NONE;
-        root[0] = NONE;
+      case CLASS.store:
+        if (this.slotOf[i] !== NONE) {
+          const slot = REGISTERS + this.slotOf[i]!;
+          root[slot] = s !== NONE && WIDTHS[flow.ops[i]!] === 8 ? root[s]! : NONE;
+          if (s !== NONE) off[slot] = off[s]!;
+        }
         break;
+      case CLASS.atomic: {
+        const written = atomicResult(code[pc + 6]!, s);
+        if (written !== NONE) root[written] = NONE;
+        break;
+      }
       case CLASS.call:
       case CLASS.host:
         this.call(i, d, s);
@@ -133,7 +158,7 @@ class Walk {
   /** Register `d` becomes a root; what was derived from its value of an earlier round no longer is. */
   define(d: number, i: number): void {
     const id = FIRST_DEFINED + i;
-    for (let r = 0; r < FRAME_ROOT; r++) if (this.root[r] === id) this.root[r] = NONE;
+    for (let r = 0; r < this.root.length; r++) if (this.root[r] === id) this.root[r] = NONE;
     this.root[d] = id;
   }
 
@@ -160,6 +185,7 @@ class Walk {
   call(i: number, d: number, s: number): void {
     const { root, flow } = this;
     for (let r = 1; r <= 5; r++) root[r] = NONE;
+    for (let r = REGISTERS; r < root.length; r++) root[r] = NONE;
     if (flow.hosted) for (let r = 6; r <= 9; r++) if (root[r] !== FRAME_ROOT) root[r] = NONE;
     if (flow.classes[i] === CLASS.host && !isTransfer(flow, i)) {
       if (d < FRAME_ROOT) root[d] = NONE;
@@ -169,10 +195,17 @@ class Walk {
   }
 }
 
-/** Finds roots and groups of a function. `params`: mask of the registers that are its parameters. */
+/** Register that an atomic leaves the old value in, or NONE. */
+export function atomicResult(word: number, s: number): number {
+  const op = word & ~WIDE_ATOMIC;
+  return op < FETCH_ADD ? NONE : op === CMPXCHG ? 0 : s;
+}
+
+/** Finds roots and groups of a function. */
 export function findPointers(
   flow: Flow,
   shape: Shape,
+  slots: FrameSlots,
   levels: Levels,
   stackSize: number,
   facts: Uint8Array | undefined,
@@ -180,18 +213,19 @@ export function findPointers(
 ): Pointers {
   const { order } = shape;
   const size = order.length;
-  const roots = new Int32Array(size * REGISTERS).fill(NONE);
-  const offs = new Int32Array(size * REGISTERS);
+  const wide = REGISTERS + slots.slots.length;
+  const roots = new Int32Array(size * wide).fill(NONE);
+  const offs = new Int32Array(size * wide);
   const seen = new Uint8Array(size);
-  const walk = new Walk(flow);
+  const walk = new Walk(flow, slots);
   for (let r = 0; r < REGISTERS; r++) roots[r] = r;
   seen[0] = 1;
   const load = (k: number): void => {
-    walk.root.set(roots.subarray(k * REGISTERS, (k + 1) * REGISTERS));
-    walk.off.set(offs.subarray(k * REGISTERS, (k + 1) * REGISTERS));
+    walk.root.set(roots.subarray(k * wide, (k + 1) * wide));
+    walk.off.set(offs.subarray(k * wide, (k + 1) * wide));
   };
   const join = (to: number): boolean => {
-    const at = to * REGISTERS;
+    const at = to * wide;
     if (seen[to] === 0) {
       seen[to] = 1;
       roots.set(walk.root, at);
@@ -199,8 +233,8 @@ export function findPointers(
       return true;
     }
     let changed = false;
-    for (let r = 0; r < FRAME_ROOT; r++) {
-      if (roots[at + r] === NONE) continue;
+    for (let r = 0; r < wide; r++) {
+      if (r === FRAME_ROOT || roots[at + r] === NONE) continue;
       if (roots[at + r] !== walk.root[r]) roots[at + r] = NONE;
       else if (offs[at + r] !== walk.off[r] && offs[at + r] !== UNKNOWN) offs[at + r] = UNKNOWN;
       else continue;
@@ -228,7 +262,7 @@ export function findPointers(
     load(k);
     grouper.block(order[k]!);
   }
-  return grouper.result();
+  return { ...grouper.result(), walk, rootsIn: roots, wide };
 }
 
 class Grouper {
@@ -352,10 +386,11 @@ class Grouper {
       case CLASS.load:
         open[d] = NONE;
         break;
-      case CLASS.atomic:
-        if (s !== NONE) open[s] = NONE;
-        open[0] = NONE;
+      case CLASS.atomic: {
+        const written = atomicResult(code[pc + 6]!, s);
+        if (written !== NONE) open[written] = NONE;
         break;
+      }
       default:
     }
   }
@@ -370,7 +405,7 @@ class Grouper {
     if (!list.some((limit) => limit.kind === kind && limit.span === span)) list.push({ kind, span });
   }
 
-  result(): Pointers {
+  result(): Omit<Pointers, 'walk' | 'rootsIn' | 'wide'> {
     const { groupOf, offsetOf, groups, limits, groupLocals, frameValue, frameAccess } = this;
     return { groupOf, offsetOf, groups, limits, groupLocals, frameValue, frameAccess };
   }
