@@ -7,7 +7,7 @@
  */
 import { type BranchUse, LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
 import type { InstructionName } from './instructions.ts';
-import { isCompressible, RA, ZERO } from './registers.ts';
+import { RA, ZERO } from './registers.ts';
 
 type FormOf = (name: InstructionName) => MachineForm;
 
@@ -84,10 +84,6 @@ export function isConditional(name: string): name is InstructionName {
 /** The branch to `label`, which must be near, under the opposite condition. */
 export function invertBranch(node: MachineNode, label: number, formOf: FormOf): MachineNode {
   const opposite = OPPOSITES[node.form.name as InstructionName]!;
-  const [a, b] = node.operands as [number, number?];
-  if (b === ZERO && isCompressible(a) && (opposite === 'beq' || opposite === 'bne')) {
-    return makeNode(formOf(opposite === 'beq' ? 'c_beqz' : 'c_bnez'), [a], label, node.insn);
-  }
   return makeNode(formOf(opposite), node.operands, label, node.insn);
 }
 

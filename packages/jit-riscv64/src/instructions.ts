@@ -1,5 +1,6 @@
 /**
- * The RISC-V instructions that compiled programs and the runner use, one row each: RV64I, M, A, Zifencei and C.
+ * The RISC-V instructions that compiled programs and the runner use, one row each: RV64I, M, A, Zifencei and C, and of Zba
+ * and Zbb what targets with these options use.
  *
  * A row is syntax, bit layout and chapter of the RISC-V Instruction Set Manual, Volume I, in the manual's names. A fourth
  * entry names the operands that an instruction writes when that is not just rd. Rows of the C extension begin with `c_`;
@@ -62,6 +63,17 @@ export const ROWS = {
   divuw: ['divuw {rd:x},{rs1:x},{rs2:x}', '0000001 rs2:5 rs1:5 101 rd:5 0111011', 'M extension, division'],
   remw: ['remw {rd:x},{rs1:x},{rs2:x}', '0000001 rs2:5 rs1:5 110 rd:5 0111011', 'M extension, division'],
   remuw: ['remuw {rd:x},{rs1:x},{rs2:x}', '0000001 rs2:5 rs1:5 111 rd:5 0111011', 'M extension, division'],
+
+  // Bit manipulation
+  add_uw: ['add.uw {rd:x},{rs1:x},{rs2:x}', '0000100 rs2:5 rs1:5 000 rd:5 0111011', 'Zba'],
+  slli_uw: ['slli.uw {rd:x},{rs1:x},{imm:h}', '000010 imm:6 rs1:5 001 rd:5 0011011', 'Zba'],
+  sh1add: ['sh1add {rd:x},{rs1:x},{rs2:x}', '0010000 rs2:5 rs1:5 010 rd:5 0110011', 'Zba'],
+  sh2add: ['sh2add {rd:x},{rs1:x},{rs2:x}', '0010000 rs2:5 rs1:5 100 rd:5 0110011', 'Zba'],
+  sh3add: ['sh3add {rd:x},{rs1:x},{rs2:x}', '0010000 rs2:5 rs1:5 110 rd:5 0110011', 'Zba'],
+  rev8: ['rev8 {rd:x},{rs1:x}', '011010111000 rs1:5 101 rd:5 0010011', 'Zbb'],
+  sext_b: ['sext.b {rd:x},{rs1:x}', '011000000100 rs1:5 001 rd:5 0010011', 'Zbb'],
+  sext_h: ['sext.h {rd:x},{rs1:x}', '011000000101 rs1:5 001 rd:5 0010011', 'Zbb'],
+  zext_h: ['zext.h {rd:x},{rs1:x}', '000010000000 rs1:5 100 rd:5 0111011', 'Zbb'],
 
   // Branches and jumps
   jal: ['jal {rd:x},{label:label}', 'label:s20*2[19:19] label:s20*2[9:0] label:s20*2[10:10] label:s20*2[18:11] rd:5 1101111', 'RV32I, unconditional jumps'],

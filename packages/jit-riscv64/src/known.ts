@@ -111,7 +111,7 @@ function isCall({ form, operands }: MachineNode): boolean {
 /** Result in 32 bits, sign-extended. */
 const SIGNED: ReadonlySet<InstructionName> = /* @__PURE__ */ new Set<InstructionName>([
   'addiw', 'slliw', 'sraiw', 'addw', 'subw', 'sllw', 'srlw', 'sraw', 'mulw', 'divw', 'divuw', 'remw', 'remuw', 'lb', 'lh',
-  'lw', 'amoadd_w', 'amoswap_w', 'amoxor_w', 'amoor_w', 'amoand_w', 'lr_w',
+  'lw', 'sext_b', 'sext_h', 'amoadd_w', 'amoswap_w', 'amoxor_w', 'amoor_w', 'amoand_w', 'lr_w',
 ]); // prettier-ignore
 
 function resultOf(name: InstructionName, operands: readonly number[], { sign, zeros }: State): number {
@@ -127,7 +127,10 @@ function resultOf(name: InstructionName, operands: readonly number[], { sign, ze
     case 'sltu':
     case 'sc_w':
     case 'sc_d':
+    case 'zext_h':
       return BOTH;
+    case 'add_uw':
+      return b === ZERO ? ZEROS : 0;
     case 'lwu':
       return ZEROS;
     case 'lui':

@@ -5,12 +5,13 @@ import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { SIGN, upperHalf, ZEROS } from './known.ts';
 import { constantBytes, emitAddImm, isSigned12 } from './lower-constant.ts';
-import { freeRegister, isFusible, lastNode, retarget, zext32 } from './lower-fuse.ts';
+import { freeRegister, has, isFusible, lastNode, retarget, zext32 } from './lower-fuse.ts';
 import { isCompressible, SP, ZERO } from './registers.ts';
 
 const {
-  add, addi, addiw, addw, and, andi, mul, mulw, or, ori, sll, slli, slliw, sllw, sra, srai, sraiw, sraw, srl, srli, srliw,
-  srlw, sub, subw, xor, xori,
+  add, add_uw, addi, addiw, addw, and, andi, mul, mulw, or, ori, sext_b, sext_h, sh1add, sh2add, sh3add, sll, slli, slli_uw,
+  slliw, sllw, sra, srai, sraiw, sraw, srl, srli, srliw,
+  srlw, sub, subw, xor, xori, zext_h,
 } = INSTRUCTIONS; // prettier-ignore
 
 /** Register forms by op, [32 bits, 64 bits]; the 32-bit ones sign-extend. */
@@ -41,7 +42,32 @@ function isLocal(kind: string): boolean {
 export function lowerAlu(cx: LowerContext, op: Op): void {
   if (op.b === NO_REG) return lowerAluImm(cx, op);
   const { kind } = op;
+  if (kind === 'add' && op.width === 64 && fuseScaledAdd(cx, op)) return;
   emitBinary(cx, op, hw(cx, op.d), hw(cx, op.a), hw(cx, op.b), REGISTER_FORMS[kind]!);
+}
+
+const SCALED_ADDS: readonly (MachineForm | undefined)[] = [undefined, sh1add, sh2add, sh3add];
+
+/** Adds what the last instruction has shifted left by 1 to 3. */
+function fuseScaledAdd(cx: LowerContext, op: Op): boolean {
+  if (!has(cx, 'zba') || op.a === op.b) return false;
+  const d = hw(cx, op.d);
+  for (const [shifted, other] of [
+    [op.a, op.b],
+    [op.b, op.a],
+  ] as const) {
+    // prettier-ignore
+    const node = lastNode(cx);
+    const register = hw(cx, shifted);
+    if (!isFusible(cx, node, slli, register, d)) continue;
+    const [, source, amount] = node.operands as [number, number, number];
+    const form = SCALED_ADDS[amount];
+    if (form === undefined) return false;
+    cx.nodes.pop();
+    emit(cx, form, [d, source, hw(cx, other)]);
+    return true;
+  }
+  return false;
 }
 
 /** d = a op b, in the width of the op; what follows when the upper half must be zero is part of it. */
@@ -192,6 +218,11 @@ function unextend(cx: LowerContext, register: number, d: number): boolean {
 function emitShiftLeft(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
   if (amount === 0) return emitMove(cx, op, d, a);
   if (op.width === 64) {
+    const node = lastNode(cx);
+    if (isFusible(cx, node, add_uw, a, d) && node.operands[2] === ZERO) {
+      cx.nodes.pop();
+      return void emit(cx, slli_uw, [d, node.operands[1]!, amount]);
+    }
     if (amount <= 32 && unextend(cx, a, d)) {
       if (amount < 32) emit(cx, srli, [d, a, 32 - amount]);
       else if (d !== a) emit(cx, addi, [d, a, 0]);
@@ -265,6 +296,7 @@ export function lowerMov(cx: LowerContext, op: Op): void {
     emit(cx, addi, [d, a, 0]);
   } else if (op.width === 32) zext32(cx, d, a);
   else if (op.width === 8) emit(cx, andi, [d, a, 0xff]);
+  else if (has(cx, 'zbb')) emit(cx, zext_h, [d, a]);
   else {
     emit(cx, slli, [d, a, 48]);
     emit(cx, srli, [d, d, 48]);
@@ -277,6 +309,11 @@ export function lowerSext(cx: LowerContext, op: Op): void {
   if (op.from === 32) {
     if (op.zext && (upperHalf(cx, a) & SIGN) === 0) emit(cx, addiw, [d, a, 0]);
     else if (d !== a) emit(cx, addi, [d, a, 0]);
+    return;
+  }
+  if (has(cx, 'zbb')) {
+    emit(cx, op.from === 8 ? sext_b : sext_h, [d, a]);
+    if (op.width === 32 && op.zext) zext32(cx, d, d);
     return;
   }
   const shift = 64 - op.from;

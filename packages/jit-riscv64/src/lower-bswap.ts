@@ -1,14 +1,14 @@
 /**
- * Byte swaps without Zbb, which RV64GC does not have: halves are exchanged by shifts, bytes within them under a mask. What
+ * Byte swaps: by one instruction of Zbb; without it, in RV64GC, halves are exchanged by shifts, bytes within them under a mask. What
  * lies above the swapped bits becomes zero (RFC 9669 sec. 4.2).
  */
 import { emit, hw, type LowerContext, type Op } from '@polybpf/jit';
 import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { freeRegister } from './lower-fuse.ts';
+import { freeRegister, has } from './lower-fuse.ts';
 import { ZERO } from './registers.ts';
 
-const { addi, and, andi, or, slli, slliw, srli, xor } = INSTRUCTIONS;
+const { addi, and, andi, or, rev8, slli, slliw, srli, xor } = INSTRUCTIONS;
 
 /** Every second byte of 32 bits. */
 const BYTES = 0x00ff00ff;
@@ -20,6 +20,11 @@ export function lowerBswap(cx: LowerContext, op: Op): void {
 
 /** d = the low `op.width` bits of a with bytes reversed. */
 export function emitSwap(cx: LowerContext, op: Op, d: number, a: number): void {
+  if (has(cx, 'zbb')) {
+    emit(cx, rev8, [d, a]);
+    if (op.width < 64) emit(cx, srli, [d, d, 64 - op.width]);
+    return;
+  }
   const temp = freeRegister(cx, op);
   if (op.width === 16) {
     emit(cx, andi, [temp, a, 0xff]);

@@ -15,9 +15,14 @@ import {
 } from '@polybpf/jit';
 import { INSTRUCTIONS, type Riscv64Form } from './instructions.ts';
 import { SIGN, upperHalf, ZEROS } from './known.ts';
-import { T0, T1 } from './registers.ts';
+import { T0, T1, ZERO } from './registers.ts';
 
-const { addi, addiw, slli, srli } = INSTRUCTIONS;
+const { add_uw, addi, addiw, slli, srli } = INSTRUCTIONS;
+
+/** Whether the target has an extension that is an option of it. */
+export function has({ target }: LowerContext, extension: 'zba' | 'zbb'): boolean {
+  return target.features?.has(extension) === true;
+}
 
 /** The node before the place where the next one goes. */
 export function lastNode(cx: LowerContext): MachineNode | undefined {
@@ -93,6 +98,7 @@ export function zext32(cx: LowerContext, rd: number, rs1: number): void {
     if (rd !== rs1) emit(cx, addi, [rd, rs1, 0]);
     return;
   }
+  if (has(cx, 'zba')) return void emit(cx, add_uw, [rd, rs1, ZERO]);
   emit(cx, slli, [rd, rs1, 32]);
   emit(cx, srli, [rd, rd, 32]);
 }

@@ -10,12 +10,17 @@ import { ZERO } from './registers.ts';
 
 /** Rewrites the nodes of one function; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
+  return invertBranches(nodes).map(compressNode);
+}
+
+/** The first pass alone, for CPUs without the C extension. */
+export function invertBranches(nodes: readonly MachineNode[]): MachineNode[] {
   const out: MachineNode[] = [];
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[i]!;
     if (isBranchOverJump(nodes, i)) {
-      out.push(compressNode(invertBranch(node, nodes[++i]!.label, (name) => INSTRUCTIONS[name])));
-    } else out.push(compressNode(node));
+      out.push(invertBranch(node, nodes[++i]!.label, (name) => INSTRUCTIONS[name]));
+    } else out.push(node);
   }
   return out;
 }

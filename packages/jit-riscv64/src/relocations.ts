@@ -6,8 +6,10 @@ import type { RelocationKind } from '@polybpf/jit';
 const NOP = 0x00000013;
 /** `e_machine` of RISC-V. */
 export const EM_RISCV = 243;
+/** `e_flags`: compressed instructions. */
+export const EF_RISCV_RVC = 0x0001;
 /** `e_flags`: compressed instructions, and floating-point arguments in double-precision registers (LP64D). */
-export const ELF_FLAGS: number = 0x0001 | 0x0004;
+export const ELF_FLAGS: number = EF_RISCV_RVC | 0x0004;
 
 /** From an `R_RISCV_PCREL_LO12_I` back to the `auipc` that it completes. */
 const AUIPC = -4;

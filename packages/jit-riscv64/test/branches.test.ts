@@ -31,7 +31,7 @@ const SHORT: readonly (readonly [InstructionName, readonly number[], limit: numb
   ['c_bnez', [8], 256, ['bne']],
   ['beq', [10, 11], 4096, ['bne', 'jal']],
   ['bne', [10, 11], 4096, ['beq', 'jal']],
-  ['beq', [10, 0], 4096, ['c_bnez', 'jal']],
+  ['beq', [10, 0], 4096, ['bne', 'jal']],
   ['bne', [6, 0], 4096, ['beq', 'jal']],
   ['blt', [10, 11], 4096, ['bge', 'jal']],
   ['bge', [10, 11], 4096, ['blt', 'jal']],
@@ -59,8 +59,8 @@ describe('branches', () => {
   });
 
   it('grows step by step to the longest form', () => {
-    expect(formsBack('c_beqz', [10], 5000)).toEqual(['c_bnez', 'jal']);
-    expect(formsBack('c_beqz', [10], MIB + 8)).toEqual(['c_bnez', 'jump_far']);
+    expect(formsBack('c_beqz', [10], 5000)).toEqual(['bne', 'jal']);
+    expect(formsBack('c_beqz', [10], MIB + 8)).toEqual(['bne', 'jump_far']);
     expect(formsBack('c_j', [], MIB + 8)).toEqual(['jump_far']);
   });
 

@@ -42,7 +42,7 @@ describe.skipIf(missing.length > 0)(
     function assembled(name: string, lines: readonly string[]): Uint8Array {
       const head = [
         '.option norelax',
-        '.option arch, +zifencei',
+        '.option arch, +zifencei, +zba, +zbb',
         '.option norvc',
         'anchor: auipc t0,%pcrel_hi(symbol)',
       ];
@@ -133,7 +133,7 @@ describe.skipIf(missing.length > 0)(
 
     it.skipIf(!has(LLVM_MC))('agrees with llvm-mc', () => {
       const input = all.flatMap((sample) => [...sampleBytes(sample)].map((byte) => `0x${byte.toString(16)}`)).join(' ');
-      const result = spawnSync(LLVM_MC, ['--disassemble', '-triple=riscv64', '-mattr=+m,+a,+c'], {
+      const result = spawnSync(LLVM_MC, ['--disassemble', '-triple=riscv64', '-mattr=+m,+a,+c,+zba,+zbb'], {
         input,
         encoding: 'utf8',
         maxBuffer: 1 << 28,

@@ -260,7 +260,7 @@ describe.skipIf(!isPresent)('sizes beside the kernel (skipped without POLYBPF_SH
         insn('mov64_reg', 0, 1),
         insn('exit'),
       ],
-      6012,
+      6014,
     ],
   ] as const)('%s', (name, insns, bytes) => {
     expect(bytesOf(insns)).toBe(bytes);

@@ -17,6 +17,7 @@ const RISCV_FLUSH_ICACHE = 259;
 /** The runner of riscv64. */
 export function riscv64Runner(target: Target): RunnerCpu {
   const append = appender(target);
+  const has = (option: string): boolean => target.features?.has(option) === true;
 
   const constant = (out: MachineNode[], register: number, value: number): void => {
     const low = (value << 20) >> 20;
@@ -32,10 +33,10 @@ export function riscv64Runner(target: Target): RunnerCpu {
   };
 
   return {
-    name: 'riscv64',
+    name: target.name,
     hostArch: 'riscv64',
     qemu: 'qemu-riscv64',
-    qemuArguments: ['-cpu', 'rv64,zba=false,zbb=false,zbc=false,zbs=false'],
+    qemuArguments: ['-cpu', `rv64,zbc=false,zbs=false,zba=${has('zba')},zbb=${has('zbb')},c=${!has('no-c')}`],
     syscalls: { read: 63, write: 64, exit: 93, mmap: 222, setitimer: 103, clock_gettime: 113, prlimit64: 261, rt_sigaction: 134, sigaltstack: 132 }, // prettier-ignore
     args: [10, 11, 12, 13, 14],
     result: A0,
