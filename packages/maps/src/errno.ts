@@ -17,6 +17,7 @@ export const ERRNO = {
   EDEADLK: -35,
   ENODATA: -61,
   EOVERFLOW: -75,
+  ENOTSOCK: -88,
   EOPNOTSUPP: -95,
   /** The kernel's own number, which bpf(2) lets out. */
   ENOTSUPP: -524,

@@ -95,8 +95,10 @@ export class FreeSlots {
 /**
  * Replacing an element takes another slot: pointers into the old value keep seeing it until its slot is used again, as in
  * the kernel, which has one spare element for each CPU.
+ *
+ * @param inPlace - replace values where they are, as the kernel does in hashes of maps
  */
-export function makePlainHash(core: MapCore): MapOps | number {
+export function makePlainHash(core: MapCore, inPlace = false): MapOps | number {
   const table = makeTable(core, roundUp8(core.valueSize), core.maxEntries + core.cpus);
   if (typeof table === 'number') return table;
   const { pool } = table;
@@ -123,7 +125,7 @@ export function makePlainHash(core: MapCore): MapOps | number {
     const old = table.find(key, hash);
     const refusal = checkExistence(old !== NONE, flags);
     if (refusal !== 0) return refusal;
-    if (locked && old !== NONE) {
+    if ((locked || inPlace) && old !== NONE) {
       copyValue(core, pool.bytes(old), table.valueOffset(old), value, 0, core.valueSize);
       return 0;
     }

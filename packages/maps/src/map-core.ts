@@ -48,7 +48,7 @@ export interface MapCore {
 }
 
 /**
- * The operations of a family (kernel: `struct bpf_map_ops`). Flags are exact up to 2^53 and infinite above. What is
+ * The operations of a family (kernel: `struct bpf_map_ops`). Flags are as `flagNumber` makes them. What is
  * missing is `Unsupported` for programs and the errno of `bind-map.ts` for user space.
  */
 export interface MapOps {

@@ -13,7 +13,7 @@ export function makeHashOfMaps(core: MapCore): MapOps | number {
   const refusal = checkHash(core) || checkTemplate(core.inner);
   if (refusal !== 0) return refusal;
   // A hash whose values are numbers of objects, as the kernel's are pointers.
-  const numbers = makePlainHash({ ...core, valueSize: 8, fields: [], hasSpinLock: false });
+  const numbers = makePlainHash({ ...core, valueSize: 8, fields: [], hasSpinLock: false }, true);
   if (typeof numbers === 'number') return numbers;
   const byNumber: MapObject[] = [];
   const numberOf = (object: MapObject): number => {

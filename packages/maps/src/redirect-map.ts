@@ -39,13 +39,13 @@ function makeDevArray(core: MapCore): MapOps | number {
     if (index >= core.maxEntries) return ERRNO.E2BIG;
     if (flags === UPDATE_FLAG.NOEXIST) return ERRNO.EEXIST;
     const first = readU32(core, value);
-    const refusal = isCpus ? checkCpu(core, index, first) : checkDevice(core, first, value);
+    const refusal = isCpus ? checkCpu(core, index, first, value) : checkDevice(core, first, value);
     if (refusal !== 0) return refusal;
     if (first === 0) {
       present.delete(index);
       return 0;
     }
-    at(index).set(value);
+    at(index).set(withProgramId(core, value));
     present.add(index);
     return 0;
   };
@@ -132,7 +132,7 @@ function makeDevHash(core: MapCore): MapOps | number {
       const refusal = checkDevice(core, readU32(core, value), value);
       if (refusal !== 0) return refusal;
       if (!exists && slots.size >= core.maxEntries) return ERRNO.E2BIG;
-      place(index, value);
+      place(index, withProgramId(core, value));
       return 0;
     },
     userDelete: (key) => (remove(readU32(core, key)) ? 0 : ERRNO.ENOENT),
@@ -153,9 +153,10 @@ function makeDevHash(core: MapCore): MapOps | number {
 }
 
 /** Kernel: `cpu_map_update_elem`. A queue of size 0 takes the CPU out. */
-function checkCpu(core: MapCore, cpu: number, queue: number): number {
+function checkCpu(core: MapCore, cpu: number, queue: number, value: Uint8Array): number {
   if (queue > QUEUE_LIMIT) return ERRNO.EOVERFLOW;
-  return cpu >= core.cpus ? ERRNO.ENODEV : 0;
+  if (cpu >= core.cpus) return ERRNO.ENODEV;
+  return queue === 0 ? 0 : checkProgram(core, value);
 }
 
 /** Kernel: `__dev_map_update_elem`, `__dev_map_alloc_node`: the device, and the program to run for it, if any. */
@@ -163,6 +164,20 @@ function checkDevice(core: MapCore, ifindex: number, value: Uint8Array): number 
   const fd = core.valueSize === 8 ? readU32(core, value, 4) | 0 : 0;
   if (ifindex === 0) return fd > 0 ? ERRNO.EINVAL : 0;
   if (core.environment.resolveDevice?.(ifindex) !== true) return ERRNO.EINVAL;
-  if (fd <= 0) return 0;
-  return core.environment.resolveFd?.(fd)?.kind === 'program' ? 0 : ERRNO.EINVAL;
+  return checkProgram(core, value);
+}
+
+/** A value as it is read back: with the id of the program in place of its file descriptor. */
+function withProgramId(core: MapCore, value: Uint8Array): Uint8Array {
+  if (core.valueSize < 8) return value;
+  const fd = readU32(core, value, 4) | 0;
+  const copy = value.slice();
+  copy.set(bytesOfU32(core, fd > 0 ? core.environment.resolveFd!(fd)!.id : 0), 4);
+  return copy;
+}
+
+/** 0, or EINVAL for a program that there is not. */
+function checkProgram(core: MapCore, value: Uint8Array): number {
+  const fd = core.valueSize === 8 ? readU32(core, value, 4) | 0 : 0;
+  return fd <= 0 || core.environment.resolveFd?.(fd)?.kind === 'program' ? 0 : ERRNO.EINVAL;
 }

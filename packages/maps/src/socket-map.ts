@@ -55,8 +55,14 @@ export function makeSocketMap(core: MapCore): MapOps | number {
       return socket === undefined ? ERRNO.ENOENT : cookie(core, socket);
     },
     userUpdate(key, value, flags) {
+      // Two of the types look at the socket last.
+      if (core.type === MAP_TYPE.XSKMAP || core.type === MAP_TYPE.REUSEPORT_SOCKARRAY) {
+        if (flags > UPDATE_FLAG.EXIST) return ERRNO.EINVAL;
+        if (!inRange(key)) return ERRNO.E2BIG;
+      }
       const socket = core.environment.resolveFd?.(readU32(core, value));
-      return socket === undefined ? ERRNO.EBADF : set(key, socket, flags);
+      if (socket === undefined) return ERRNO.EBADF;
+      return socket.kind === 'socket' ? set(key, socket, flags) : ERRNO.ENOTSOCK;
     },
     userDelete(key) {
       const removed = sockets.delete(toHex(key));

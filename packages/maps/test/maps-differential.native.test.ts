@@ -3,18 +3,22 @@
  * `POLYBPF_MAP_OPS` is the number for each kind of map.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createMap, createMapArena, MAP_FLAG, MAP_TYPE, type MapSpec } from '@polybpf/maps';
+import { createMap, createMapArena, MAP_FLAG, MAP_TYPE, type MapObject, type MapSpec } from '@polybpf/maps';
 import { type LiveKernel, openLiveKernel, possibleCpus } from '@polybpf/kernel';
-import { HelperPrograms } from './helper-programs.native.ts';
+import { asm, HelperPrograms } from './helper-programs.native.ts';
 import { type MakeKey, type OperationName, OPERATIONS, Random, type Step, type Subject } from './operations.native.ts';
 import { type FieldValue, loadTestBtf, LOCKED, TIMED } from './test-btf.native.ts';
 import { describeKernel, OPERATION_COUNT, OPERATION_SEED } from './with-kernel.native.ts';
-import { closeRaw, createRawMap, pinToCpu, RawMap, unpin } from './raw-bpf.native.ts';
+import { closeRaw, createRawMap, pinToCpu, RawMap, type RawMapInit, unpin } from './raw-bpf.native.ts';
 
 interface Case {
   readonly name: string;
   readonly def: MapSpec;
   readonly key: MakeKey;
+  /** Values that user space writes. */
+  readonly userValue?: MakeKey;
+  /** Fewer operations: these are slow in the kernel. */
+  readonly limit?: number;
   /** Special fields of the value. */
   readonly value?: FieldValue;
   /** Operations with their weights. */
@@ -28,6 +32,7 @@ const indexKey =
     random.below(12) === 0
       ? u32(random.pick([entries, entries + 1, 0x7fffffff, 0xffffffff]))
       : u32(random.below(entries));
+const bytes8 = (value: number): Uint8Array => new Uint8Array(BigUint64Array.of(BigInt(value)).buffer);
 /** Keys of any size with few values. */
 const smallKey =
   (size: number, count: number): MakeKey =>
@@ -54,6 +59,27 @@ const ARRAY_MIX = { userLookup: 4, userUpdate: 4, userDelete: 1, userTake: 1, ne
 const HASH_MIX = { userLookup: 4, userUpdate: 6, userDelete: 2, userTake: 2, nextKey: 3, lookupBatch: 2, takeBatch: 1, updateBatch: 1, deleteBatch: 1, programLookup: 4, poke: 2, programUpdate: 6, programDelete: 2, forEach: 1, switchCpu: 1 } as const; // prettier-ignore
 const { ZERO_SEED, NO_PREALLOC, NO_COMMON_LRU, RDONLY, WRONLY } = MAP_FLAG;
 const def = (type: number, keySize: number, valueSize: number, maxEntries: number, flags = 0, mapExtra = 0n): MapSpec => ({ type, keySize, valueSize, maxEntries, flags, mapExtra }); // prettier-ignore
+
+const INNER = { type: MAP_TYPE.HASH, keySize: 4, valueSize: 4, maxEntries: 3, flags: 0 };
+/** File descriptors, most of them of what fits. */
+const fdValue: MakeKey = (random) =>
+  u32(random.pick([fds.inner, fds.same, fds.program, fds.program, fds.other, fds.none]));
+/** Network interfaces: 1 is the loopback device. */
+const deviceValue =
+  (size: number): MakeKey =>
+  (random) => {
+    const value = new Uint8Array(size);
+    value.set(u32(random.pick([0, 1, 1, 1, 9999])));
+    if (size === 8) value.set(u32(random.pick([0, 0, 0xffffffff, 9999])), 4);
+    return value;
+  };
+const queueValue: MakeKey = (random) => u32(random.pick([0, 1, 192, 16384, 16385]));
+const noKey: MakeKey = () => new Uint8Array(0);
+const USER_MIX = { userLookup: 4, userUpdate: 6, userDelete: 2, userTake: 1, nextKey: 3, lookupBatch: 2, takeBatch: 1, updateBatch: 1, deleteBatch: 1, freeze: 0 } as const; // prettier-ignore
+const ofMaps = (type: number, flags: number): MapSpec => ({
+  ...def(type, 4, 4, 6, flags),
+  inner: { name: 'inner', kind: 'map', ...INNER },
+});
 
 const CASES: readonly Case[] = [
   { name: 'array', def: def(MAP_TYPE.ARRAY, 4, 8, 7), key: indexKey(7), mix: ARRAY_MIX },
@@ -98,12 +124,161 @@ const CASES: readonly Case[] = [
     key: smallKey(4, 12),
     mix: { ...HASH_MIX, freeze: 1 },
   },
+  {
+    name: 'array of programs',
+    def: def(MAP_TYPE.PROG_ARRAY, 4, 4, 5),
+    key: indexKey(5),
+    userValue: fdValue,
+    mix: USER_MIX,
+  },
+  {
+    name: 'array of cgroups',
+    def: def(MAP_TYPE.CGROUP_ARRAY, 4, 4, 5),
+    key: indexKey(5),
+    userValue: fdValue,
+    mix: USER_MIX,
+  },
+  {
+    name: 'array of perf events',
+    def: def(MAP_TYPE.PERF_EVENT_ARRAY, 4, 4, 5),
+    key: indexKey(5),
+    userValue: fdValue,
+    mix: USER_MIX,
+  },
+  {
+    name: 'array of maps',
+    def: ofMaps(MAP_TYPE.ARRAY_OF_MAPS, 0),
+    key: indexKey(6),
+    userValue: fdValue,
+    mix: USER_MIX,
+    limit: OPERATION_COUNT > 10000 ? OPERATION_COUNT : 300,
+  },
+  {
+    name: 'hash of maps',
+    def: ofMaps(MAP_TYPE.HASH_OF_MAPS, ZERO_SEED),
+    key: smallKey(4, 10),
+    userValue: fdValue,
+    mix: USER_MIX,
+    limit: OPERATION_COUNT > 10000 ? OPERATION_COUNT : 300,
+  },
+  { name: 'stack traces', def: def(MAP_TYPE.STACK_TRACE, 4, 80, 5), key: indexKey(5), mix: USER_MIX },
+  { name: 'devices', def: def(MAP_TYPE.DEVMAP, 4, 4, 5), key: indexKey(5), userValue: deviceValue(4), mix: USER_MIX },
+  {
+    name: 'devices with programs',
+    def: def(MAP_TYPE.DEVMAP, 4, 8, 5),
+    key: indexKey(5),
+    userValue: deviceValue(8),
+    mix: USER_MIX,
+  },
+  {
+    name: 'hash of devices',
+    def: def(MAP_TYPE.DEVMAP_HASH, 4, 4, 5),
+    key: indexKey(8),
+    userValue: deviceValue(4),
+    mix: USER_MIX,
+  },
+  {
+    name: 'hash of devices with programs',
+    def: def(MAP_TYPE.DEVMAP_HASH, 4, 8, 5),
+    key: indexKey(8),
+    userValue: deviceValue(8),
+    mix: USER_MIX,
+  },
+  {
+    name: 'CPUs',
+    def: def(MAP_TYPE.CPUMAP, 4, 4, 3),
+    key: indexKey(3),
+    userValue: queueValue,
+    mix: USER_MIX,
+    limit: 300,
+  },
+  { name: 'XDP sockets', def: def(MAP_TYPE.XSKMAP, 4, 4, 5), key: indexKey(5), userValue: fdValue, mix: USER_MIX },
+  {
+    name: 'sockets',
+    def: def(MAP_TYPE.SOCKMAP, 4, 4, 5),
+    key: indexKey(5),
+    userValue: (random) => u32(random.pick([9999, 9998])),
+    mix: USER_MIX,
+  },
+  {
+    name: 'sockets with cookies',
+    def: def(MAP_TYPE.SOCKMAP, 4, 8, 5),
+    key: indexKey(5),
+    userValue: () => bytes8(9999),
+    mix: USER_MIX,
+  },
+  {
+    name: 'hash of sockets',
+    def: def(MAP_TYPE.SOCKHASH, 4, 8, 5),
+    key: indexKey(5),
+    userValue: () => bytes8(9999),
+    mix: USER_MIX,
+  },
+  {
+    name: 'reuseport sockets',
+    def: def(MAP_TYPE.REUSEPORT_SOCKARRAY, 4, 8, 5),
+    key: indexKey(5),
+    userValue: () => bytes8(9999),
+    mix: USER_MIX,
+  },
+  { name: 'ring buffer as elements', def: def(MAP_TYPE.RINGBUF, 0, 0, 4096), key: noKey, mix: USER_MIX, limit: 300 },
+  {
+    name: 'user ring buffer as elements',
+    def: def(MAP_TYPE.USER_RINGBUF, 0, 0, 4096),
+    key: noKey,
+    mix: USER_MIX,
+    limit: 300,
+  },
+  {
+    name: 'arena as elements',
+    def: def(MAP_TYPE.ARENA, 0, 0, 2, MAP_FLAG.MMAPABLE),
+    key: noKey,
+    mix: USER_MIX,
+    limit: 300,
+  },
+  {
+    name: 'storage of cgroups',
+    def: def(MAP_TYPE.CGROUP_STORAGE, 16, 8, 0),
+    key: smallKey(16, 4),
+    mix: USER_MIX,
+    limit: 3000,
+  },
+  {
+    name: 'per-CPU storage of cgroups',
+    def: def(MAP_TYPE.PERCPU_CGROUP_STORAGE, 16, 8, 0),
+    key: smallKey(16, 4),
+    mix: USER_MIX,
+    limit: 3000,
+  },
   { name: 'hash that user space may only read', def: def(MAP_TYPE.HASH, 4, 8, 16, ZERO_SEED | RDONLY), key: smallKey(4, 24), mix: HASH_MIX }, // prettier-ignore
   { name: 'array that user space may only write', def: def(MAP_TYPE.ARRAY, 4, 8, 7, WRONLY), key: indexKey(7), mix: ARRAY_MIX }, // prettier-ignore
 ];
 
 let kernel: LiveKernel;
 let btfFd: number;
+/** Objects that user space puts into maps, by file descriptor; `none` is no open file. */
+const fds = { inner: 0, same: 0, other: 0, program: 0, none: 9999 };
+const objects = new Map<number, MapObject>();
+const resolveFd = (fd: number): MapObject | undefined => objects.get(fd);
+
+function openObjects(): void {
+  const inner = { arena: createMapArena(), endian: 'little' } as const;
+  for (const [name, init] of [
+    ['inner', INNER],
+    ['same', INNER],
+    ['other', { ...INNER, maxEntries: 5, keySize: 8 }],
+  ] as const) {
+    // prettier-ignore
+    const fd = createRawMap(init as RawMapInit);
+    const { id } = kernel.mapInfo(fd);
+    fds[name] = fd;
+    objects.set(fd, { id, kind: 'map', object: createMap(init, { ...inner, id }) });
+  }
+  const outcome = kernel.load(asm('r0 = 0', 'exit'), { type: 'sched_cls' });
+  if (!outcome.accepted) throw new Error(outcome.message);
+  fds.program = outcome.fd;
+  objects.set(outcome.fd, { id: kernel.programInfo(outcome.fd).id, kind: 'program', object: 'program' });
+}
 
 function run(testCase: Case, seed: number, count: number): void {
   const { map: init, mix } = { map: testCase.def, mix: testCase.mix };
@@ -116,12 +291,22 @@ function run(testCase: Case, seed: number, count: number): void {
     cpus: possibleCpus(),
     currentCpu: () => cpu.current,
     fields: testCase.value?.fields ?? [],
+    resolveFd,
+    resolveDevice: (ifindex) => ifindex === 1,
   });
   const types = testCase.value === undefined ? {} : { btfFd, ...testCase.value };
-  const fd = createRawMap({ ...types, ...init });
+  const fd = createRawMap({ ...types, ...init, innerMapFd: init.inner === undefined ? 0 : fds.inner });
   if (fd < 0) throw new Error(`BPF_MAP_CREATE: ${fd}`);
   const programs = new HelperPrograms(kernel, fd, init.valueSize, testCase.value?.fields);
-  const subject: Subject = { map, arena, raw: new RawMap(fd, init.keySize, map.userValueSize), programs, cpu, btfFd };
+  const subject: Subject = {
+    map,
+    arena,
+    raw: new RawMap(fd, init.keySize, map.userValueSize),
+    programs,
+    cpu,
+    userValue: testCase.userValue,
+    btfFd,
+  };
   const random = new Random(seed);
   const names = Object.entries(mix).flatMap(([name, weight]) => new Array<OperationName>(weight).fill(name as OperationName)); // prettier-ignore
   const recent: Step[] = [];
@@ -147,10 +332,13 @@ describeKernel('maps against the live kernel', () => {
   beforeAll(() => {
     kernel = openLiveKernel();
     btfFd = loadTestBtf(kernel);
+    openObjects();
   });
   afterAll(() => {
     unpin();
     kernel?.[Symbol.dispose]();
   });
-  test.each(CASES)('$name', (testCase) => run(testCase, OPERATION_SEED, OPERATION_COUNT));
+  test.each(CASES)('$name', (testCase) =>
+    run(testCase, OPERATION_SEED, Math.min(OPERATION_COUNT, testCase.limit ?? OPERATION_COUNT)),
+  );
 });

@@ -40,6 +40,8 @@ export interface Subject {
   readonly programs: HelperPrograms;
   /** CPU that the model is on. */
   cpu: { current: number };
+  /** Values that user space writes; default: any bytes. */
+  readonly userValue: MakeKey | undefined;
   /** BTF of {@link loadTestBtf}. */
   readonly btfFd: number;
 }
@@ -76,9 +78,9 @@ export const OPERATIONS = {
     const flags = random.pick(READ_FLAGS);
     return step(`lookup ${hex(k)} ${flags}`, show(map.user.lookup(k, flags)), show(raw.lookup(k, flags)));
   },
-  userUpdate({ map, raw }, random, key) {
+  userUpdate({ map, raw, userValue }, random, key) {
     const k = key(random);
-    const value = random.bytes(map.userValueSize);
+    const value = userValue?.(random) ?? random.bytes(map.userValueSize);
     const flags = random.pick(UPDATE_FLAGS);
     const what = `update ${hex(k)}=${hex(value)} ${flags}`;
     return step(what, show(map.user.update(k, value, flags)), show(raw.update(k, value, flags)));
@@ -98,10 +100,10 @@ export const OPERATIONS = {
   },
   lookupBatch: (subject, random, key) => readBatch(subject, random, key, false),
   takeBatch: (subject, random, key) => readBatch(subject, random, key, true),
-  updateBatch({ map, raw }, random, key) {
+  updateBatch({ map, raw, userValue }, random, key) {
     const count = random.below(6);
     const keys = Array.from({ length: count }, () => key(random));
-    const values = keys.map(() => random.bytes(map.userValueSize));
+    const values = keys.map(() => userValue?.(random) ?? random.bytes(map.userValueSize));
     const flags = random.pick([0n, 0n, 0n, 1n, 4n]);
     const ours = map.user.updateBatch(keys, values, flags);
     const theirs = raw.updateBatch(keys, values, flags);
