@@ -16,6 +16,7 @@ import { PPC64_MUTANTS } from './src/ppc64.ts';
 import { RISCV64_MUTANTS } from './src/riscv64.ts';
 import { SPARC64_MUTANTS } from './src/sparc64.ts';
 import { S390X_MUTANTS } from './src/s390x.ts';
+import { SANDBOX_MUTANTS } from './src/sandbox.ts';
 import { X86_64_MUTANTS } from './src/x86-64.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -31,6 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MIPS64_MUTANTS,
   ...SPARC64_MUTANTS,
   ...LOONGARCH64_MUTANTS,
+  ...SANDBOX_MUTANTS,
   ...LOADER_MUTANTS,
   ...CONFORMANCE_MUTANTS,
 ];
