@@ -129,6 +129,7 @@ function emitSpill({ w, binding }: ModuleContext, mask: number, resumes: boolean
   w.i32Const(0);
   w.get(parameter);
   w.access(W.i64_store, MAILBOX.fuel);
+  w.i32Const(binding.client);
   w.get(parameter + 1);
   w.get(parameter + 2);
   w.index(W.call, resumes ? IMPORT_RESUME : IMPORT_HOST);

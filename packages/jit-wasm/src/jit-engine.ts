@@ -4,6 +4,7 @@
  */
 import type { Engine } from '@polybpf/interpreter';
 import { callHelper, closeFrame, driveToEnd, type Execute, type Image, insnIndex, type Machine, prepareFrames, slotWord, STATUS_DONE, STATUS_PAUSED, switchImage, wasmApi } from '@polybpf/interpreter/engine'; // prettier-ignore
+import { type Bridge, bridgeOf } from './bridge.ts';
 import { type CompiledModule, compileImage } from './compile-module.ts';
 import { LEVEL_HOST } from './flow.ts';
 import { bindInterpreter, depthLimitOf, writeLimits } from './interpreter-engine.ts';
@@ -37,6 +38,8 @@ type Entry = (depth: number) => void;
 /** An image and the code that was made of it. */
 interface Unit {
   readonly image: Image;
+  /** Its number for the bridge. */
+  readonly client: number;
   module: CompiledModule | undefined;
   /** Entry by instruction. */
   readonly entries: Map<number, Entry>;
@@ -59,6 +62,7 @@ class JitMachine {
   readonly units = new Map<Image, Unit>();
   readonly facts: Facts | undefined;
   readonly main: Image;
+  readonly bridge: Bridge;
   /** Depth of the frame in which compiled code was entered last. */
   entryDepth = 0;
   /** The next call of the engine interprets: compiled code has given up at that very place. */
@@ -69,6 +73,7 @@ class JitMachine {
     this.words = cx.memory.arena!.words;
     this.fallback = fallback;
     this.interpret = bindInterpreter(cx, fallback);
+    this.bridge = bridgeOf(cx.memory.arena!, cx.memory);
     this.facts = facts;
     this.main = cx.image;
   }
@@ -76,7 +81,11 @@ class JitMachine {
   unit(image: Image): Unit {
     let unit = this.units.get(image);
     if (unit === undefined) {
-      unit = { image, module: undefined, entries: new Map(), levels: new Map(), exits: new Map(), extra: new Set(), attempts: 0, stale: true, calls: false, interpreted: 0 }; // prettier-ignore
+      const client = this.bridge.register({
+        resume: (insn, depth) => this.resume(this.units.get(image)!, insn, depth),
+        host: (insn, depth) => this.host(this.units.get(image)!, insn, depth),
+      });
+      unit = { image, client, module: undefined, entries: new Map(), levels: new Map(), exits: new Map(), extra: new Set(), attempts: 0, stale: true, calls: false, interpreted: 0 }; // prettier-ignore
       this.units.set(image, unit);
     }
     return unit;
@@ -93,14 +102,10 @@ class JitMachine {
     unit.attempts++;
     const { image } = unit;
     const facts = image === this.main ? this.facts : undefined;
-    const module = compileImage(this.binding(image), { entries: [...unit.extra], levels: unit.levels, facts });
+    const module = compileImage(this.binding(unit), { entries: [...unit.extra], levels: unit.levels, facts });
     const api = wasmApi();
     const instance = new api.Instance(new api.Module(module.bytes), {
-      bpf: {
-        memory: this.cx.memory.arena!.memory,
-        resume: (insn: number, depth: number) => this.resume(unit, insn, depth),
-        host: (insn: number, depth: number) => this.host(unit, insn, depth),
-      },
+      bpf: { memory: this.cx.memory.arena!.memory, ...this.bridge.imports },
     });
     unit.module = module;
     unit.stale = false;
@@ -110,7 +115,7 @@ class JitMachine {
     return true;
   }
 
-  binding(image: Image): Binding {
+  binding({ image, client }: Unit): Binding {
     const { cx } = this;
     return {
       image,
@@ -121,6 +126,7 @@ class JitMachine {
       arena: cx.arena,
       saved: cx.saved.byteOffset,
       loops: cx.loops.byteOffset,
+      client,
     };
   }
 

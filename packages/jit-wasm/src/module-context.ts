@@ -18,6 +18,8 @@ export interface Binding {
   /** Byte addresses of the frames' saved registers and may_goto counters. */
   readonly saved: number;
   readonly loops: number;
+  /** First argument of everything that is imported: who is calling. */
+  readonly client: number;
 }
 
 /** What a verifier has proven of accesses: 1 by instruction, its access lies inside the region of its pointer. */
@@ -110,7 +112,7 @@ export function emitTypes(w: WasmWriter): void {
   for (let k = 0; k <= 10; k++) type([...registers(k), W.i64, W.i32, W.i32], [W.i64]);
   for (let k = 0; k <= 10; k++) type([...registers(k), W.i64, W.i32, W.i32], [W.i32]);
   type([W.i32], []);
-  type([W.i32, W.i32], []);
-  type([W.i32, W.i32], [W.i32]);
+  type([W.i32, W.i32, W.i32], []);
+  type([W.i32, W.i32, W.i32], [W.i32]);
   w.closeSize(size);
 }
