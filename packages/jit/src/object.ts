@@ -12,6 +12,7 @@ import type { CompiledProgram } from './compile.ts';
 import { describeSymbol } from './link.ts';
 import { DATA64 } from './node.ts';
 import type { CodeSymbol } from './op.ts';
+import { ARENA_SYMBOL, FAULT_SYMBOL } from './sandbox-layout.ts';
 import type { Target } from './target.ts';
 
 export interface ObjectOptions {
@@ -165,7 +166,11 @@ function anchorSymbol(state: ObjectState, value: number): number {
 /** Index of the ELF symbol for `symbol`, added when it is new. */
 function symbolFor(state: ObjectState, symbol: CodeSymbol, program: CompiledProgram): number {
   const map = symbol.kind === 'map' || symbol.kind === 'data' ? program.program.maps[symbol.map] : undefined;
-  if (map !== undefined && map.kind !== 'map') return dataSymbol(state, map, program);
+  if (map !== undefined && map.kind !== 'map') {
+    // A section of the object lies wherever the linker puts it, not in the arena.
+    if (program.bounds === 'sandbox') throw new BpfError('E_UNSUPPORTED', `global data ${map.name} of a sandboxed program in an object`); // prettier-ignore
+    return dataSymbol(state, map, program);
+  }
   const name = elfSymbolName(symbol, state.options);
   const known = state.symbolIndex.get(name);
   if (known !== undefined) return known;
@@ -219,11 +224,12 @@ export function writeHeader(programs: readonly CompiledProgram[], guard: string,
   const lines: string[] = [];
   const helpers = new Set<string>();
   const maps = new Set<string>();
+  const isConfined = programs.some(({ bounds }) => bounds === 'sandbox');
   for (const program of programs) {
     lines.push(`uint64_t ${cName(program.name)}(void *r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`);
     for (const { symbol } of program.relocations) {
       const map = symbol.kind === 'map' || symbol.kind === 'data' ? program.program.maps[symbol.map] : undefined;
-      if (map !== undefined && map.kind !== 'map') continue;
+      if ((map !== undefined && map.kind !== 'map') || symbol === ARENA_SYMBOL || symbol === FAULT_SYMBOL) continue;
       (map === undefined ? helpers : maps).add(elfSymbolName(symbol, options));
     }
   }
@@ -242,6 +248,7 @@ export function writeHeader(programs: readonly CompiledProgram[], guard: string,
     '',
     '/* Programs: arguments that a program does not use may have any value. */',
     ...lines,
+    ...(isConfined ? SANDBOX_DECLARATIONS : []),
     ...declare('Helpers and functions that the linking program must define.', helpers, (name) => `uint64_t ${cName(name)}(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`), // prettier-ignore
     ...declare(
       'Maps that the linking program must define: helpers get their addresses.',
@@ -257,6 +264,19 @@ export function writeHeader(programs: readonly CompiledProgram[], guard: string,
     '',
   ].join('\n');
 }
+
+/** What the C program defines for sandboxed programs: see sandbox-layout.ts. */
+const SANDBOX_DECLARATIONS: readonly string[] = [
+  '',
+  '/* The arena: 2^28 bytes at a multiple of that (unless compiled otherwise), 1 MiB on either side unmapped. */',
+  'struct polybpf_arena {',
+  '  uint64_t tag;        /* address of the arena, shifted right by 28 */',
+  '  int64_t stack_delta; /* added to addresses of the C stack: where BPF stacks lie in the arena */',
+  '};',
+  'extern struct polybpf_arena polybpf_arena;',
+  '/* Called for an access that would leave the arena; must not return (longjmp, exit). */',
+  'void polybpf_fault(uint64_t insn, uint64_t address);',
+];
 
 function cName(name: string): string {
   return name.replace(/[^A-Za-z0-9_]/g, '_');
