@@ -76,12 +76,15 @@ function wordPair(first: number, second: number, bigEndian: boolean): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
-/** arch/arm/include/uapi/asm/signal.h and the generic headers, with pointers and times of 32 bits. */
+/**
+ * arch/arm/include/uapi/asm/signal.h and the generic headers, with pointers and times of 32 bits. The handler never returns,
+ * but has a restorer: QEMU would copy its own from a page that the arena replaces.
+ */
 export const ARM_LINUX: LinuxAbi = {
   ...GENERIC_LINUX,
   microsecondBits: 32,
   secondBits: 32,
-  signalAction: (handler, bigEndian) => [wordPair(handler, 0x4 | 0x08000000, bigEndian), wordPair(0, -1, bigEndian), -1], // prettier-ignore
+  signalAction: (handler, bigEndian) => [wordPair(handler, SIGNAL_FLAGS, bigEndian), wordPair(handler, -1, bigEndian), -1], // prettier-ignore
   signalStack: (address, length, bigEndian) => [wordPair(address, 0, bigEndian), wordPair(length, 0, bigEndian)],
   siginfoAddress: 12,
 };
