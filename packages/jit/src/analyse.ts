@@ -7,7 +7,7 @@
  * upper halves of its operands when its low half does not depend on them (add, sub, mul, and, or, xor, lsh, mov, neg).
  */
 import { BpfError } from '@polybpf/errors';
-import { BPF_FUNC_tail_call, type InsnRow, jumpTarget, type Program, rowOf } from '@polybpf/isa';
+import { BPF_FUNC_tail_call, constants, type Insn, type InsnRow, jumpTarget, type Program, rowOf } from '@polybpf/isa';
 
 /** Bit offset of the upper halves in a live set. */
 export const UPPER = 16;
@@ -66,7 +66,7 @@ export interface FunctionAnalysis {
  *
  * @param addressBits - with 32, accesses to memory do not read the upper half of their base
  * @throws BpfError `E_JIT_PROGRAM` when control leaves a function other than by exit or call, or a call or address means none;
- * `E_DECODE_OPCODE` for unknown instructions
+ * `E_DECODE_OPCODE` for unknown instructions, `E_DECODE_REGISTER`
  */
 export function analyse(program: Program, addressBits: 32 | 64 = 64): Analysis {
   const { insns } = program;
@@ -77,6 +77,7 @@ export function analyse(program: Program, addressBits: 32 | 64 = 64): Analysis {
     const row = rowOf(insns[i]!);
     if (row === undefined) throw new BpfError('E_DECODE_OPCODE', 'unknown instruction', { at: { insn: i }, got: `opcode 0x${insns[i]!.opcode.toString(16)}` }); // prettier-ignore
     rows[i] = row;
+    checkRegisters(row, insns[i]!, i);
     if (row.slots === 2) {
       if (i + 1 >= count)
         throw new BpfError('E_DECODE_TRUNCATED', `${row.name} has no second slot`, { at: { insn: i } });
@@ -102,6 +103,18 @@ export function analyse(program: Program, addressBits: 32 | 64 = 64): Analysis {
     functions.push(describeFunction(analysis, name, start, end));
   }
   return { ...analysis, functions };
+}
+
+/** Registers beyond r10 would be taken for the scratch registers that ops have beside those of the program. */
+function checkRegisters(row: InsnRow, { dst_reg, src_reg }: Insn, insn: number): void {
+  const isOut = (register: number, use: InsnRow['dst']): boolean => register > constants.BPF_REG_10 && use !== 'fixed';
+  const isDst = isOut(dst_reg, row.dst);
+  if (!isDst && !isOut(src_reg, row.src)) return;
+  throw new BpfError('E_DECODE_REGISTER', `register of ${row.name}`, {
+    at: { insn },
+    expected: 'at most 10',
+    got: String(isDst ? dst_reg : src_reg),
+  });
 }
 
 /** Every local call and function address that is resolved names the first instruction of a function. */

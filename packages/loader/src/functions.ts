@@ -55,7 +55,7 @@ function sectionFunctions(
   const ends = endsBySuccessor(starts, section.size);
   const functions = starts.map((symbol, k): FunctionRange => {
     const size = symbol.size === 0 ? (ends[k] ?? 0) - symbol.value : symbol.size;
-    if (symbol.value % INSN_SIZE !== 0 || size % INSN_SIZE !== 0 || size === 0 || symbol.value + size > section.size) {
+    if (symbol.value % INSN_SIZE !== 0 || size % INSN_SIZE !== 0 || size <= 0 || symbol.value + size > section.size) {
       throw new BpfError('E_LOAD_PROGRAM', 'function is not a run of instructions of its section', {
         at: { section: section.name, symbol: symbol.name, offset: symbol.value },
         expected: `at most ${section.size} bytes, in multiples of 8`,

@@ -266,6 +266,7 @@ describe('loadObject refuses', () => {
     ['ELF32', /^E_ELF_MACHINE/, object([], [], { class: 32 })],
     ['code of 12 bytes', /^E_LOAD_SECTION: section tc/, object([{ name: 'tc', flags: CODE, data: new Uint8Array(12) }], [])],
     ['a function past its section', /^E_LOAD_PROGRAM.*xdp: f/, object([code('xdp', [EXIT])], [func('f', 0, 0, 16)])],
+    ['a function without a size past its section', /^E_LOAD_PROGRAM.*xdp: f/, object([code('xdp', [EXIT])], [func('f', 0, 16, 0)])],
     ['a function at half an instruction', /^E_LOAD_PROGRAM/, object([code('xdp', [MOV, EXIT])], [func('f', 0, 4, 8)])],
     ['an unknown opcode', /^E_DECODE_OPCODE: section xdp: main: insn 1/, object([code('xdp', [MOV, makeInsn(0xff, 0, 0, 0, 0), EXIT])], main)],
     ['a jump out of the function', /^E_DECODE_JUMP: section xdp: main: insn 0/, object([code('xdp', [makeInsn(5, 0, 0, 9, 0), MOV, EXIT])], main)],
