@@ -29,3 +29,5 @@ export type { UserRecord, UserRingBuffer } from './user-ringbuf.ts';
 export { isPerCpu, userValueSize } from './value-size.ts';
 export { fromHex, toHex } from './snapshot.ts';
 export type { MapSnapshot, SnapshotEntry, SnapshotState } from './snapshot.ts';
+export { BYTES, decodeRecords, perCpu, typedMap, u64Codec, uintCodec } from './typed-map.ts';
+export type { Codec, MapCodecs, TypedMap } from './typed-map.ts';
