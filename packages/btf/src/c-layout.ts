@@ -3,6 +3,7 @@
  * Rules: System V ABI for x86-64, section 3.1.2 (also clang's for bpf): a bit field stays within one aligned unit of its
  * type unless the struct is packed, and one without a name does not raise the alignment of the struct.
  */
+import { BpfError } from '@polybpf/errors';
 import type { Btf, BtfComposite, BtfMember } from './btf-type.ts';
 import { resolveType, sizeOf } from './resolve.ts';
 
@@ -25,6 +26,16 @@ export interface CLayout {
   readonly aligned: number | undefined;
 }
 
+/**
+ * How many members may be written: those of the blob, some of them several times. Anonymous structs within each other
+ * could multiply them without end.
+ */
+export function memberBudget(btf: Btf): { left: number } {
+  let left = 1 << 16;
+  for (const type of btf.types) if (type.kind === 'STRUCT' || type.kind === 'UNION') left += 4 * type.members.length;
+  return { left };
+}
+
 /** Answers about one BTF, remembered by type. */
 export interface CLayouts {
   readonly layoutOf: (type: BtfComposite) => CLayout;
@@ -35,6 +46,7 @@ const MAX_DEPTH = 64;
 
 export function createLayouts(btf: Btf, pointerSize: number): CLayouts {
   const alignments = new Map<number, number>();
+  const budget = { left: MAX_PIECES };
   const alignOf = (id: number, depth = 0): number => {
     const type = resolveType(btf, id);
     const known = alignments.get(type.id);
@@ -91,11 +103,11 @@ export function createLayouts(btf: Btf, pointerSize: number): CLayouts {
       const place = placed(member);
       const size = 8 * (place.bits > 0 ? sizeOf(btf, member.type, pointerSize) : sizeOrZero(member));
       const start = place.bits > 0 ? bitfieldStart(at, place.bits, size, packed) : roundUp(at, 8 * (packed ? 1 : alignOf(member.type))); // prettier-ignore
-      const padding = start < place.offset ? pieces(at, place.offset) : [];
+      const padding = start < place.offset ? pieces(at, place.offset, budget) : [];
       at = place.offset + (place.bits > 0 ? place.bits : size);
       return { ...place, padding };
     });
-    const tail = roundUp(at, 8 * align) < 8 * type.size ? pieces(at, 8 * type.size) : [];
+    const tail = roundUp(at, 8 * align) < 8 * type.size ? pieces(at, 8 * type.size, budget) : [];
     return { members, packed, tail, aligned: undefined };
   };
   const unionLayout = (type: BtfComposite, packed: boolean, align: number): CLayout => {
@@ -125,13 +137,15 @@ function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
-/** Padding that is absurdly long comes from hostile data. */
-const MAX_PIECES = 1 << 16;
+/** Pieces of padding in all that is printed: 32 MiB. More comes from hostile data. */
+const MAX_PIECES = 1 << 22;
 
 /** Widths from one bit to another, split at 64-bit boundaries: each is a bit field that stays where it is. */
-function pieces(from: number, to: number): number[] {
+function pieces(from: number, to: number, budget: { left: number }): number[] {
+  budget.left -= Math.ceil((to - from) / 64);
+  if (budget.left < 0) throw new BpfError('E_BTF_TYPE', 'padding of the structs is too large');
   const widths: number[] = [];
-  for (let at = from; at < to && widths.length < MAX_PIECES;) {
+  for (let at = from; at < to;) {
     const next = Math.min(to, (Math.floor(at / 64) + 1) * 64);
     widths.push(next - at);
     at = next;

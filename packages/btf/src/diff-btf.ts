@@ -81,7 +81,7 @@ function factsOf(btf: Btf, type: BtfType): Map<string, string> {
     case 'STRUCT':
     case 'UNION':
       facts.set('size', String(type.size));
-      memberFacts(btf, type, '', 0, facts, 0);
+      memberFacts(btf, type, '', 0, facts, 0, { left: 1 << 16 });
       break;
     case 'ENUM':
     case 'ENUM64':
@@ -107,16 +107,19 @@ function memberFacts(
   base: number,
   facts: Map<string, string>,
   depth: number,
+  budget: { left: number },
 ): void {
   // prettier-ignore
   if (depth > MAX_DEPTH) throw new BpfError('E_BTF_TYPE', `type ${type.id} is nested too deep`);
+  budget.left -= type.members.length;
+  if (budget.left < 0) throw new BpfError('E_BTF_TYPE', `type ${type.id} is too large to be compared`);
   for (const { name, type: id, bitOffset, bitfieldSize } of type.members) {
     const inner = resolveType(btf, id);
     const isAnonymous = (inner.kind === 'STRUCT' || inner.kind === 'UNION') && inner.name === '' && typeById(btf, id).kind !== 'TYPEDEF'; // prettier-ignore
     const here = name === '' ? path : `${path}${name}`;
     const at = base + bitOffset;
     if (isAnonymous) {
-      memberFacts(btf, inner, name === '' ? path : `${here}.`, at, facts, depth + 1);
+      memberFacts(btf, inner, name === '' ? path : `${here}.`, at, facts, depth + 1, budget);
       continue;
     }
     const place = bitfieldSize > 0 ? `bits ${at} to ${at + bitfieldSize - 1}` : `offset ${at / 8}`;

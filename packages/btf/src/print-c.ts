@@ -9,7 +9,7 @@ import type {
   BtfReference,
   BtfType,
 } from './btf-type.ts';
-import { createLayouts, type CLayouts } from './c-layout.ts';
+import { createLayouts, type CLayouts, memberBudget } from './c-layout.ts';
 import { createNames, type CNames, identifier } from './c-names.ts';
 import { typeById } from './resolve.ts';
 
@@ -65,10 +65,12 @@ class CPrinter {
   readonly #declared = new Set<string>();
   readonly #tags = new Map<number, BtfDeclTag[]>();
   readonly #referenced = new Set<number>();
+  readonly #budget: { left: number };
 
   constructor(btf: Btf, pointerSize: number) {
     this.#btf = btf;
     this.#names = createNames(btf);
+    this.#budget = memberBudget(btf);
     this.#layouts = createLayouts(btf, pointerSize);
     for (const type of btf.types) {
       if (type.kind === 'DECL_TAG') {
@@ -223,6 +225,9 @@ class CPrinter {
   }
 
   #compositeText(type: BtfComposite, indent: number): string {
+    this.#budget.left -= 1 + type.members.length;
+    if (this.#budget.left < 0 || indent > MAX_DEPTH)
+      throw new BpfError('E_BTF_TYPE', 'the types are too large to be printed');
     const layout = this.#layouts.layoutOf(type);
     const tabs = '\t'.repeat(indent + 1);
     const pad = (widths: readonly number[]): string => widths.map((bits) => `${tabs}long: ${bits};\n`).join('');

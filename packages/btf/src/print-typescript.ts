@@ -1,4 +1,5 @@
 import type { Btf, BtfComposite, BtfEnum, BtfEnum64, BtfType } from './btf-type.ts';
+import { memberBudget } from './c-layout.ts';
 import { resolveType, sizeOf, typeById } from './resolve.ts';
 import { fieldsOf, type TypeScriptContext, type TypeScriptField, valueOf } from './ts-fields.ts';
 import { createTypeScriptNames, propertyName } from './ts-names.ts';
@@ -47,7 +48,7 @@ export function createTypeScriptPrinter(btf: Btf): TypeScriptPrinter {
     }
     return name;
   };
-  const cx: TypeScriptContext = { btf, names, use };
+  const cx: TypeScriptContext = { btf, names, use, budget: memberBudget(btf) };
   const value = (id: number, path: string): ReturnType<typeof valueOf> => valueOf(cx, resolveType(btf, id), path, false); // prettier-ignore
   return {
     typeName: (id, path = `type_${id}`) => value(id, typeById(btf, id).name || path).type,

@@ -31,6 +31,8 @@ export interface TypeScriptContext {
   readonly btf: Btf;
   readonly names: TypeScriptNames;
   readonly use: (type: BtfType, path: string) => string;
+  /** Properties that may still be printed; anonymous members could multiply them without end. */
+  readonly budget: { left: number };
 }
 
 const MAX_DEPTH = 32;
@@ -45,6 +47,8 @@ export function fieldsOf(
 ): TypeScriptField[] {
   // prettier-ignore
   if (depth > MAX_DEPTH) throw new BpfError('E_BTF_TYPE', `type ${type.id} is nested too deep`);
+  cx.budget.left -= type.members.length;
+  if (cx.budget.left < 0) throw new BpfError('E_BTF_TYPE', 'the types are too large to be printed');
   return type.members.flatMap((member, index) => {
     const resolved = resolveType(cx.btf, member.type);
     const isComposite = resolved.kind === 'STRUCT' || resolved.kind === 'UNION';
