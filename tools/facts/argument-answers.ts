@@ -3,7 +3,13 @@
 // loaded, refused or closed, and never attached.
 import { constants as c, encodeProgram, type Insn, makeInsn } from '@polybpf/isa';
 import type { LiveKernel } from '@polybpf/kernel';
-import type { ArgumentKind, HelperInfo, HelperPrototype } from '../../packages/helpers/src/index.ts';
+import type {
+  ArgumentKind,
+  HelperInfo,
+  HelperPrototype,
+  ProgramVariant,
+  Registry,
+} from '../../packages/helpers/src/index.ts';
 import type { LoadOptions } from '../../packages/kernel/src/load-program.ts';
 
 /** What is known of one argument. */
@@ -24,13 +30,77 @@ export interface ProbeMaps {
   readonly readOnly: number;
 }
 
-/** Makes the maps: one with values of 64 bytes, one that programs may only read. */
+/** Makes the maps: one with values of 64 bytes, one that programs may only read and nobody may write any more. */
 export function createProbeMaps(kernel: LiveKernel): ProbeMaps {
   const init = { type: 'array', keySize: 4, valueSize: 64, maxEntries: 1 };
-  return { plain: kernel.createMap(init).fd, readOnly: kernel.createMap({ ...init, flags: 0x80 }).fd };
+  const readOnly = kernel.createMap({ ...init, flags: 0x80 });
+  readOnly.freeze();
+  return { plain: kernel.createMap(init).fd, readOnly: readOnly.fd };
+}
+
+/** Objects that a program of a variant can get hold of. */
+export interface ProbeSources {
+  /** Whether it may ask for the running task. */
+  readonly task: boolean;
+  /** Whether it may make a dynptr of memory. */
+  readonly dynptr: boolean;
+  /** Where its context has a socket, and whether that may be NULL. */
+  readonly socket: { readonly offset: number; readonly nullable: boolean } | undefined;
+  /** A number that it may return. */
+  readonly result: number;
+}
+
+/** What the registry says of a variant's sources. */
+export function probeSources(registry: Registry, variant: ProgramVariant): ProbeSources {
+  const may = (name: string): boolean => registry.helperAllowed(variant, registry.helper(name)!);
+  const row = variant.context.access.find(({ type }) => type !== null && /^sock(_common)?(_or_null)?$/.test(type));
+  return {
+    task: may('bpf_get_current_task_btf'),
+    dynptr: may('bpf_dynptr_from_mem'),
+    socket: row === undefined ? undefined : { offset: row.offset, nullable: row.type!.endsWith('_or_null') },
+    result: Math.max(0, variant.returns.range?.[0] ?? 0),
+  };
 }
 
 const CTX = 6;
+const TASK = 7;
+const SOCKET = 8;
+const GET_CURRENT_TASK_BTF = 158;
+const DYNPTR_FROM_MEM = 197;
+/** Offsets from the frame pointer: a dynptr that is there, and room for one. Below are 64 bytes of zeros. */
+const DYNPTR = -80;
+const NO_DYNPTR = -96;
+const NO_SOURCES: ProbeSources = { task: false, dynptr: false, socket: undefined, result: 0 };
+
+/** Gets hold of what the arguments of a helper need, as far as it can be had. */
+function prelude(maps: ProbeMaps, prototype: HelperPrototype, sources: ProbeSources): Insn[] {
+  const insns = [movRegister(CTX, 1)];
+  const needs = (test: (kind: ArgumentKind) => boolean): boolean => prototype.args.some((kind) => test(kind) && !kind.flags.includes('MAYBE_NULL')); // prettier-ignore
+  if (needs(isTask) && sources.task) insns.push(call(GET_CURRENT_TASK_BTF), movRegister(TASK, 0));
+  if (needs(isSocket) && sources.socket !== undefined) {
+    insns.push(makeInsn(c.BPF_LDX | c.BPF_MEM | c.BPF_DW, SOCKET, CTX, sources.socket.offset, 0));
+    if (sources.socket.nullable) {
+      insns.push(makeInsn(c.BPF_JMP | c.BPF_JNE | c.BPF_K, SOCKET, 0, 2, 0), mov(0, sources.result), exit());
+    }
+  }
+  if (needs(isDynptr) && sources.dynptr) {
+    insns.push(...mapValue(1, maps.plain), mov(2, 8), mov(3, 0), ...frameAddress(4, DYNPTR), call(DYNPTR_FROM_MEM));
+  }
+  return insns;
+}
+
+function isTask({ base, btf }: ArgumentKind): boolean {
+  return base === 'PTR_TO_BTF_ID' && btf === 'task_struct';
+}
+
+function isSocket({ base }: ArgumentKind): boolean {
+  return base === 'PTR_TO_BTF_ID_SOCK_COMMON' || base === 'PTR_TO_SOCK_COMMON';
+}
+
+/** One that is there already, of memory of the program. */
+function isDynptr({ base, flags }: ArgumentKind): boolean {
+  return base === 'PTR_TO_DYNPTR' && !flags.includes('UNINIT') && !flags.includes('DYNPTR_RINGBUF');
+}
 
 /**
  * Asks for as many arguments as can be given; an argument that no simple program can make (a socket, a dynptr) ends it.
@@ -41,9 +111,10 @@ export function askArguments(
   maps: ProbeMaps,
   helper: HelperInfo,
   prototype: HelperPrototype,
+  sources: ProbeSources = NO_SOURCES,
 ): { readonly answers: ArgumentAnswer[]; readonly complete: boolean } {
   const answers: ArgumentAnswer[] = [];
-  const before: Insn[] = [makeInsn(c.BPF_ALU64 | c.BPF_MOV | c.BPF_X, CTX, 1, 0, 0)];
+  const before: Insn[] = prelude(maps, prototype, sources);
   for (const [index, kind] of prototype.args.entries()) {
     const register = index + 1;
     const ask = (set: readonly Insn[]): string => {
@@ -64,7 +135,7 @@ export function askArguments(
       ? /write into map forbidden|R\d+ cannot write into/.test(ask([...mapValue(register, maps.readOnly), ...size]))
       : undefined;
     answers.push({ arg: register, expected, nullable: typesExpected(zero, register) === undefined, writes });
-    const right = rightArgument(kind, register, maps, prototype);
+    const right = rightArgument(kind, register, maps, sources);
     if (right === undefined) return { answers, complete: false };
     before.push(...right);
   }
@@ -75,10 +146,15 @@ export function askArguments(
  * Instructions that give a helper right arguments and call it; undefined when an argument cannot be made simply. r6 is the
  * context.
  */
-export function callWithArguments(maps: ProbeMaps, helper: HelperInfo, prototype: HelperPrototype): Insn[] | undefined {
-  const insns = [makeInsn(c.BPF_ALU64 | c.BPF_MOV | c.BPF_X, CTX, 1, 0, 0)];
+export function callWithArguments(
+  maps: ProbeMaps,
+  helper: HelperInfo,
+  prototype: HelperPrototype,
+  sources: ProbeSources = NO_SOURCES,
+): Insn[] | undefined {
+  const insns = prelude(maps, prototype, sources);
   for (const [index, kind] of prototype.args.entries()) {
-    const right = rightArgument(kind, index + 1, maps, prototype);
+    const right = rightArgument(kind, index + 1, maps, sources);
     if (right === undefined) return undefined;
     insns.push(...right);
   }
@@ -93,7 +169,7 @@ function rightArgument(
   kind: ArgumentKind,
   register: number,
   maps: ProbeMaps,
-  prototype: HelperPrototype,
+  sources: ProbeSources,
 ): readonly Insn[] | undefined {
   switch (kind.base) {
     case 'ANYTHING':
@@ -110,16 +186,28 @@ function rightArgument(
     case 'PTR_TO_MAP_VALUE':
     case 'PTR_TO_MEM':
     case 'PTR_TO_STACK':
-      return kind.size === undefined && prototype.args.length > 5 ? undefined : stackPointer(register);
+      return stackPointer(register);
+    case 'PTR_TO_CONST_STR':
+      return mapValue(register, maps.readOnly);
+    case 'PTR_TO_DYNPTR':
+      if (kind.flags.includes('UNINIT')) return frameAddress(register, NO_DYNPTR);
+      return isDynptr(kind) && sources.dynptr ? frameAddress(register, DYNPTR) : undefined;
     default:
-      return kind.flags.includes('MAYBE_NULL') ? [mov(register, 0)] : undefined;
+      if (kind.flags.includes('MAYBE_NULL')) return [mov(register, 0)];
+      if (isTask(kind) && sources.task) return [movRegister(register, TASK)];
+      if (isSocket(kind) && sources.socket !== undefined) return [movRegister(register, SOCKET)];
+      return undefined;
   }
+}
+
+function frameAddress(register: number, offset: number): Insn[] {
+  return [movRegister(register, 10), makeInsn(c.BPF_ALU64 | c.BPF_ADD | c.BPF_K, register, 0, 0, offset)];
 }
 
 /** 64 bytes of zeros, deep enough for the value of a map. */
 function stackPointer(register: number): Insn[] {
   const zeros = Array.from({ length: 8 }, (_, i) => makeInsn(c.BPF_ST | c.BPF_MEM | c.BPF_DW, 10, 0, -8 * (i + 1), 0));
-  return [...zeros, movRegister(register, 10), makeInsn(c.BPF_ALU64 | c.BPF_ADD | c.BPF_K, register, 0, 0, -64)];
+  return [...zeros, ...frameAddress(register, -64)];
 }
 
 function mapValue(register: number, fd: number): Insn[] {

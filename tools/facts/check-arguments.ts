@@ -2,7 +2,7 @@
 import type { LiveKernel } from '@polybpf/kernel';
 import type { ArgumentBase, ArgumentKind, Registry } from '../../packages/helpers/src/index.ts';
 import type { Variant } from '../../packages/kernel/src/probe/variants.ts';
-import { askArguments, createProbeMaps } from './argument-answers.ts';
+import { askArguments, createProbeMaps, probeSources } from './argument-answers.ts';
 
 const MEMORY = 'fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_';
 const SIZE = 'scalar';
@@ -54,10 +54,11 @@ export function checkArguments(kernel: LiveKernel, registry: Registry, variants:
   for (const { name, options } of variants) {
     const variant = registry.variantByName(name);
     if (variant === undefined || options === undefined || !variant.loadable) continue;
+    const sources = probeSources(registry, variant);
     for (const helper of registry.helpersOf(variant)) {
       if (helper.sleepableOnly && !variant.sleepable) continue;
       const prototype = registry.prototypeOf(variant, helper);
-      const result = askArguments(kernel, options, maps, helper, prototype);
+      const result = askArguments(kernel, options, maps, helper, prototype, sources);
       asked++;
       tried.add(helper.name);
       if (result.complete) complete.add(helper.name);

@@ -4,7 +4,7 @@ import { encodeProgram, type Insn, makeInsn } from '@polybpf/isa';
 import type { LiveKernel } from '@polybpf/kernel';
 import type { Registry, ResultKind } from '../../packages/helpers/src/index.ts';
 import type { Variant } from '../../packages/kernel/src/probe/variants.ts';
-import { callWithArguments, createProbeMaps } from './argument-answers.ts';
+import { callWithArguments, createProbeMaps, probeSources } from './argument-answers.ts';
 
 /** Calls whose outcome the kernel told, and where the registry says otherwise. */
 export interface ResultReport {
@@ -13,7 +13,7 @@ export interface ResultReport {
   readonly differences: readonly string[];
 }
 
-const R0 = [makeInsn(0xb7, 1, 0, 0, 0), makeInsn(0xb7, 0, 0, 0, 0), makeInsn(0x95, 0, 0, 0, 0)];
+const END = [makeInsn(0xb7, 1, 0, 0, 0), makeInsn(0xb7, 0, 0, 0, 0), makeInsn(0x95, 0, 0, 0, 0)];
 
 /** Calls every helper whose arguments can be made, in every variant that may. */
 export function checkResults(kernel: LiveKernel, registry: Registry, variants: readonly Variant[]): ResultReport {
@@ -25,17 +25,18 @@ export function checkResults(kernel: LiveKernel, registry: Registry, variants: r
     const variant = registry.variantByName(name);
     if (variant?.loadable !== true || options === undefined) continue;
     const packet = packetOffsets(registry, name);
+    const sources = probeSources(registry, variant);
     for (const helper of registry.helpersOf(variant)) {
       const prototype = registry.prototypeOf(variant, helper);
-      const insns = callWithArguments(maps, helper, prototype);
+      const insns = callWithArguments(maps, helper, prototype, sources);
       if (insns === undefined) continue;
       const ask = (program: readonly Insn[], logLevel: 2 | 4): { accepted: boolean; log: string } => {
         const outcome = kernel.load(encodeProgram(program), { ...options, name: 'probe', logLevel });
         if (outcome.accepted) kernel.close(outcome.fd);
         return outcome;
       };
-      const plain = ask([...insns, ...R0], 2);
-      const type = resultInLog(plain.log);
+      const plain = ask([...insns, ...END], 2);
+      const type = resultInLog(plain.log, `${helper.name}#${helper.id}`);
       if (type !== undefined) {
         results++;
         const expected = typeOf(prototype.result);
@@ -43,7 +44,7 @@ export function checkResults(kernel: LiveKernel, registry: Registry, variants: r
       }
       if (!plain.accepted || packet === undefined) continue;
       packets++;
-      const changes = !ask([...checkedPacket(packet), ...insns, makeInsn(0x71, 0, 7, 0, 0), ...R0], 4).accepted;
+      const changes = !ask([...checkedPacket(packet), ...insns, makeInsn(0x71, 0, 7, 0, 0), ...END], 4).accepted;
       if (changes !== helper.changesPacket) differences.push(`${helper.name} in ${name}: the kernel ${changes ? 'ends' : 'keeps'} packet pointers`); // prettier-ignore
     }
   }
@@ -78,8 +79,9 @@ function checkedPacket({ data, end, size }: PacketOffsets): Insn[] {
 }
 
 /** The type of r0 in the state that follows the call, in the verifier's words; numbers are `scalar`. */
-function resultInLog(log: string): string | undefined {
-  const call = log.indexOf('(85) call');
+function resultInLog(log: string, callee: string): string | undefined {
+  // The first one may be in the list of live registers that the log begins with.
+  const call = log.lastIndexOf(`(85) call ${callee}`);
   const text = call < 0 ? undefined : /\bR0(?:_\w+)?=([^\s(]+)/.exec(log.slice(call))?.[1];
   return text !== undefined && /^-?(\d|0x)/.test(text) ? 'scalar' : text;
 }
@@ -91,6 +93,7 @@ const NAMES: Readonly<Partial<Record<ResultKind['base'], string>>> = {
   PTR_TO_SOCK_COMMON: 'sock_common',
   PTR_TO_TCP_SOCK: 'tcp_sock',
   PTR_TO_RINGBUF_MEM: 'ringbuf_mem',
+  PTR_TO_DYNPTR_MEM: 'mem',
   PTR_TO_BTF_ID: 'ptr',
   PTR_TO_BTF_ID_TRUSTED: 'trusted_ptr',
 };
