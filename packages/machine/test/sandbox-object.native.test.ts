@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble } from '@polybpf/asm';
+import { makeProgram } from '@polybpf/isa';
 import { compile, writeHeader, writeObject } from '@polybpf/jit';
 import { targetByName } from '@polybpf/targets';
 import { describe, expect, it } from 'vitest';
@@ -94,10 +95,9 @@ describe('an object with sandboxed programs', () => {
 
   it('has no global data, which would lie outside of the arena', () => {
     const target = targetByName('x86_64');
-    const program = assemble('.function one\nr0 = 0\nexit', { name: 'one' });
     const map = { name: '.data', kind: 'data', type: 2, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 } as const;
     const insns = assemble('r1 = map_idx_value[0][0] ll\nr0 = *(u64 *)(r1 + 0)\nexit').insns;
-    const compiled = compile({ ...program, insns, maps: [map] }, target, { bounds: 'sandbox' });
+    const compiled = compile(makeProgram(insns, { maps: [map] }), target, { bounds: 'sandbox' });
     expect(() => writeObject([compiled])).toThrow(expect.objectContaining({ code: 'E_UNSUPPORTED' }));
   });
 });
