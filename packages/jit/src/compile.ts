@@ -101,7 +101,7 @@ export function compile(program: Program, target: Target, options: CompileOption
   const addresses = target.strictAlignment === true ? findAlignments(analysis) : NO_ADDRESSES;
   for (const fn of analysis.functions) {
     const selected = select(analysis, fn, relocationOf, selectOptions);
-    const { ops, registers } = arenaBits > 0 ? confine(fn, selected, program.maps, arenaBits) : { ops: selected, registers: NO_REGISTERS }; // prettier-ignore
+    const { ops, registers } = arenaBits > 0 ? confine(fn, selected, program.maps, arenaBits, wordBits) : { ops: selected, registers: NO_REGISTERS }; // prettier-ignore
     const { info, assignedOps } = describe(fn, target, ops, registers, pools, analysis);
     const frame = target.planFrame(info);
     if (target.codeAlignment > 1 && nodes.length > 0) nodes.push(makeNode(ALIGN, [target.codeAlignment]));

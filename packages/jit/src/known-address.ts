@@ -49,10 +49,17 @@ export function isSame(a: Known | undefined, b: Known | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && a.kind === b.kind && a.lo === b.lo && a.hi === b.hi);
 }
 
+/** What values are known against. */
+export interface Given {
+  readonly maps: readonly MapDef[];
+  /** Bits of a register that addresses are made from. */
+  readonly addressBits: 32 | 64;
+}
+
 /** The value of the register that `op` computes; undefined when nothing useful is known. */
-export function resultOf(op: Op, state: Knowledge, maps: readonly MapDef[]): Known | undefined {
-  // A result whose upper half nothing reads may have anything there.
-  if (!op.zext) return undefined;
+export function resultOf(op: Op, state: Knowledge, { maps, addressBits }: Given): Known | undefined {
+  // A result whose upper half nothing reads may have anything there, which addresses may be made from.
+  if (!op.zext && addressBits === 64) return undefined;
   const a = op.a === NO_REG ? undefined : state[op.a];
   switch (op.kind) {
     case 'mov':

@@ -9,7 +9,17 @@
 import type { MapDef } from '@polybpf/isa';
 import type { FunctionAnalysis } from './analyse.ts';
 import { baseField, writesOf } from './access.ts';
-import { accessed, CHECKED, isCovered, isSame, join, type Knowledge, type Known, resultOf } from './known-address.ts';
+import {
+  accessed,
+  CHECKED,
+  type Given,
+  isCovered,
+  isSame,
+  join,
+  type Knowledge,
+  type Known,
+  resultOf,
+} from './known-address.ts';
 import { ARENA, blankOp, FRAME, NO_REG, type Op, R10 } from './op.ts';
 
 /** Ops with checks, and what they need. */
@@ -28,10 +38,12 @@ export function confine(
   ops: readonly Op[],
   maps: readonly MapDef[],
   arenaBits: number,
+  addressBits: 32 | 64 = 64,
 ): Confined {
+  const given: Given = { maps, addressBits };
   const usesFrame = ops.some((op) => leavesFrame(fn, op));
   if (usesFrame) for (const op of ops) renameFrame(op);
-  const states = flow(ops, maps);
+  const states = flow(ops, given);
   const result: Op[] = [];
   let checks = 0;
   let state: Knowledge = [];
@@ -48,7 +60,7 @@ export function confine(
       checks++;
     }
     result.push(op);
-    step(op, state, maps);
+    step(op, state, given);
   });
   return { ops: result, registers: [...(usesFrame || checks > 0 ? [ARENA] : []), ...(usesFrame ? [FRAME] : [])] };
 }
@@ -70,7 +82,7 @@ function renameFrame(op: Op): void {
 }
 
 /** What is known in front of the first op of each block, by its index. */
-function flow(ops: readonly Op[], maps: readonly MapDef[]): Map<number, Knowledge> {
+function flow(ops: readonly Op[], given: Given): Map<number, Knowledge> {
   const starts = blockStarts(ops);
   const states = new Map<number, Knowledge>();
   const visits = new Map<number, number>();
@@ -105,7 +117,7 @@ function flow(ops: readonly Op[], maps: readonly MapDef[]): Map<number, Knowledg
         break;
       }
       const op = ops[i]!;
-      step(op, state, maps);
+      step(op, state, given);
       if (op.kind === 'branch' || op.kind === 'may_goto' || op.kind === 'jump') {
         if (op.label !== NO_REG) reach(opAt(ops, op.label), state);
         if (op.kind === 'jump') break;
@@ -140,12 +152,12 @@ function opAt(ops: readonly Op[], insn: number): number {
  * What is known after an op. An access that was done without a fault was in the arena, for the guard zones around it are
  * not mapped: so its base is near once more, by its offset. Pointers that walk through memory stay near what they read last.
  */
-function step(op: Op, state: Knowledge, maps: readonly MapDef[]): void {
+function step(op: Op, state: Knowledge, given: Given): void {
   const field = baseField(op);
   if (field !== undefined && op[field] !== R10) state[op[field]] = accessed(op.offset);
   const writes = writesOf(op);
   if (writes === 0) return;
-  const result = op.d >= 0 && writes === 1 << op.d ? resultOf(op, state, maps) : undefined;
+  const result = op.d >= 0 && writes === 1 << op.d ? resultOf(op, state, given) : undefined;
   for (let r = 0; r < R10; r++) if ((writes & (1 << r)) !== 0) state[r] = undefined;
   if (result !== undefined) state[op.d] = result;
 }
