@@ -105,7 +105,7 @@ function findInKernel(symbol: string, { local, targets }: KernelTypes, at: Error
   for (const btf of targets) {
     const type = typesByEssentialName(btf, name).find((other) => other.kind === own.kind && other.name === name);
     if (type === undefined || (type.kind !== 'VAR' && type.kind !== 'FUNC')) continue;
-    if (!typesAreCompatible(local, own.type, btf, type.type)) {
+    if (!typesAreCompatible(local, resolveType(local, own.type).id, btf, resolveType(btf, type.type).id)) {
       throw new BpfError('E_LOAD_RELOCATION', `the kernel's ${symbol} has another type`, {
         at,
         expected: `the type of [${own.id}]`,

@@ -1,5 +1,5 @@
 /** Symbols of several objects as one table: sections by name, local symbols side by side, global ones resolved. */
-import { mapDefinitions, type BtfMapDefinition, type Btf, typesAreCompatible } from '@polybpf/btf';
+import { mapDefinitions, type BtfMapDefinition, type Btf, resolveType, typesAreCompatible } from '@polybpf/btf';
 import { SHN, STB, STT, STV, type ElfSymbol, type ElfSymbolDescription } from '@polybpf/elf';
 import { BpfError, type ErrorPlace } from '@polybpf/errors';
 import type { LinkedSection } from './link-objects.ts';
@@ -178,7 +178,10 @@ function sameMap(a: BtfMapDefinition, b: BtfMapDefinition): boolean {
 function checkTypes(contexts: readonly ObjectContext[], a: GlobalSymbol, b: GlobalSymbol, at: ErrorPlace): void {
   const [x, y] = [a, b].map(({ input, name }) => ({ btf: contexts[input]!.btf, type: typeOf(contexts[input]!.btf, name) })); // prettier-ignore
   if (x?.btf === undefined || y?.btf === undefined || x.type === undefined || y.type === undefined) return;
-  if (x.type.kind !== y.type.kind || !typesAreCompatible(x.btf, x.type.id, y.btf, y.type.id)) {
+  if (
+    x.type.kind !== y.type.kind ||
+    !typesAreCompatible(x.btf, resolveType(x.btf, x.type.id).id, y.btf, resolveType(y.btf, y.type.id).id)
+  ) {
     throw new BpfError('E_LOAD_LINK', `${a.name} has different types in the objects`, { at });
   }
 }
