@@ -275,7 +275,7 @@ function livePacket(packet: PacketBuffer): PacketInput {
 }
 
 function bindTracepoint(binder: Binder, event: TracepointEvent, layouts: TracepointLayouts): BoundContext {
-  const layout = event.layout ?? layouts(event.name);
+  const layout = event.layout ?? layouts(event.name)?.fields;
   if (layout === undefined) {
     throw new BpfError('E_INPUT', 'tracepoint', {
       expected: 'one that the profile knows, or a layout',

@@ -61,3 +61,27 @@ export type { PcapFile, PcapPacket } from './pcap.ts';
 export { internetChecksum } from './checksum.ts';
 export { verdictName } from './verdict.ts';
 export { seededRandom } from './random.ts';
+export { decodeEvent, encodeEvent, fromHexText, toHexText } from './event-record.ts';
+export type { ArgumentRecord, DataRecord, EventRecord, IntegerRecord, TracepointValueRecord } from './event-record.ts';
+export {
+  dumpMaps,
+  encodeResult,
+  formatRecording,
+  RECORDING_FORMAT,
+  recordVm,
+  replayRecording,
+  replayVm,
+} from './recording.ts';
+export type {
+  RecordedInputs,
+  RecordedStep,
+  Recorder,
+  Recording,
+  RecordingHeader,
+  RecordOptions,
+  ReplayDifference,
+  ReplayReport,
+  ResultRecord,
+} from './recording.ts';
+export { programsFor } from './routing.ts';
+export type { EventPlace } from './routing.ts';

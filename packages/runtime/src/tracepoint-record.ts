@@ -5,8 +5,8 @@ import { writeInteger } from './byte-order.ts';
 import type { TracepointEvent, TracepointField, TracepointValue } from './events.ts';
 import { encodeText } from './text.ts';
 
-/** Fields of a tracepoint by `group:name`; undefined for an unknown one. */
-export type TracepointLayouts = (name: string) => readonly TracepointField[] | undefined;
+/** Fields of a tracepoint by `group:name`; undefined for an unknown one. `tracepoint` of @polybpf/helpers/tracepoints is one. */
+export type TracepointLayouts = (name: string) => { readonly fields: readonly TracepointField[] } | undefined;
 
 /** Makes memory of a text or bytes that a field points to; gives the address. */
 export type PlaceData = (field: string, value: string | Uint8Array) => bigint;
