@@ -34,16 +34,19 @@ export function toldByUs(report: VerifyReport): Told {
 /** A message without its numbers. */
 export function normalise(message: string): string {
   return message
+    .replace(/(verification time \d+ usec|processed \d+ insns.*)$/, '')
     .replace(/^\d+: \([0-9a-f]{2}\) .*?(?=R\d)/, '')
     .replace(/0x[0-9a-f]+/g, 'N')
     .replace(/-?\d+/g, 'N');
 }
 
+const ERRNO: Readonly<Record<number, string>> = { 1: 'PERM', 7: '2BIG', 12: 'NOMEM', 13: 'ACCES', 14: 'FAULT', 22: 'INVAL', 95: 'OPNOTSUPP', 524: 'NOTSUPP' }; // prettier-ignore
+
 /** What differs, as a short phrase; undefined when nothing does. */
 export function difference(kernel: Told, ours: Told): string | undefined {
   if (ours.verdict === 'unsupported') return `unsupported: ${ours.message}`;
   if (kernel.verdict !== ours.verdict) {
-    const why = kernel.verdict === 'accept' ? ours.message : kernel.message;
+    const why = kernel.verdict === 'accept' ? ours.message : `${kernel.message} (E${ERRNO[kernel.errno] ?? 'other'})`;
     return `false ${ours.verdict}: ${normalise(why)}`;
   }
   if (kernel.verdict === 'accept') return kernel.processed === ours.processed ? undefined : 'processed differs';

@@ -4,14 +4,18 @@ import { openLiveKernel } from '../../packages/kernel/src/index.ts';
 import { verify } from '../../packages/verifier/src/index.ts';
 import { difference, Tally, toldByKernel, toldByUs } from './compare.ts';
 
+const LEVEL = Number(process.env['LEVEL'] ?? 2) as 2;
+
 export function runFrontier(count: number, seed: number, only?: number, privilege: 'root' | 'bpf' = 'root'): Tally {
   using kernel = openLiveKernel();
   const generate = generatorOf(arbitraryFrontierProgram(), seed);
   const tally = new Tally();
-  let fds: number[] | undefined;
+  // A program array belongs to the type of the first program that uses it, so that each type has maps of its own.
+  const fdsOf = new Map<string, number[]>();
   const from = only ?? 0;
   for (let i = from; i < (only === undefined ? count : only + 1); i++) {
     const { program, type, text } = generate(i);
+    let fds = fdsOf.get(type);
     fds ??= program.maps.map(
       (map) =>
         kernel.createMap({
@@ -21,14 +25,21 @@ export function runFrontier(count: number, seed: number, only?: number, privileg
           maxEntries: map.maxEntries,
         }).fd,
     );
-    const loaded = kernel.load(program.insns, { type, fdArray: fds, logLevel: only === undefined ? 4 : 2 });
+    fdsOf.set(type, fds);
+    const loaded = kernel.load(program.insns, { type, fdArray: fds, logLevel: only === undefined ? 4 : LEVEL });
     if (loaded.accepted) kernel.close(loaded.fd);
     let report;
     try {
-      report = verify({ insns: program.insns, maps: program.maps, type }, { logLevel: only === undefined ? 0 : 2, privilege });
+      report = verify(
+        { insns: program.insns, maps: program.maps, type },
+        { logLevel: only === undefined ? 0 : 2, privilege },
+      );
     } catch (error) {
       tally.add(`crash: ${String(error)}`, String(i));
-      if (only !== undefined) { console.log(text); throw error; }
+      if (only !== undefined) {
+        console.log(text);
+        throw error;
+      }
       continue;
     }
     const a = toldByKernel(loaded);
@@ -37,6 +48,7 @@ export function runFrontier(count: number, seed: number, only?: number, privileg
     if (only !== undefined) {
       console.log(text);
       console.log(loaded.log);
+      console.log(report.log);
       console.log(a, b);
     }
   }

@@ -38,7 +38,8 @@ export function walkAlu(env: Env): void {
     if (isPointer(env, dst)) reject(EACCES, `R${dst} pointer arithmetic prohibited`);
     checkDestination(env, dst);
     const at = regAt(dst);
-    if (op === BPF_NEG) scalarAlu(BPF_NEG, !alu64, env.frame.w, at, env.frame.w, at, env.defaultPrecise);
+    if (op === BPF_NEG && env.frame.w[at + W_TYPE] === SCALAR_VALUE)
+      scalarAlu(BPF_NEG, !alu64, env.frame.w, at, env.frame.w, at, env.defaultPrecise);
     else markUnknown(env.frame.w, at, env.defaultPrecise);
   } else if (op > BPF_END) reject(EINVAL, `invalid BPF_ALU opcode ${op.toString(16)}`);
   else {

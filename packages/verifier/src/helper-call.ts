@@ -97,7 +97,8 @@ export function walkHelperCall(env: Env): void {
   recordKey(env, meta);
   for (let i = 0; i < meta.accessSize; i++) accessMemory(env, meta.regno, i, 1, WRITE, -1, false, false);
   if (meta.releaseRegno !== 0) release(env, meta);
-  const changes = perform(env, meta) || helper.info.changesPacket;
+  // A tail call that comes back has not run anything; only for callers of a function does it count (6.18).
+  const changes = perform(env, meta) || (helper.info.changesPacket && name !== 'bpf_tail_call');
   const w = env.frame.w;
   clearCallerSaved(env, w);
   setResult(env, proto, meta);

@@ -35,8 +35,8 @@ export class VerifierLog {
   }
 
   /** An insn is about to be walked. */
-  insn(_env: Env, _arrived: boolean): void {
-    // The trace is written by the subclass that formats states.
+  insn(env: Env, arrived: boolean): void {
+    this.line(arrived ? `from ${env.previousInsn} to ${env.insn}` : `${env.insn}`);
   }
 
   /** Everything may have changed. */

@@ -98,6 +98,15 @@ function scrub(frame: Frame, byte: number): void {
   if (frame.kinds[byte] !== STACK_INVALID) frame.kinds[byte] = STACK_MISC;
 }
 
+/** Data in a slot ends what was spilled there, or the object that it was part of (kernel: scrub_special_slot). */
+function scrubSpecial(frame: Frame, slot: number): void {
+  frame.w[slotAt(slot) + W_TYPE] = NOT_INIT;
+  const kind = frame.kinds[slot * 8 + 7];
+  if (kind === STACK_SPILL || kind === STACK_DYNPTR || kind === STACK_ITER || kind === STACK_IRQ_FLAG) {
+    for (let i = slot * 8; i < slot * 8 + 8; i++) scrub(frame, i);
+  }
+}
+
 /** (kernel: mark_stack_slot_misc) */
 function markMisc(env: Env, frame: Frame, byte: number): void {
   const kind = frame.kinds[byte];
@@ -181,11 +190,7 @@ function writeFixed(env: Env, frame: Frame, off: number, size: number, value: nu
     }
     saveRegister(env, frame, slot, cur.w, reg, size);
   } else {
-    frame.w[at + W_TYPE] = NOT_INIT;
-    const kind = frame.kinds[base + 7];
-    if (kind === STACK_SPILL || kind === STACK_DYNPTR || kind === STACK_ITER || kind === STACK_IRQ_FLAG) {
-      for (let i = 0; i < 8; i++) scrub(frame, base + i);
-    }
+    scrubSpecial(frame, slot);
     let now = STACK_MISC;
     const zero = value >= 0 ? cur.isZero(reg) : isStoreOfConstant(env, insn) && env.imm[insn] === 0;
     if (zero) {
@@ -230,7 +235,7 @@ function writeVariable(
         continue;
       }
     }
-    frame.w[at + W_TYPE] = NOT_INIT;
+    scrubSpecial(frame, slot);
     let now = STACK_MISC;
     if (writingZero && kind === STACK_ZERO) {
       now = STACK_ZERO;
