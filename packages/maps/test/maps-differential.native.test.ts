@@ -6,7 +6,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMap, createMapArena, MAP_FLAG, MAP_TYPE, type MapObject, type MapSpec } from '@polybpf/maps';
 import { type LiveKernel, openLiveKernel, possibleCpus } from '@polybpf/kernel';
 import { asm, HelperPrograms } from './helper-programs.native.ts';
-import { type MakeKey, type OperationName, OPERATIONS, Random, type Step, type Subject } from './operations.native.ts';
+import {
+  type MakeKey,
+  type OperationName,
+  OPERATIONS,
+  Random,
+  showValue,
+  type Step,
+  type Subject,
+} from './operations.native.ts';
 import { type FieldValue, loadTestBtf, LOCKED, TIMED } from './test-btf.native.ts';
 import { describeKernel, OPERATION_COUNT, OPERATION_SEED } from './with-kernel.native.ts';
 import { closeRaw, createRawMap, pinToCpu, RawMap, type RawMapInit, unpin } from './raw-bpf.native.ts';
@@ -87,6 +95,18 @@ const CASES: readonly Case[] = [
   { name: 'per-CPU array', def: def(MAP_TYPE.PERCPU_ARRAY, 4, 8, 5), key: indexKey(5), mix: { ...ARRAY_MIX, programLookupPercpu: 2 } }, // prettier-ignore
   { name: 'per-CPU array of odd values', def: def(MAP_TYPE.PERCPU_ARRAY, 4, 12, 5), key: indexKey(5), mix: { ...ARRAY_MIX, programLookupPercpu: 2 } }, // prettier-ignore
   { name: 'hash', def: def(MAP_TYPE.HASH, 4, 8, 16, ZERO_SEED), key: smallKey(4, 24), mix: HASH_MIX },
+  {
+    name: 'hash with a seed of its own',
+    def: def(MAP_TYPE.HASH, 4, 8, 16),
+    key: smallKey(4, 24),
+    mix: { ...HASH_MIX, nextKey: 0, lookupBatch: 0, takeBatch: 0, forEach: 0 },
+  },
+  {
+    name: 'LRU hash with a seed of its own',
+    def: def(MAP_TYPE.LRU_HASH, 4, 8, 16),
+    key: smallKey(4, 24),
+    mix: { ...HASH_MIX, nextKey: 0, lookupBatch: 0, takeBatch: 0, forEach: 0 },
+  },
   { name: 'hash without preallocation', def: def(MAP_TYPE.HASH, 6, 5, 10, ZERO_SEED | NO_PREALLOC), key: smallKey(6, 16), mix: { ...HASH_MIX, forEach: 0 } }, // prettier-ignore
   { name: 'hash of long keys', def: def(MAP_TYPE.HASH, 37, 16, 64, ZERO_SEED), key: smallKey(37, 90), mix: HASH_MIX },
   { name: 'per-CPU hash', def: def(MAP_TYPE.PERCPU_HASH, 8, 8, 16, ZERO_SEED), key: smallKey(8, 24), mix: { ...HASH_MIX, programLookupPercpu: 2 } }, // prettier-ignore
@@ -322,10 +342,47 @@ function run(testCase: Case, seed: number, count: number): void {
         `operation ${i} (seed ${seed}): ${step.what}\nmodel:  ${step.model}\nkernel: ${step.kernel}\n${history}`,
       );
     }
+    if (map.keySize > 0) compareContents(subject);
   } finally {
     programs.close();
     closeRaw(fd);
   }
+}
+
+/** All elements, in any order: what has a seed of its own has an order of its own. */
+function compareContents({ map, raw }: Subject): void {
+  const read = (side: Pick<RawMap, 'nextKey'>, lookup: (key: Uint8Array) => Uint8Array | number): string[] => {
+    const list: string[] = [];
+    for (let key = side.nextKey(undefined); typeof key !== 'number' && list.length < 100_000; key = side.nextKey(key)) {
+      list.push(`${key} ${showValue(map, lookup(key))}`);
+    }
+    return list.sort();
+  };
+  const ours = read(map.user, (key) => map.user.lookup(key));
+  expect(ours).toEqual(read(raw, (key) => raw.lookup(key, 0n)));
+}
+
+/** A map of any size, most often a small one. */
+function randomCase(type: number, random: Random): Case {
+  const valueSize = random.pick([1, 2, 3, 4, 7, 8, 12, 16, 24, 100, 264]);
+  const maxEntries = random.pick([1, 2, 3, 4, 5, 8, 15, 33, 64, 130, 300]);
+  const perCpu = [MAP_TYPE.PERCPU_ARRAY, MAP_TYPE.PERCPU_HASH, MAP_TYPE.LRU_PERCPU_HASH].some(
+    (other) => other === type,
+  );
+  const lookups = perCpu ? { programLookupPercpu: 2 } : {};
+  const name = `type ${type}`;
+  if (type === MAP_TYPE.ARRAY || type === MAP_TYPE.PERCPU_ARRAY) {
+    return { name, def: def(type, 4, valueSize, maxEntries), key: indexKey(maxEntries), mix: { ...ARRAY_MIX, ...lookups, forEach: 0 } }; // prettier-ignore
+  }
+  if (type === MAP_TYPE.LPM_TRIE) {
+    const keySize = 5 + random.below(30);
+    return { name, def: def(type, keySize, valueSize, maxEntries, NO_PREALLOC), key: prefixKey(keySize), mix: { ...HASH_MIX, forEach: 0 } }; // prettier-ignore
+  }
+  const keySize = 1 + random.below(40);
+  const lru = type === MAP_TYPE.LRU_HASH || type === MAP_TYPE.LRU_PERCPU_HASH;
+  const flags = ZERO_SEED | (random.below(2) === 0 ? 0 : lru ? NO_COMMON_LRU : NO_PREALLOC);
+  const key = smallKey(keySize, Math.ceil(maxEntries * random.pick([0.7, 1.2, 2, 4])) + 1);
+  return { name, def: def(type, keySize, valueSize, maxEntries, flags), key, mix: { ...HASH_MIX, ...lookups, forEach: 0 } }; // prettier-ignore
 }
 
 describeKernel('maps against the live kernel', () => {
@@ -338,6 +395,27 @@ describeKernel('maps against the live kernel', () => {
     unpin();
     kernel?.[Symbol.dispose]();
   });
+  test.each([
+    MAP_TYPE.ARRAY,
+    MAP_TYPE.PERCPU_ARRAY,
+    MAP_TYPE.HASH,
+    MAP_TYPE.PERCPU_HASH,
+    MAP_TYPE.LRU_HASH,
+    MAP_TYPE.LRU_PERCPU_HASH,
+    MAP_TYPE.LPM_TRIE,
+  ])('maps of any size, type %i', (type) => {
+    const random = new Random(OPERATION_SEED + 1000 * type);
+    for (let done = 0; done < OPERATION_COUNT; done += 500) {
+      const testCase = randomCase(type, random);
+      try {
+        run(testCase, OPERATION_SEED + done, Math.min(500, OPERATION_COUNT - done));
+      } catch (error) {
+        const { flags, keySize, valueSize, maxEntries } = testCase.def;
+        throw new Error(`flags ${flags}, key ${keySize}, value ${valueSize}, ${maxEntries} entries`, { cause: error });
+      }
+    }
+  });
+
   test.each(CASES)('$name', (testCase) =>
     run(testCase, OPERATION_SEED, Math.min(OPERATION_COUNT, testCase.limit ?? OPERATION_COUNT)),
   );

@@ -1,5 +1,5 @@
 /** Random operations on a map, done on the model and on the live kernel, and what each gave as text. */
-import { type GuestMap, type PlainArena, toHex } from '@polybpf/maps';
+import { type GuestMap, MAP_TYPE, type PlainArena, toHex } from '@polybpf/maps';
 import { forEachInKernel } from './for-each.native.ts';
 import type { HelperPrograms } from './helper-programs.native.ts';
 import { pinToCpu, type RawMap } from './raw-bpf.native.ts';
@@ -57,6 +57,14 @@ export type MakeKey = (random: Random) => Uint8Array;
 export type Operation = (subject: Subject, random: Random, key: MakeKey) => Step;
 
 const show = (result: Uint8Array | number): string => (typeof result === 'number' ? String(result) : toHex(result));
+/** A value: what is behind the value of a CPU in a hash is what the kernel's allocator left there. */
+export function showValue(map: GuestMap, result: Uint8Array | number): string {
+  const isHash = map.type === MAP_TYPE.PERCPU_HASH || map.type === MAP_TYPE.LRU_PERCPU_HASH;
+  if (typeof result === 'number' || !isHash) return show(result);
+  const copy = result.slice();
+  for (let at = 0; at < copy.length; at += map.valueStride) copy.fill(0, at + map.valueSize, at + map.valueStride);
+  return toHex(copy);
+}
 const hex = (bytes: Uint8Array | undefined): string => (bytes === undefined ? 'none' : toHex(bytes));
 const step = (what: string, model: string, kernel: string): Step => ({ what, model, kernel });
 
@@ -76,7 +84,11 @@ export const OPERATIONS = {
   userLookup({ map, raw }, random, key) {
     const k = key(random);
     const flags = random.pick(READ_FLAGS);
-    return step(`lookup ${hex(k)} ${flags}`, show(map.user.lookup(k, flags)), show(raw.lookup(k, flags)));
+    return step(
+      `lookup ${hex(k)} ${flags}`,
+      showValue(map, map.user.lookup(k, flags)),
+      showValue(map, raw.lookup(k, flags)),
+    );
   },
   userUpdate({ map, raw, userValue }, random, key) {
     const k = key(random);
@@ -92,7 +104,11 @@ export const OPERATIONS = {
   userTake({ map, raw }, random, key) {
     const k = key(random);
     const flags = random.pick(READ_FLAGS);
-    return step(`take ${hex(k)} ${flags}`, show(map.user.lookupAndDelete(k, flags)), show(raw.take(k, flags)));
+    return step(
+      `take ${hex(k)} ${flags}`,
+      showValue(map, map.user.lookupAndDelete(k, flags)),
+      showValue(map, raw.take(k, flags)),
+    );
   },
   nextKey({ map, raw }, random, key) {
     const k = random.below(8) === 0 ? undefined : key(random);
@@ -235,7 +251,7 @@ function readBatch({ map, raw }: Subject, random: Random, key: MakeKey, take: bo
   // An error that comes before the count is written leaves the caller's count.
   const got = theirs.errno === 0 || theirs.errno === -2 || theirs.errno === -28 ? theirs.count : 0;
   const text = (errno: number, n: number, keys: readonly Uint8Array[], values: readonly Uint8Array[], next?: Uint8Array): string =>
-    `${errno} ${keys.slice(0, n).map((k, i) => `${hex(k)}=${hex(values[i])}`).join(' ')} next ${hex(next)}`; // prettier-ignore
+    `${errno} ${keys.slice(0, n).map((k, i) => `${hex(k)}=${showValue(map, values[i]!)}`).join(' ')} next ${hex(next)}`; // prettier-ignore
   const nextSize = isHash ? 4 : map.keySize;
   return step(
     `${take ? 'take' : 'lookup'} batch from ${hex(from)} count ${count} ${flags}`,
