@@ -87,19 +87,28 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     'default: live where the object has any, and none where that cannot be read',
   )
     .argument('<FILE>', FILE)
-    .addOption(choice('--engine <engine>', 'default: interpreter, or native with --target', ['interpreter', 'native']))
+    .addOption(
+      choice(
+        '--engine <engine>',
+        'default: interpreter, or native with --target; wasm compiles, auto interprets short runs and compiles long ones',
+        ['interpreter', 'native', 'wasm', 'wasm-interpreter', 'auto'],
+      ),
+    ) // prettier-ignore
     .option('--target <ARCH>', 'CPU of native code; default: this host')
     .option('--mem <HEX|@FILE>', 'memory: r1 = its address, r2 = its length')
     .option('--mem-out <FILE>', 'write the memory afterwards')
     .option('--prog <NAME>', 'program of an object that has several')
-    .option('--budget <N>', 'instructions at most (interpreter)')
+    .option('--budget <N>', 'instructions at most (all engines but native)')
     .option('--repeat <N>', 'run N times, memory carried on')
     .addOption(bounds())
     .action((file: string, flags: RunFlags) => runRun(file, flags));
 
   kernelOptions(inputOptions(add('compile', 'compile to machine code')), 'default: none')
     .argument('<FILE>', FILE)
-    .requiredOption('--target <ARCH[,ARCH]|all>', 'CPUs to compile for')
+    .requiredOption(
+      '--target <ARCH[,ARCH]|all|wasm>',
+      'CPUs to compile for; wasm: a WebAssembly module that owns its memory',
+    )
     .option('--prog <NAME>', 'only this program of an object')
     .addOption(choice('--format <format>', 'default: by the name of OUT, else listing', ['raw', 'object', 'listing']))
     .option('-o, --output <OUT|DIR>', 'output file, or folder when there are several targets')
@@ -112,7 +121,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
 
   add('conformance', 'run test vectors on engines and targets')
     .option('--suite <PATH>', 'file or folder of .json, .data or .jsonl vectors; may be given again', collect, [])
-    .option('--engine <LIST>', 'interpreter, native, or both (default)')
+    .option('--engine <LIST>', 'of interpreter, native, wasm, wasm-interpreter, auto; default: interpreter,native')
     .option('--target <LIST>', 'CPUs of the native engine, or all; default: all that run here')
     .addOption(choice('--format <format>', 'report', ['text', 'tap', 'json', 'junit']).default('text'))
     .option('--filter <RE>', 'only vectors whose name matches')
@@ -126,7 +135,10 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .action((memory: string | undefined, flags: PluginFlags) => runPlugin(memory, flags));
 
   add('fuzz', 'run generated programs on several engines and compare')
-    .option('--against <LIST>', 'engines: kernel, interpreter, native:ARCH, sandbox:ARCH; default: all that run here')
+    .option(
+      '--against <LIST>',
+      'engines: kernel, interpreter, wasm, wasm-interpreter, auto, native:ARCH, sandbox:ARCH; default: all that run here',
+    )
     .option('--count <N>', 'programs; default 1000, or no limit with --time')
     .option('--time <S>', 'seconds')
     .option('--seed <N>', 'default: a fresh one')

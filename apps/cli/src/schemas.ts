@@ -122,7 +122,7 @@ const inspect = z.strictObject({
 
 const run = z.strictObject({
   program: programName,
-  engine: z.enum(['interpreter', 'native']),
+  engine: z.enum(['interpreter', 'native', 'wasm', 'wasm-interpreter', 'auto']),
   target: z.string().nullable(),
   r0: hex64,
   mem: hexBytes.describe('memory afterwards'),

@@ -1,5 +1,7 @@
 export { interpreterEngine } from './engine.ts';
 export type { Engine, InterpreterEngineOptions, Job, Outcome } from './engine.ts';
+export { isWasmEngineName, WASM_ENGINES, wasmExecutionEngine, wasmVectorEngine } from './wasm-engine.ts';
+export type { WasmEngineName } from './wasm-engine.ts';
 export { readDataFile } from './read-data-file.ts';
 export { jsonLineSchema, readJsonLines } from './read-json-lines.ts';
 export type { JsonLine } from './read-json-lines.ts';

@@ -1,11 +1,12 @@
 /** From a program's flow to a WebAssembly module. */
-import { slotWord, type Image } from '@polybpf/interpreter/engine';
+import { MEM_REGION, STACK_REGION } from '@polybpf/interpreter';
+import { ARENA_BASES, ARENA_READ_ENDS, ARENA_WRITE_ENDS, slotWord } from '@polybpf/interpreter/engine';
 import { findFlow, type Flow, type Levels, NONE } from './flow.ts';
 import { FunctionEmitter } from './function-emitter.ts';
 import { ALL_REGISTERS, findLiveness } from './liveness.ts';
 import { MAILBOX } from './mailbox.ts';
 import { CLASS } from './micro-ops.ts';
-import { type Binding, emitTypes, type Facts, FIRST_FUNCTION, IMPORT_HOST, IMPORT_RESUME, ModuleContext, registerCount, TYPE_CALL, TYPE_ENTRY, TYPE_EXIT, TYPE_FUNCTION, TYPE_HOST, TYPE_RESUME } from './module-context.ts'; // prettier-ignore
+import { type Binding, emitTypes, type Facts, FIRST_FUNCTION, IMPORT_HOST, IMPORT_RESUME, ModuleContext, registerCount, TYPE_CALL, TYPE_ENTRY, TYPE_EXIT, TYPE_FUNCTION, TYPE_HOST, TYPE_RESUME, TYPE_RUN } from './module-context.ts'; // prettier-ignore
 import { findPointers, type PointerScratch } from './pointers.ts';
 import { findSlots } from './frame-slots.ts';
 import { findShape } from './shape.ts';
@@ -22,6 +23,8 @@ export interface CompiledModule {
   readonly classes: Uint8Array;
   /** Bytes of code of the functions, without what surrounds them. */
   readonly codeBytes: number;
+  /** The host has to execute some of the instructions. */
+  readonly hosted: boolean;
   /** Functions that needed a dispatch loop. */
   readonly irreducible: number;
 }
@@ -31,9 +34,24 @@ export interface ModuleOptions {
   readonly entries?: readonly number[];
   readonly levels?: Levels;
   readonly facts?: Facts | undefined;
+  /** A module that owns its memory and needs no interpreter behind it. */
+  readonly standalone?: Standalone;
+}
+
+/** What a module that owns its memory starts with. */
+export interface Standalone {
+  readonly pages: number;
+  /** Contents of the memory, where they are not zero. */
+  readonly data: readonly { readonly at: number; readonly bytes: Uint8Array }[];
+  /** Byte address and most bytes of the program's buffer. */
+  readonly mem: number;
+  readonly memBytes: number;
+  readonly budget: number;
 }
 
 const NO_LEVELS: Levels = new Map();
+/** `memory.fill` of memory 0. */
+const MEMORY_FILL = [0xfc, 0x0b, 0x00];
 
 /** Compiles an image for a binding. */
 export function compileImage(binding: Binding, options: ModuleOptions = {}): CompiledModule {
@@ -67,9 +85,12 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
     w.closeSize(size);
   }
   flow.entries.forEach((entry, f) => emitEntry(context, f, live.before[entry]! & ALL_REGISTERS));
-  for (const spill of context.spills) emitSpill(context, spill.mask, spill.resumes);
+  const { standalone } = options;
+  for (const spill of context.spills) emitSpill(context, spill.mask, spill.resumes, standalone !== undefined);
+  if (standalone !== undefined) emitRun(w, standalone, binding, flow.entries.length);
   return {
-    bytes: assemble(context, w.result()),
+    bytes: assemble(context, w.result(), standalone),
+    hosted: flow.hosted,
     entries: flow.entries,
     rest: flow.rest,
     classes: flow.classes,
@@ -115,7 +136,7 @@ function emitEntry({ w, binding, live }: ModuleContext, f: number, parameters: n
 }
 
 /** Stores registers and budget and calls the host; parameters are the registers, the budget, the instruction, the depth. */
-function emitSpill({ w, binding }: ModuleContext, mask: number, resumes: boolean): void {
+function emitSpill({ w, binding }: ModuleContext, mask: number, resumes: boolean, traps: boolean): void {
   w.reserve();
   const size = w.openSize();
   w.u32(0);
@@ -129,6 +150,15 @@ function emitSpill({ w, binding }: ModuleContext, mask: number, resumes: boolean
   w.i32Const(0);
   w.get(parameter);
   w.access(W.i64_store, MAILBOX.fuel);
+  if (resumes && traps) {
+    w.i32Const(0);
+    w.get(parameter + 1);
+    w.access(W.i32_store, MAILBOX.trap);
+    w.op(W.unreachable);
+    w.op(W.end);
+    w.closeSize(size);
+    return;
+  }
   w.i32Const(binding.client);
   w.get(parameter + 1);
   w.get(parameter + 2);
@@ -141,58 +171,149 @@ function emitSpill({ w, binding }: ModuleContext, mask: number, resumes: boolean
   w.closeSize(size);
 }
 
-function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array): Uint8Array {
-  const functions = flow.entries.length;
-  const w = new WasmWriter(2048 + bodies.length + 16 * functions + 4 * spills.length);
-  w.header();
-  emitTypes(w);
-  w.op(2);
-  const imports = w.openSize();
-  w.u32(3);
-  w.name('bpf');
-  w.name('memory');
-  w.op(2);
-  w.op(0);
+/**
+ * Export `run(length) -> r0` of a module that owns its memory: r1 is the address of the buffer, r2 its length, frames are
+ * zeroed, the budget is full.
+ */
+function emitRun(w: WasmWriter, { memBytes, budget }: Standalone, binding: Binding, mainEntry: number): void {
+  w.reserve();
+  const size = w.openSize();
   w.u32(0);
-  for (const [name, type] of [
-    ['resume', TYPE_RESUME],
-    ['host', TYPE_CALL],
-  ] as const) {
-    w.name('bpf');
-    w.name(name);
-    w.op(0);
-    w.u32(type);
+  w.get(0);
+  w.i32Const(memBytes);
+  w.op(W.i32_gt_u);
+  w.op(W.if);
+  w.op(W.void);
+  w.op(W.unreachable);
+  w.op(W.end);
+  const store = (address: number, low: number, high: number): void => {
+    w.i32Const(0);
+    w.i64Const(low, high);
+    w.access(W.i64_store, address);
+  };
+  store(MAILBOX.fuel, budget | 0, Math.floor(budget / 4294967296));
+  for (let r = 0; r < 10; r++) store(binding.registers + 8 * r, 0, 0);
+  for (const table of [ARENA_READ_ENDS, ARENA_WRITE_ENDS]) {
+    w.i32Const(0);
+    w.get(0);
+    w.access(W.i32_store, table + 4 * MEM_REGION);
   }
-  w.closeSize(imports);
-  w.reserve(64 + 2 * functions + 2 * spills.length);
-  w.op(3);
-  const types = w.openSize();
-  w.u32(2 * functions + spills.length);
-  for (const entry of flow.entries) w.u32(TYPE_FUNCTION + registerCount(live.before[entry]! & ALL_REGISTERS));
-  for (let f = 0; f < functions; f++) w.u32(TYPE_ENTRY);
-  for (const { mask, resumes } of spills) w.u32((resumes ? TYPE_EXIT : TYPE_HOST) + registerCount(mask));
-  w.closeSize(types);
-  w.op(7);
-  const exports = w.openSize();
-  w.u32(functions);
-  for (let f = 0; f < functions; f++) {
-    w.reserve(64);
-    w.name(`f${f}`);
-    w.op(0);
-    w.u32(FIRST_FUNCTION + functions + f);
+  w.get(0);
+  w.op(W.if);
+  w.op(W.void);
+  store(binding.registers + 8, 0, MEM_REGION);
+  w.i32Const(0);
+  w.get(0);
+  w.op(W.i64_extend_i32_u);
+  w.access(W.i64_store, binding.registers + 16);
+  w.op(W.end);
+  // The frames' stacks, by the table of regions: 1 for the main program, 4 to 10 for the others.
+  for (const region of [STACK_REGION, 4, 5, 6, 7, 8, 9, 10]) {
+    w.i32Const(0);
+    w.access(W.i32_load, ARENA_BASES + 4 * region);
+    w.i32Const(0);
+    w.i32Const(binding.stackSize);
+    for (const byte of MEMORY_FILL) w.op(byte);
   }
-  w.closeSize(exports);
-  w.reserve(bodies.length + 64);
-  w.op(10);
-  const code = w.openSize();
-  w.u32(2 * functions + spills.length);
-  w.bytes.set(bodies, w.at);
-  w.at += bodies.length;
-  w.closeSize(code);
-  return w.result();
+  w.i32Const(0);
+  w.index(W.call, FIRST_FUNCTION + mainEntry);
+  w.i32Const(0);
+  w.access(W.i64_load, binding.registers);
+  w.op(W.end);
+  w.closeSize(size);
 }
 
-/** Says whether the image is the one that a binding is for. */
-export function isBoundTo(binding: Binding, image: Image): boolean {
-  return binding.image === image;
+function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, standalone?: Standalone): Uint8Array {
+  const functions = flow.entries.length;
+  const count = 2 * functions + spills.length + (standalone === undefined ? 0 : 1);
+  const data = standalone?.data.reduce((sum, { bytes }) => sum + bytes.length + 32, 0) ?? 0;
+  const w = new WasmWriter(4096 + bodies.length + 16 * functions + 4 * spills.length + data);
+  const section = (id: number, body: () => void): void => {
+    w.op(id);
+    const size = w.openSize();
+    body();
+    w.closeSize(size);
+  };
+  w.header();
+  emitTypes(w);
+  section(2, () => {
+    w.u32(standalone === undefined ? 3 : 2);
+    if (standalone === undefined) {
+      w.name('bpf');
+      w.name('memory');
+      w.op(2);
+      w.op(0);
+      w.u32(0);
+    }
+    for (const [name, type] of [
+      ['resume', TYPE_RESUME],
+      ['host', TYPE_CALL],
+    ] as const) {
+      w.name('bpf');
+      w.name(name);
+      w.op(0);
+      w.u32(type);
+    }
+  });
+  w.reserve(64 + 2 * functions + 2 * spills.length);
+  section(3, () => {
+    w.u32(count);
+    for (const entry of flow.entries) w.u32(TYPE_FUNCTION + registerCount(live.before[entry]! & ALL_REGISTERS));
+    for (let f = 0; f < functions; f++) w.u32(TYPE_ENTRY);
+    for (const { mask, resumes } of spills) w.u32((resumes ? TYPE_EXIT : TYPE_HOST) + registerCount(mask));
+    if (standalone !== undefined) w.u32(TYPE_RUN);
+  });
+  if (standalone !== undefined) {
+    section(5, () => {
+      w.u32(1);
+      w.op(1);
+      w.u32(standalone.pages);
+      w.u32(standalone.pages);
+    });
+    section(6, () => {
+      w.u32(1);
+      w.op(W.i32);
+      w.op(0);
+      w.i32Const(standalone.mem);
+      w.op(W.end);
+    });
+  }
+  section(7, () => {
+    const exported = (name: string, kind: number, index: number): void => {
+      w.reserve(64);
+      w.name(name);
+      w.op(kind);
+      w.u32(index);
+    };
+    if (standalone === undefined) {
+      w.u32(functions);
+      for (let f = 0; f < functions; f++) exported(`f${f}`, 0, FIRST_FUNCTION + functions + f);
+      return;
+    }
+    w.u32(3);
+    exported('memory', 2, 0);
+    exported('mem', 3, 0);
+    exported('run', 0, FIRST_FUNCTION + count - 1);
+  });
+  w.reserve(bodies.length + 64);
+  section(10, () => {
+    w.u32(count);
+    w.bytes.set(bodies, w.at);
+    w.at += bodies.length;
+  });
+  if (standalone !== undefined) {
+    section(11, () => {
+      w.u32(standalone.data.length);
+      for (const { at, bytes } of standalone.data) {
+        w.reserve(bytes.length + 64);
+        w.u32(0);
+        w.i32Const(at);
+        w.op(W.end);
+        w.u32(bytes.length);
+        w.bytes.set(bytes, w.at);
+        w.at += bytes.length;
+      }
+    });
+  }
+  return w.result();
 }

@@ -20,6 +20,8 @@ export const MAILBOX = {
   activation: 0x68,
   /** i64 of compiled code's own. */
   scratch: 0x70,
+  /** Instruction at which a module without a host has trapped; bit 30: its jump goes nowhere. */
+  trap: 0x78,
 } as const;
 
 /** Frames that have a fixed region number; only these are entered without the host. */

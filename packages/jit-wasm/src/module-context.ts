@@ -37,6 +37,7 @@ export const TYPE_HOST = 22;
 export const TYPE_ENTRY = 33;
 export const TYPE_RESUME = 34;
 export const TYPE_CALL = 35;
+export const TYPE_RUN = 36;
 
 /** The bit of an instruction number that says: the taken jump of this instruction goes nowhere. */
 export const BAD_JUMP_BIT = 0x40000000;
@@ -99,7 +100,7 @@ export function registerCount(mask: number): number {
 export function emitTypes(w: WasmWriter): void {
   w.op(1);
   const size = w.openSize();
-  w.u32(TYPE_CALL + 1);
+  w.u32(TYPE_RUN + 1);
   const type = (parameters: readonly number[], results: readonly number[]): void => {
     w.op(0x60);
     w.u32(parameters.length);
@@ -114,5 +115,6 @@ export function emitTypes(w: WasmWriter): void {
   type([W.i32], []);
   type([W.i32, W.i32, W.i32], []);
   type([W.i32, W.i32, W.i32], [W.i32]);
+  type([W.i32], [W.i64]);
   w.closeSize(size);
 }

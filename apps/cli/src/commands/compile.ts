@@ -18,6 +18,7 @@ import {
 } from '@polybpf/jit';
 import { targetsByList } from '@polybpf/targets';
 import { writeOutput } from '../files.ts';
+import { compileWasm } from './compile-wasm.ts';
 import {
   choosePrograms,
   inOrder,
@@ -62,6 +63,7 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
   });
   const programs = choosePrograms(input, flags.prog);
   if (programs.length === 0) throw new BpfError('E_LOAD_PROGRAM', 'the file has no program');
+  if (flags.target === 'wasm') return compileWasm(path, flags, programs);
   const targets = targetsByList(withOptionNames(flags));
   const format = flags.format ?? (flags.output === undefined ? 'listing' : formatOfName(flags.output));
   const all = targets.map((target) => compileFor(target, input, programs, targets.length > 1, flags.bounds));

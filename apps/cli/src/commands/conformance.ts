@@ -3,11 +3,14 @@ import {
   type Engine,
   formatReport,
   interpreterEngine,
+  isWasmEngineName,
   type ReportFormat,
   runSuite,
   summarise,
   type Vector,
   type VectorResult,
+  WASM_ENGINES,
+  wasmVectorEngine,
 } from '@polybpf/conformance';
 import { loadSuite, nativeEngine } from '@polybpf/conformance/node';
 import { BpfError, isBpfError } from '@polybpf/errors';
@@ -43,7 +46,13 @@ export function runConformance(flags: ConformanceFlags): boolean {
     else if (name === 'native')
       for (const target of targets)
         results.push(...runTarget(vectors, target, flags.target !== undefined, flags.bounds));
-    else throw new BpfError('E_USAGE', '--engine', { expected: 'interpreter, native', got: name });
+    else if (isWasmEngineName(name))
+      results.push(...runSuite(vectors, wasmVectorEngine(name), progress(name, vectors.length)));
+    else
+      throw new BpfError('E_USAGE', '--engine', {
+        expected: `interpreter, native, ${WASM_ENGINES.join(', ')}`,
+        got: name,
+      });
   }
   writeStdout(formatReport(results, flags.json === true ? 'json' : (flags.format ?? 'text')));
   const { failed, passed } = summarise(results);

@@ -1,8 +1,9 @@
 /** `polybpf run`: a program in the interpreter or as native code. */
 import { BpfError } from '@polybpf/errors';
-import { formatHex } from '@polybpf/conformance';
-import { createInterpreter } from '@polybpf/interpreter';
+import { formatHex, type WasmEngineName } from '@polybpf/conformance';
+import { createInterpreter, type Engine } from '@polybpf/interpreter';
 import type { Endian, Program } from '@polybpf/isa';
+import { autoEngine, wasmEngine, wasmInterpreterEngine } from '@polybpf/jit-wasm';
 import { openMachine } from '@polybpf/machine';
 import type { Bounds, Target } from '@polybpf/jit';
 import { ALL_TARGETS, targetByName } from '@polybpf/targets';
@@ -13,7 +14,7 @@ import { parseCount, parseMemory } from '../memory-argument.ts';
 import { hex64, printJson, printLine } from '../print.ts';
 
 export interface RunFlags extends TargetKernelFlags {
-  readonly engine?: 'interpreter' | 'native';
+  readonly engine?: 'interpreter' | 'native' | WasmEngineName;
   readonly target?: string;
   readonly mem?: string;
   readonly memOut?: string;
@@ -46,15 +47,15 @@ export function runRun(path: string, flags: RunFlags): void {
   const repeat = flags.repeat === undefined ? 1 : parseCount('--repeat', flags.repeat);
   const engine = flags.engine ?? (flags.target === undefined && flags.bounds === undefined ? 'interpreter' : 'native');
   const target = engine === 'native' ? chooseTarget(flags.target) : undefined;
-  if (engine === 'interpreter' && flags.target !== undefined)
+  if (engine !== 'native' && flags.target !== undefined)
     throw new BpfError('E_USAGE', '--target is for --engine native');
   if (engine === 'native' && flags.budget !== undefined) throw new BpfError('E_UNSUPPORTED', 'an instruction budget of native code', { expected: '--engine interpreter' }); // prettier-ignore
-  if (engine === 'interpreter' && flags.bounds !== undefined)
-    throw new BpfError('E_USAGE', '--bounds is for native code: the interpreter checks every access');
+  if (engine !== 'native' && flags.bounds !== undefined)
+    throw new BpfError('E_USAGE', '--bounds is for native code: the other engines check every access');
   const budget = flags.budget === undefined ? undefined : parseCount('--budget', flags.budget);
   const outcome =
     target === undefined
-      ? interpret(program, mem, repeat, budget)
+      ? interpret(program, mem, repeat, budget, executionEngine(engine))
       : runNative(inOrder(input, program, target.endian), target, mem, repeat, flags.bounds ?? 'none');
   if (flags.memOut !== undefined) writeOutput(flags.memOut, outcome.mem);
   if (flags.json === true) {
@@ -84,9 +85,23 @@ function chooseTarget(name: string | undefined): Target {
   return target;
 }
 
-function interpret(program: Program, mem: Uint8Array, repeat: number, budget: number | undefined): Outcome {
+/** The engine behind the interpreter's face; undefined for its own loop. */
+function executionEngine(name: NonNullable<RunFlags['engine']>): Engine | undefined {
+  if (name === 'wasm') return wasmEngine();
+  if (name === 'auto') return autoEngine();
+  return name === 'wasm-interpreter' ? wasmInterpreterEngine() : undefined;
+}
+
+function interpret(
+  program: Program,
+  mem: Uint8Array,
+  repeat: number,
+  budget: number | undefined,
+  engine: Engine | undefined,
+): Outcome {
   const interpreter = createInterpreter(program, {
     helpers: basicHelpers(),
+    ...(engine === undefined ? {} : { engine }),
     ...(budget === undefined ? {} : { budget }),
   });
   const memory = mem.slice();

@@ -1,10 +1,11 @@
 /** Engines by the names that the command line gives them. */
-import { type Engine } from '@polybpf/conformance';
+import { type Engine, isWasmEngineName, WASM_ENGINES, wasmVectorEngine } from '@polybpf/conformance';
 import { nativeEngine } from '@polybpf/conformance/node';
 import { BpfError } from '@polybpf/errors';
 import { probeLiveKernel } from '@polybpf/kernel';
 import { probeMachine } from '@polybpf/machine';
 import { ALL_TARGETS, targetByName } from '@polybpf/targets';
+import { BUDGET } from '../definedness.ts';
 import { referenceEngine } from '../reference.ts';
 import { kernelEngine } from './kernel-engine.ts';
 
@@ -15,10 +16,10 @@ export interface OpenEngines extends Disposable {
 
 /** CPU time of one program: generated ones take microseconds, and one that hangs is tried often while it is shrunk. */
 const TIMEOUT_MS = 1000;
-const KNOWN = 'kernel, interpreter, native:ARCH, sandbox:ARCH';
+const KNOWN = `kernel, interpreter, ${WASM_ENGINES.join(', ')}, native:ARCH, sandbox:ARCH`;
 
 /**
- * Opens engines: `interpreter`, `kernel`, `native:ARCH`, and `sandbox:ARCH`, which is native code with checks.
+ * Opens engines: `interpreter`, `kernel`, `wasm`, `wasm-interpreter`, `auto`, `native:ARCH`, and `sandbox:ARCH`, which is native code with checks.
  *
  * @throws BpfError `E_USAGE` for an unknown name, `E_TARGET_UNKNOWN`; `E_UNSUPPORTED` or `E_MACHINE_MISSING` for an engine
  *   that does not run here
@@ -40,6 +41,7 @@ export function openEngines(names: readonly string[]): OpenEngines {
 function openEngine(name: string): Engine & Partial<Disposable> {
   if (name === 'interpreter') return referenceEngine();
   if (name === 'kernel') return kernelEngine();
+  if (isWasmEngineName(name)) return wasmVectorEngine(name, { budget: BUDGET });
   const confined = /^sandbox:(.+)$/.exec(name)?.[1];
   if (confined !== undefined) {
     const engine = nativeEngine(targetByName(confined), { timeoutMs: TIMEOUT_MS, bounds: 'sandbox' });

@@ -1,0 +1,131 @@
+/**
+ * A program as a `.wasm` file that owns its memory, for any host. Maps and data sections, frames and the table of regions
+ * are in its data segments, as a run of the interpreter would find them.
+ *
+ * ```text
+ *   export memory                  guest memory, fixed size
+ *   export mem      i32            where the program's buffer starts
+ *   export run      (i32) -> i64   runs with a buffer of this many bytes; r0. Traps on every fault
+ *   import bpf.host (i32, i32, i32) -> i32   executes a helper call (client 0, insn, depth); registers are 64-bit words
+ *                                  from `registers` on; 0: go on, 1: the program is over, r0 is set
+ *   import bpf.resume              never called; present so that all modules look alike
+ * ```
+ *
+ * When it has trapped, the word at 0x78 of the memory is the instruction (bit 30: its jump goes nowhere).
+ */
+import { BpfError } from '@polybpf/errors';
+import {
+  createArena,
+  createInterpreter,
+  createMemory,
+  DEFAULT_BUDGET,
+  type InterpreterOptions,
+} from '@polybpf/interpreter';
+import { type Machine, prepareFrames } from '@polybpf/interpreter/engine';
+import type { Program } from '@polybpf/isa';
+import { compileImage } from './compile-module.ts';
+import { FIXED_FRAMES, MAILBOX } from './mailbox.ts';
+import type { Facts } from './module-context.ts';
+
+/** What {@link compileToWasm} can be told; options of the interpreter say what symbols and maps are. */
+export interface CompileOptions extends Pick<
+  InterpreterOptions,
+  'helpers' | 'maps' | 'resolve' | 'programs' | 'stackSize' | 'maxCallFrames' | 'mayGotoLimit' | 'budget' | 'alignment'
+> {
+  /** Most bytes of the program's buffer; default 65536. */
+  readonly memBytes?: number;
+  /** Accesses that a verifier has proven, by instruction. */
+  readonly facts?: Facts;
+}
+
+/** A program as a module of its own. */
+export interface WasmProgram {
+  readonly bytes: Uint8Array;
+  /** Byte address of r0 in the memory, for the host's helpers. */
+  readonly registers: number;
+  /** Byte address of the buffer, also exported as `mem`. */
+  readonly mem: number;
+  /** `bpf.host` is really called. */
+  readonly needsHost: boolean;
+  /** Functions that needed a dispatch loop, because a jump enters a loop from the side. */
+  readonly irreducible: number;
+}
+
+/** Largest function body that V8 takes. */
+const LARGEST_FUNCTION = 7_654_321;
+
+/**
+ * Compiles a program into a module of its own.
+ *
+ * @throws BpfError `E_UNSUPPORTED` for a program that is too large for one function, `E_INPUT` for options that make no
+ * sense
+ */
+export function compileToWasm(program: Program, options: CompileOptions = {}): WasmProgram {
+  const { memBytes = 65536, facts, budget = DEFAULT_BUDGET, ...rest } = options;
+  if (!Number.isInteger(memBytes) || memBytes < 0 || memBytes > 1 << 28) {
+    throw new BpfError('E_INPUT', 'option memBytes', { expected: '0 to 268435456', got: String(memBytes) });
+  }
+  const arena = createArena({ size: (4 << 20) + memBytes + program.insns.length * 64 });
+  const memory = createMemory({ endian: program.endian, arena });
+  let machine: Machine | undefined;
+  createInterpreter(program, { ...rest, memory, engine: { name: 'wasm', bind: (cx, loop) => ((machine = cx), loop) } });
+  const cx = machine!;
+  // A first run's set-up, so that frames and tables are there.
+  prepareFrames(cx, FIXED_FRAMES);
+  const { code } = cx.image;
+  const mem = memory.allocate(memBytes).byteOffset;
+  memory.add({ number: 2, name: 'mem', kind: 'mem', data: arena.bytes.subarray(mem, mem + memBytes) });
+  const { words } = arena;
+  words[MAILBOX.depthLimit >> 2] = Math.min(FIXED_FRAMES, cx.limits.maxCallFrames);
+  memory.setAccessible(1, true);
+  const registers = code.byteOffset;
+  const skip = { from: registers, to: registers + code.byteLength };
+  const module = compileImage(
+    {
+      image: cx.image,
+      registers,
+      stackSize: cx.limits.stackSize,
+      mayGotoLimit: cx.limits.mayGotoLimit,
+      alignAtomics: cx.limits.alignAtomics,
+      arena: 0,
+      saved: cx.saved.byteOffset,
+      loops: cx.loops.byteOffset,
+      client: 0,
+    },
+    {
+      ...(facts === undefined ? {} : { facts }),
+      standalone: { pages: arena.bytes.length >> 16, data: contents(arena.bytes, arena.used + 0x10000, skip), mem, memBytes, budget }, // prettier-ignore
+    },
+  );
+  if (module.codeBytes > LARGEST_FUNCTION) {
+    throw new BpfError('E_UNSUPPORTED', `a WebAssembly module of ${module.codeBytes} bytes of code`, {
+      expected: `at most ${LARGEST_FUNCTION} bytes`,
+    });
+  }
+  return { bytes: module.bytes, registers, mem, needsHost: module.hosted, irreducible: module.irreducible };
+}
+
+/** What is not zero in the first `length` bytes, in runs; the decoded program is left out. */
+function contents(
+  bytes: Uint8Array,
+  length: number,
+  skip: { readonly from: number; readonly to: number },
+): { at: number; bytes: Uint8Array }[] {
+  const runs: { at: number; bytes: Uint8Array }[] = [];
+  const gap = 32;
+  let start = -1;
+  let last = -1;
+  const close = (): void => {
+    if (start >= 0) runs.push({ at: start, bytes: bytes.slice(start, last + 1) });
+    start = -1;
+  };
+  for (let i = 0; i < length; i++) {
+    if (i === skip.from) i = skip.to;
+    if (bytes[i] === 0 || i >= length) continue;
+    if (start >= 0 && (i - last > gap || (start < skip.from && i >= skip.to))) close();
+    if (start < 0) start = i;
+    last = i;
+  }
+  close();
+  return runs;
+}
