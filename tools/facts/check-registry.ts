@@ -98,6 +98,7 @@ export function profileDifferences(ours: RegistryProfile, theirs: RegistryProfil
     same(`${name} context`, a.context.access.map(accessRow), b.context.access.map(accessRow));
   }
   same('limits', ours.limits, theirs.limits);
+  same('features', ours.features, theirs.features);
   return found;
 }
 

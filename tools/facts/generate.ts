@@ -64,6 +64,7 @@ function kernelModule(facts: Facts): string {
     ATTACH_TYPES: attachTypes,
     ENUMS: enums,
     STRUCTS: structs,
+    ISA: Object.entries(kernel.isa).map(([name, { ok }]) => `${ok ? '+' : '-'}${name}`),
   };
   return (
     HEAD +

@@ -56,3 +56,17 @@ export const FEATURES: readonly FeatureRow[] = [
   ['exceptions', '6.7', 'bpf_throw()'],
   ['kernel_core', '5.17', 'CO-RE relocations done by the kernel'],
 ];
+
+/** Features that a kernel is asked for, and the row of `isa` in its probed profile that answers. */
+export const PROBED_FEATURES: Readonly<Record<string, string>> = {
+  jlt: 'v2: jlt/jle/jslt/jsle',
+  jmp32: 'v3: jmp32',
+  atomic: 'v3: atomic fetch_add64',
+  cpu_v4: 'v4: movsx8',
+  load_acquire: '6.14: load_acquire64 (0x100)',
+  may_goto: 'may_goto (jcond)',
+  gotox: 'indirect jump gotox (0x0d)',
+  bounded_loops: 'bounded loop',
+  local_calls: 'bpf-to-bpf call (no BTF)',
+  map_value_address: 'ld_imm64 map_value',
+};

@@ -1,7 +1,7 @@
 /** Profiles of kernels: 6.18 as it was probed, older ones concluded from it and from lists of first releases. */
 import { BpfError } from '@polybpf/errors';
 import { typeCapability } from './capabilities.ts';
-import { FEATURES } from './kernel-features.ts';
+import { FEATURES, PROBED_FEATURES } from './kernel-features.ts';
 import { compareReleases } from './profile.ts';
 import type { Availability, Limits, RegistryProfile, Release } from './profile.ts';
 import { helperFacts } from './unpack-helpers.ts';
@@ -81,7 +81,7 @@ function makeProfile(release: Release): RegistryProfile {
     kfuncs: Object.fromEntries(facts.kfuncs.map((kfunc) => [kfunc.name, { ...kfunc, ...at(kfunc.since) }])),
     mapTypes: types(facts.mapTypes),
     attachTypes: types(facts.attachTypes),
-    features: featuresOf(release),
+    features: featuresOf(release, probed ? facts.isa : {}),
     limits: limitsOf(release),
     enums: facts.enums,
   };
@@ -98,9 +98,20 @@ function latest(a: Release | null, b: Release | null): Release | null {
   return compareReleases(a, b) >= 0 ? a : b;
 }
 
-/** Features at a release. */
-export function featuresOf(release: Release): RegistryProfile['features'] {
-  return Object.fromEntries(FEATURES.map(([name, since, title]) => [name, { ...availability(release, since), available: since !== null && compareReleases(since, release) <= 0, title }])); // prettier-ignore
+/** Features at a release; those that were probed as the kernel answered. */
+export function featuresOf(
+  release: Release,
+  isa: Readonly<Record<string, { readonly ok: boolean }>> = {},
+): RegistryProfile['features'] {
+  // prettier-ignore
+  return Object.fromEntries(
+    FEATURES.map(([name, since, title]) => {
+      const probed = isa[PROBED_FEATURES[name] ?? '']?.ok;
+      const basis = since === null ? 'derived' : 'certain';
+      const known = { available: since !== null && compareReleases(since, release) <= 0, since, basis } as const;
+      return [name, { ...(probed === undefined ? known : { available: probed, since, basis: 'probed' as const }), title }];
+    }),
+  );
 }
 
 /** bpf_enable_priv_stack(): types whose programs may get a stack of their own. */

@@ -5,6 +5,7 @@ import { createRegistry } from './registry.ts';
 const PROBED: ProbedKernel = {
   kernel: { release: '6.12.9' },
   limits: { stackBytesSingleFrame: 512, usedMaps: 32, callFrames: null },
+  isa: { 'v3: jmp32': { ok: true }, 'may_goto (jcond)': { ok: false } },
   mapTypes: { HASH: { id: 1, available: true }, ARENA: { id: 33, available: false } },
   programVariants: {
     XDP: {
@@ -59,6 +60,14 @@ describe('profileFromProbe', () => {
 
   it('takes limits that were found, and the usual ones of the release otherwise', () => {
     expect(registry.profile.limits).toMatchObject({ usedMaps: 32, callFrames: 8, insns: 1_000_000 });
+  });
+
+  it('believes the kernel about instructions, and the release about the rest', () => {
+    const { jmp32, may_goto: mayGoto, cpu_v4: cpuV4, gotox } = registry.profile.features;
+    expect(jmp32).toMatchObject({ available: true, basis: 'probed' });
+    expect(mayGoto).toMatchObject({ available: false, since: '6.9', basis: 'probed' });
+    expect(cpuV4).toMatchObject({ available: true, basis: 'certain' });
+    expect(gotox).toMatchObject({ available: false, since: null, basis: 'derived' });
   });
 
   it('follows tables that are the same as another', () => {

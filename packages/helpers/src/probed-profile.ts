@@ -21,6 +21,7 @@ import { kernelFacts } from './unpack-kernel.ts';
 export interface ProbedKernel {
   readonly kernel: { readonly release: string };
   readonly limits: Readonly<Record<string, unknown>>;
+  readonly isa: Readonly<Record<string, { readonly ok: boolean }>>;
   readonly mapTypes: Readonly<Record<string, { readonly id: number; readonly available: boolean }>>;
   readonly programVariants: Readonly<Record<string, ProbedVariant>>;
   readonly helpers: Readonly<Record<string, { readonly id: number; readonly gplOnly: boolean | null; readonly sleepableOnly?: boolean | undefined }>>; // prettier-ignore
@@ -104,7 +105,7 @@ export function profileFromProbe(probed: ProbedKernel): RegistryProfile {
         { id, ...known(sinceOf.get(name) ?? null) },
       ]),
     ),
-    features: featuresOf(release),
+    features: featuresOf(release, probed.isa),
     limits: probedLimits(probed.limits, limitsOf(release)),
     enums: { ...facts.enums, ...probed.enums },
   };

@@ -34,6 +34,8 @@ export interface KernelFacts {
   readonly attachTypes: readonly TypeFacts[];
   readonly enums: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly structs: Structs;
+  /** What the verifier said to instructions. */
+  readonly isa: Readonly<Record<string, { readonly ok: boolean }>>;
 }
 
 let unpacked: KernelFacts | undefined;
@@ -57,6 +59,7 @@ function unpack(): KernelFacts {
     helperSets,
     kfuncSets,
     structs,
+    isa: Object.fromEntries(packed.ISA.split('\n').map((line) => [line.slice(1), { ok: line.startsWith('+') }])),
     kfuncs,
     mapTypes: packed.MAP_TYPES.split('\n').map((line) => {
       const [name, id, , since] = line.split('|') as [string, string, string, string];

@@ -513,3 +513,36 @@ bpf_sk_lookup|sk	struct bpf_sock *	0	8;cookie	__u64	0	8;family	__u32	8	4;protoco
 bpf_perf_event_data|regs	bpf_user_pt_regs_t	0	168;sample_period	__u64	168	8;addr	__u64	176	8
 bpf_nf_ctx|state	const struct nf_hook_state *	0	8;skb	struct sk_buff *	8	8
 pt_regs|r15	long unsigned int	0	8;r14	long unsigned int	8	8;r13	long unsigned int	16	8;r12	long unsigned int	24	8;bp	long unsigned int	32	8;bx	long unsigned int	40	8;r11	long unsigned int	48	8;r10	long unsigned int	56	8;r9	long unsigned int	64	8;r8	long unsigned int	72	8;ax	long unsigned int	80	8;cx	long unsigned int	88	8;dx	long unsigned int	96	8;si	long unsigned int	104	8;di	long unsigned int	112	8;orig_ax	long unsigned int	120	8;ip	long unsigned int	128	8;cs	u16	136	2;csx	u64	136	8;fred_cs	struct fred_cs	136	8;flags	long unsigned int	144	8;sp	long unsigned int	152	8;ss	u16	160	2;ssx	u64	160	8;fred_ss	struct fred_ss	160	8`;
+
+export const ISA: string = `+v2: jlt/jle/jslt/jsle
++v3: jmp32
++v3: alu32
++v3: atomic fetch_add64
++v3: atomic cmpxchg64
++v3: atomic xchg32
++v4: movsx8
++v4: ldsx32 (memsx)
++v4: bswap64
++v4: sdiv64
++v4: smod32
++v4: gotol
++v4: st imm (BPF_ST)
++6.14: load_acquire64 (0x100)
++6.14: store_release64 (0x110)
++may_goto (jcond)
+-call via reg callx (0x8d)
+-indirect jump gotox (0x0d)
+-nospec-ish / ja32 to self
++legacy LD_ABS
++legacy LD_IND
++bounded loop
++bpf-to-bpf call (no BTF)
++arsh/neg/xor
++be16
++le64
++ld_imm64 map_by_fd
++ld_imm64 map_value
+-frame pointer write
+-div by imm 0
+-uninit R0 exit
+-unreachable insn`;
