@@ -1,5 +1,5 @@
 /** The face: one program in, one report out (kernel: bpf_check). */
-import { createRegistry, type ProgramVariant, profileByName, type Registry } from '@polybpf/helpers';
+import { createRegistry, type ProgramVariant, profileByName, type Registry, type RegistryProfile } from '@polybpf/helpers';
 import { BpfError } from '@polybpf/errors';
 import type { Insn } from '@polybpf/isa';
 import { codeOf } from './codes.ts';
@@ -34,23 +34,23 @@ import { markKnown } from './bounds.ts';
 
 /** How a program is verified. */
 export interface VerifyOptions {
-  /** Release of the kernel; default 6.18. */
-  readonly profile?: string;
+  /** Release of the kernel, or its profile; default 6.18. */
+  readonly profile?: string | RegistryProfile;
   readonly privilege?: Privilege;
   /** 0 none, 1 trace of what is refused, 2 trace of everything, +4 figures. */
   readonly logLevel?: number;
   /** Possible CPUs of the host; default 2. */
   readonly cpus?: number;
-  /** BTF of the kernel, bytes; without it programs that need it are unsupported. */
+  /** Types of the kernel (bytes of a `.BTF` section, parsed once); programs that need them are unsupported without. */
   readonly kernelBtf?: Uint8Array;
 }
 
-const registries = new Map<string, Registry>();
+const registries = new Map<string | RegistryProfile, Registry>();
 
-function registryOf(profile: string): Registry {
+function registryOf(profile: string | RegistryProfile): Registry {
   let registry = registries.get(profile);
   if (registry === undefined) {
-    registry = createRegistry(profileByName(profile));
+    registry = createRegistry(typeof profile === 'string' ? profileByName(profile) : profile);
     registries.set(profile, registry);
   }
   return registry;
