@@ -42,7 +42,7 @@ export type Flags = number | bigint;
 export interface MapObject {
   /** What user space reads back. */
   readonly id: number;
-  readonly kind: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'device' | 'cpu';
+  readonly kind: 'map' | 'program' | 'perf_event' | 'cgroup' | 'socket' | 'task' | 'inode';
   /** A {@link GuestMap} for `map`; anything for the others, the map only keeps it. */
   readonly object: unknown;
 }

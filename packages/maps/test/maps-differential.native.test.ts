@@ -2,6 +2,7 @@
  * Random operations, by programs and by user space, on the model and on the live kernel: every result must be equal.
  * `POLYBPF_MAP_OPS` is the number for each kind of map.
  */
+import { openSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMap, createMapArena, MAP_FLAG, MAP_TYPE, type MapObject, type MapSpec } from '@polybpf/maps';
 import { type LiveKernel, openLiveKernel, possibleCpus } from '@polybpf/kernel';
@@ -17,7 +18,7 @@ import {
 } from './operations.native.ts';
 import { type FieldValue, loadTestBtf, LOCKED, TIMED } from './test-btf.native.ts';
 import { describeKernel, OPERATION_COUNT, OPERATION_SEED } from './with-kernel.native.ts';
-import { closeRaw, createRawMap, pinToCpu, RawMap, type RawMapInit, unpin } from './raw-bpf.native.ts';
+import { closeRaw, createRawMap, openProcess, pinToCpu, RawMap, type RawMapInit, unpin } from './raw-bpf.native.ts';
 
 interface Case {
   readonly name: string;
@@ -270,6 +271,20 @@ const CASES: readonly Case[] = [
     mix: USER_MIX,
     limit: 3000,
   },
+  {
+    name: 'storage of tasks',
+    def: def(MAP_TYPE.TASK_STORAGE, 4, 16, 0, NO_PREALLOC),
+    value: LOCKED,
+    key: (random) => u32(random.below(9) === 0 ? 9999 : fds.task),
+    mix: USER_MIX,
+  },
+  {
+    name: 'storage of inodes',
+    def: def(MAP_TYPE.INODE_STORAGE, 4, 16, 0, NO_PREALLOC),
+    value: LOCKED,
+    key: (random) => u32(random.below(9) === 0 ? 9999 : fds.inode),
+    mix: USER_MIX,
+  },
   { name: 'hash that user space may only read', def: def(MAP_TYPE.HASH, 4, 8, 16, ZERO_SEED | RDONLY), key: smallKey(4, 24), mix: HASH_MIX }, // prettier-ignore
   { name: 'array that user space may only write', def: def(MAP_TYPE.ARRAY, 4, 8, 7, WRONLY), key: indexKey(7), mix: ARRAY_MIX }, // prettier-ignore
 ];
@@ -277,7 +292,7 @@ const CASES: readonly Case[] = [
 let kernel: LiveKernel;
 let btfFd: number;
 /** Objects that user space puts into maps, by file descriptor; `none` is no open file. */
-const fds = { inner: 0, same: 0, other: 0, program: 0, none: 9999 };
+const fds = { inner: 0, same: 0, other: 0, program: 0, task: 0, inode: 0, none: 9999 };
 const objects = new Map<number, MapObject>();
 const resolveFd = (fd: number): MapObject | undefined => objects.get(fd);
 
@@ -296,6 +311,10 @@ function openObjects(): void {
   }
   const outcome = kernel.load(asm('r0 = 0', 'exit'), { type: 'sched_cls' });
   if (!outcome.accepted) throw new Error(outcome.message);
+  fds.task = openProcess(process.pid);
+  fds.inode = openSync(import.meta.filename, 'r');
+  objects.set(fds.task, { id: 0, kind: 'task', object: { process: true } });
+  objects.set(fds.inode, { id: 0, kind: 'inode', object: { file: true } });
   fds.program = outcome.fd;
   objects.set(outcome.fd, { id: kernel.programInfo(outcome.fd).id, kind: 'program', object: 'program' });
 }

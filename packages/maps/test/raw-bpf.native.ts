@@ -5,6 +5,7 @@ import type * as Koffi from 'koffi';
 const ATTR_BYTES = 168;
 const SYS_BPF: Readonly<Record<string, number>> = { x64: 321, arm64: 280 };
 const SYS_PERF: Readonly<Record<string, number>> = { x64: 298, arm64: 241 };
+const SYS_PIDFD_OPEN = 434;
 const PAGE = 4096;
 const CMD = { create: 0, lookup: 1, update: 2, delete: 3, nextKey: 4, run: 10, take: 21, freeze: 22, lookupBatch: 24, takeBatch: 25, updateBatch: 26, deleteBatch: 27 } as const; // prettier-ignore
 
@@ -42,6 +43,7 @@ const libc = koffi.load(null);
 const syscall = libc.func('long syscall(long number, int command, void *attr, uint size)');
 const mmap = libc.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)');
 const perfEventOpen = libc.func('long syscall(long number, void *attr, int pid, int cpu, int group, ulong flags)');
+const pidfdOpen = libc.func('long syscall(long number, int pid, uint flags)');
 const setAffinity = libc.func('int sched_setaffinity(int pid, size_t size, void *mask)');
 const close = libc.func('int close(int fd)');
 
@@ -119,6 +121,11 @@ export function openPerfBuffer(cpu: number, pages: number): { fd: number; memory
   const memory = fd < 0 ? undefined : mapMemory(fd, (1 + pages) * PAGE);
   if (memory === undefined) throw new Error(`perf_event_open: ${koffi.errno()}`);
   return { fd, memory };
+}
+
+/** A file descriptor of a process. */
+export function openProcess(pid: number): number {
+  return Number(pidfdOpen(SYS_PIDFD_OPEN, pid, 0));
 }
 
 /** Runs a loaded program once on an empty Ethernet frame; r0, or a negative errno of the call. */
