@@ -46,6 +46,17 @@ describe('programNeeds', () => {
     expect(lowestKernel(wrong.needs).release).toBeNull();
   });
 
+  it('knows kfuncs by their symbol, and which a type may not call', () => {
+    const kfunc = makeInsn(0x85, 0, 2, 0, -1);
+    const calling = (symbol: string, type: string, weak = false): Need[] => {
+      const relocations = [{ insn: 0, kind: 'kfunc', symbol, addend: 0, weak }] as const;
+      return needsOf(program([kfunc, zero, exit], { type, relocations })).needs.filter(({ kind }) => kind === 'kfunc');
+    };
+    expect(rows(calling('bpf_task_from_pid___new', 'syscall'))).toEqual(['kfunc bpf_task_from_pid___new 6.2']);
+    expect(rows(calling('bpf_task_from_pid', 'socket_filter'))).toEqual(['kfunc bpf_task_from_pid -']);
+    expect(rows(calling('bpf_made_up', 'syscall', true))).toEqual(['kfunc bpf_made_up - optional']);
+  });
+
   it('leaves out what loaders do without', () => {
     const { needs } = needsOf(program([call(113), zero, exit], { type: 'xdp', attachType: 'BPF_XDP' }));
     expect(rows(needs)).toContain('helper bpf_probe_read_kernel 5.5 optional');

@@ -96,7 +96,7 @@ function insnNeeds(program: Program, registry: Registry, list: NeedList): void {
     if (row === undefined) continue;
     instructionNeed(row, i, list);
     if (row.kind === 'call_helper') helperNeed(insns[i]!.imm, i, registry, variant, list);
-    else if (row.kind === 'call_kfunc') kfuncNeed(kfuncs.get(i), i, registry, list);
+    else if (row.kind === 'call_kfunc') kfuncNeed(kfuncs.get(i), i, registry, variant, list);
     else if (row.immUse === 'subprogram' && row.slots === 2) list.feature(registry, 'callbacks', { insn: i });
     i += row.slots - 1;
   }
@@ -144,13 +144,16 @@ function kfuncNeed(
   reference: { readonly symbol: string; readonly weak?: boolean } | undefined,
   insn: number,
   registry: Registry,
+  variant: ProgramVariant | undefined,
   list: NeedList,
 ): void {
   list.add('instruction', 'call_kfunc', '5.13', { insn });
   if (reference === undefined) return;
   const kfunc = registry.kfunc(reference.symbol.replace(/___.*$/, ''));
-  const note = kfunc === undefined ? `not in the profile of ${registry.profile.name}` : '';
-  list.add('kfunc', reference.symbol, kfunc?.since ?? null, { insn, note, optional: reference.weak === true });
+  // What a struct_ops program may call depends on the struct.
+  const refused = kfunc !== undefined && variant?.kfuncSet !== undefined && variant.type !== 'STRUCT_OPS' && !registry.kfuncAllowed(variant, kfunc); // prettier-ignore
+  const note = kfunc === undefined ? `not in the profile of ${registry.profile.name}` : refused ? `programs of type ${variant.name} may not call it` : ''; // prettier-ignore
+  list.add('kfunc', reference.symbol, refused ? null : (kfunc?.since ?? null), { insn, note, optional: reference.weak === true }); // prettier-ignore
 }
 
 /** Flags of `map_flags` that came later than their types. */
