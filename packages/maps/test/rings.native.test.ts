@@ -353,6 +353,39 @@ describeKernel('rings against the live kernel', () => {
     closeRaw(fd);
     closeRaw(buffer.fd);
   });
+
+  test('stack ids are the hash of the frames', () => {
+    const def = { type: MAP_TYPE.STACK_TRACE, keySize: 4, valueSize: 8 * 40, maxEntries: 1024 };
+    const fd = createRawMap(def);
+    const raw = new RawMap(fd, 4, def.valueSize);
+    const programs = new HelperPrograms(kernel, fd, 8);
+    const io = new DataView(programs.io.buffer, programs.io.byteOffset);
+    for (const flags of [0n, 1n, 2n, 3n, 200n, 1n << 9n, 1n << 11n, 1n << 40n]) {
+      const insns = [
+        ...[makeInsn(0x18, 6, 2, 0, programs.ioFd), makeInsn(0, 0, 0, 0, 0)],
+        ...[makeInsn(0x18, 2, 1, 0, fd), makeInsn(0, 0, 0, 0, 0)],
+        ...asm(`r3 = *(u64 *)(r6 + ${FLAGS})`, 'call 27', `*(u64 *)(r6 + ${RESULT}) = r0`, 'r0 = 0', 'exit'),
+      ];
+      const outcome = kernel.load(insns, { type: 'raw_tracepoint' });
+      if (!outcome.accepted) throw new Error(outcome.message);
+      io.setBigUint64(FLAGS, flags, true);
+      kernel.testRun(outcome.fd);
+      const id = Number(io.getBigInt64(RESULT, true));
+      const map = createMap(def, { arena: createMapArena(), endian: 'little' });
+      if (id < 0) {
+        expect(`${flags} ${map.stacks!.store([1n, 2n, 3n, 4n], flags)}`).toBe(`${flags} ${id}`);
+        continue;
+      }
+      const key = new Uint8Array(Uint32Array.of(id).buffer);
+      const value = raw.lookup(key, 0n) as Uint8Array;
+      const frames = [...new BigUint64Array(value.slice().buffer)].filter((frame) => frame !== 0n);
+      expect(frames.length).toBeGreaterThan(0);
+      expect(map.stacks!.store(frames, 0)).toBe(id);
+      expect(map.user.lookup(key)).toEqual(value);
+    }
+    programs.close();
+    closeRaw(fd);
+  });
 });
 
 function createRawUpdate(fd: number, key: Uint8Array, value: Uint8Array): void {
