@@ -19,7 +19,7 @@ export const MEM_REGION = 2;
 export const PACKET_REGION = 3;
 /** Frames 1 to 7 have the region numbers from this one on, frame 0 has {@link STACK_REGION}, deeper ones free numbers. */
 const CALLEE_STACK_REGION = 4;
-const NUMBERED_FRAMES = 8;
+export const NUMBERED_FRAMES = 8;
 
 /** Finds the image that slot `index` of a program array holds; undefined when it is empty. */
 export type TailCallTable = (map: BoundMap, index: number) => Image | undefined;

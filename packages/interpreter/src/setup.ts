@@ -8,7 +8,7 @@ import { createHelperRegistry, type HelperContext } from './helpers.ts';
 import { CODE_START, codeAddress, createImage, type Image, insnIndex, REGISTER_WORDS } from './image.ts';
 import { storeBigInt, storeInteger, toBigInt } from './int64.ts';
 import { bindMaps, type BoundMap, createMapTable, mapOfHandle, type MapTable, resolveInitialSymbols } from './map-binding.ts'; // prettier-ignore
-import { closeFrame, type Machine, type MachineLimits, MEM_REGION, openFrame, PACKET_REGION } from './machine.ts'; // prettier-ignore
+import { closeFrame, type Machine, type MachineLimits, MEM_REGION, NUMBERED_FRAMES, openFrame, PACKET_REGION, prepareFrames } from './machine.ts'; // prettier-ignore
 import type { Memory } from './memory.ts';
 import { DEFAULT_BUDGET, type InterpreterOptions, type PacketInput, type RunInput } from './options.ts';
 
@@ -109,6 +109,8 @@ export function createMachine(main: Image, memory: Memory, options: InterpreterO
 
 /** Puts the machine at the start of a run. */
 export function resetMachine(cx: Machine, main: Image, input: RunInput): void {
+  // All at once, so that faults that name a frame do not depend on what has been called before, nor on the engine.
+  if (main.program.subprograms.length > 1) prepareFrames(cx, Math.min(NUMBERED_FRAMES, cx.limits.maxCallFrames));
   for (let depth = 0; depth < cx.stacks.length; depth++) {
     const stack = cx.stacks[depth]!;
     stack.data.fill(0);

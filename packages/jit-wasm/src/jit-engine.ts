@@ -3,7 +3,7 @@
  * comes in through two imports: `host` executes one instruction, `resume` finishes the function by interpretation.
  */
 import type { Engine } from '@polybpf/interpreter';
-import { callHelper, closeFrame, driveToEnd, type Execute, type Image, insnIndex, type Machine, prepareFrames, slotWord, STATUS_DONE, STATUS_PAUSED, switchImage, wasmApi } from '@polybpf/interpreter/engine'; // prettier-ignore
+import { callHelper, closeFrame, CODE_START, driveToEnd, type Execute, type Image, insnIndex, type Machine, prepareFrames, SLOT_WORDS, slotWord, STATUS_DONE, STATUS_PAUSED, switchImage, wasmApi } from '@polybpf/interpreter/engine'; // prettier-ignore
 import { type Bridge, bridgeOf } from './bridge.ts';
 import { type CompiledModule, compileImage } from './compile-module.ts';
 import { LEVEL_HOST } from './flow.ts';
@@ -93,8 +93,10 @@ class JitMachine {
 
   /** The compiled function that starts at the instruction `cx.pc`, or undefined. */
   entry(unit: Unit): Entry | undefined {
+    const { pc } = this.cx;
+    if ((pc - CODE_START) % SLOT_WORDS !== 0) return undefined;
     if (unit.stale && !this.compile(unit)) return undefined;
-    return unit.entries.get(insnIndex(this.cx.pc));
+    return unit.entries.get(insnIndex(pc));
   }
 
   compile(unit: Unit): boolean {
@@ -327,8 +329,7 @@ export function autoEngine(options: AutoEngineOptions = {}): Engine {
           unit.interpreted += slice - machine.fuel;
           return status;
         }
-        const insn = insnIndex(machine.pc);
-        if (unit.attempts === 0 || unit.stale || !unit.entries.has(insn)) addEntry(unit, insn);
+        if (unit.attempts === 0 || unit.stale || !unit.entries.has(insnIndex(machine.pc))) addEntry(unit, machine.pc);
         const entry = jit.entry(unit);
         return entry === undefined ? jit.interpret(machine) : jit.run(entry);
       };
@@ -336,8 +337,10 @@ export function autoEngine(options: AutoEngineOptions = {}): Engine {
   };
 }
 
-/** Makes the place where a run stands an entry, unless there are many already. */
-function addEntry(unit: Unit, insn: number): void {
+/** Makes the place where a run stands an entry, unless there are many already; a jump that goes nowhere is no place. */
+function addEntry(unit: Unit, pc: number): void {
+  if ((pc - CODE_START) % SLOT_WORDS !== 0) return;
+  const insn = insnIndex(pc);
   if (unit.extra.has(insn) || unit.extra.size >= 4 || insn >= unit.image.program.insns.length) return;
   if (unit.module?.entries.includes(insn) === true) return;
   unit.extra.add(insn);
