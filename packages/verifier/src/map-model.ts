@@ -55,14 +55,19 @@ export type FieldKind =
   | 'bpf_refcount'
   | 'uptr';
 
+/** What a pointer in a map value points to, and whether it is owned. */
+export type KptrKind = 'untrusted' | 'ref' | 'percpu' | 'user';
+
 /** A special field. */
 export interface SpecialField {
   readonly kind: FieldKind;
   readonly offset: number;
   readonly size: number;
-  /** Of a kptr: `kptr_untrusted`, `kptr_ref`, `percpu_kptr`; of the others as {@link kind}. */
+  /** Name in messages: `percpu_kptr` for a per-CPU kptr, else {@link kind}. */
   readonly tag: string;
-  /** Type that a kptr, list or tree is of, in {@link btfOf}. */
+  /** Of a kptr. */
+  readonly kptr?: KptrKind;
+  /** Type that a kptr, list or tree is of, in the BTF of the map. */
   readonly target?: number;
 }
 
