@@ -17,8 +17,10 @@ import { KERNEL_HELP } from './kernel-profile.ts';
 import { addKernelCommands } from './commands/kernel.ts';
 import { type LinkFlags, runLink } from './commands/link.ts';
 import { type PluginFlags, runPlugin } from './commands/plugin.ts';
+import { type ReplayFlags, runReplay } from './commands/replay.ts';
 import { type RunFlags, runRun } from './commands/run.ts';
 import { runTargets, type TargetsFlags } from './commands/targets.ts';
+import { PRIVILEGES, runVerify, VERIFY_LOGS, type VerifyFlags } from './commands/verify.ts';
 
 const FILE = 'ELF object, raw bytes, hex text or assembly, found by content; - is standard input';
 const EXIT_STATUS =
@@ -101,7 +103,22 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--budget <N>', 'instructions at most (all engines but native)')
     .option('--repeat <N>', 'run N times, memory carried on')
     .addOption(bounds())
-    .action((file: string, flags: RunFlags) => runRun(file, flags));
+    .option('--ctx <JSON|@FILE>', 'run in a virtual machine with maps and helpers: one event, as in event files')
+    .option('--packet <HEX|@FILE>', 'likewise: a packet, for network programs')
+    .option('--pcap <FILE>', 'likewise: every packet of a capture (pcap, pcapng)')
+    .option('--pcap-out <FILE>', 'write the packets that the programs let go on')
+    .option('--events <FILE>', 'likewise: an event on each line, as JSON')
+    .option('--interval <TIME>', 'print the maps each time that so much event time has passed, e.g. 2s')
+    .option('--dump-maps', 'print the maps at the end')
+    .option('--kernel <PROFILE>', `helpers of a kernel: ${KERNEL_HELP}`)
+    .option('--cpus <N>', 'CPUs of the virtual machine (default: 1)')
+    .option('--seed <N>', 'of bpf_get_prandom_u32 (default: 1)')
+    .option('--record <FILE>', 'write object, events and results, for polybpf replay')
+    .action((file: string, flags: RunFlags) => finish(runRun(file, flags) ? EXIT_DONE : EXIT_FAILED));
+
+  add('replay', 'run a recording of run --record again and compare')
+    .argument('<FILE>', 'recording')
+    .action((file: string, flags: ReplayFlags) => finish(runReplay(file, flags) ? EXIT_DONE : EXIT_FAILED));
 
   kernelOptions(inputOptions(add('compile', 'compile to machine code')), 'default: none')
     .argument('<FILE>', FILE)
@@ -155,6 +172,27 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--keep-going', 'do not stop at the first disagreement')
     .action((flags: FuzzFlags) => finish(runFuzz(flags) ? EXIT_DONE : EXIT_FAILED));
 
+  add('verify', 'tell whether a kernel would accept the programs of a file, and why not')
+    .argument('[FILE]', FILE)
+    .addOption(choice('--input <kind>', 'what FILE is, when its content does not tell', INPUT_KINDS))
+    .option('--prog <NAME>', 'only this program of an object')
+    .option('--type <TYPE>', 'program type, e.g. xdp; default: by section name, else socket_filter')
+    .option('--kernel <P[,P]>', `kernels to ask for: ${KERNEL_HELP}; default 6.18`)
+    .option(
+      '--btf <FILE>',
+      'types of the kernel: BTF or an ELF file with it, live, or none; default: live, where it can be read',
+    ) // prettier-ignore
+    .addOption(
+      choice('--privilege <who>', 'who loads: root, one with CAP_BPF but not CAP_PERFMON, nobody', PRIVILEGES).default(
+        'root',
+      ),
+    ) // prettier-ignore
+    .option('-v, --verbose <N>', "the verifier's log: 1 trace, 2 more of it, 4 figures, or a sum of these")
+    .addOption(choice('--log <form>', 'form of the report; default: a table and the log', VERIFY_LOGS))
+    .option('--csv', 'one line for each program, with the columns of veristat')
+    .option('--compare <BASE>', 'tell what changed since the output of verify --json')
+    .option('--case <FILE>', 'instead of FILE: single cases, a JSON document a line; prints one for each')
+    .action((file: string | undefined, flags: VerifyFlags) => finish(runVerify(file, flags, VERSION)));
   add('targets', 'list CPUs, what they compile and how their code runs here')
     .option('--features', 'what tests gave for each feature and target, and what other implementations cover')
     .action((flags: TargetsFlags) => runTargets(flags));

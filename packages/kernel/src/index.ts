@@ -47,7 +47,8 @@ export type {
   ObjectProgramDetails,
   ProgramVerdict,
 } from './load-object.ts';
-export type { ObjectSymbols } from './object-btf.ts';
+export { prepareBtf } from './object-btf.ts';
+export type { ObjectSymbols, PreparedBtf } from './object-btf.ts';
 export type { KconfigPlace } from './object-externs.ts';
 export { compareProfiles } from './probe/compare-profiles.ts';
 export type { ProfileDifference } from './probe/compare-profiles.ts';

@@ -1,0 +1,94 @@
+/** What the verifier takes, made of the programs of a file as libbpf would hand them to the kernel. */
+import { BpfError } from '@polybpf/errors';
+import type { MapDef, Program } from '@polybpf/isa';
+import { prepareBtf } from '@polybpf/kernel';
+import type { LoadedObject } from '@polybpf/loader';
+import type { VerifyInput, VerifyMap } from '@polybpf/verifier';
+import { objectSymbols } from '../commands/kernel-load.ts';
+import type { Input } from '../input.ts';
+
+/** `BPF_F_SLEEPABLE` and `BPF_F_XDP_HAS_FRAGS` of program loading. */
+const F_SLEEPABLE = 16;
+const F_XDP_HAS_FRAGS = 32;
+/** `BPF_F_MMAPABLE` and `BPF_F_RDONLY_PROG` of map creation: what libbpf makes of data sections. */
+const F_MMAPABLE = 1024;
+const F_RDONLY_PROG = 128;
+const MAP_TYPE_ARRAY = 2;
+
+/**
+ * The inputs of a file's programs, in its order.
+ *
+ * @param type - type of all programs, instead of what their sections say
+ */
+export function verifyInputs(input: Input, type: string | undefined): VerifyInput[] {
+  const { object, bytes } = input;
+  if (object === undefined || bytes === undefined) {
+    return input.programs.map((program) => plainInput(program, type ?? program.type ?? 'socket_filter'));
+  }
+  const symbols = objectSymbols(bytes);
+  const prepared = object.btf === undefined ? undefined : prepareBtf(object.btf, object.maps, symbols, []);
+  const maps = object.maps.map((map) => verifyMap(map, object, prepared?.bytes, prepared?.sections));
+  return object.programs.map((program, index) => {
+    const { funcInfo, frags } = object.details[index]!;
+    const flags = (program.sleepable === true ? F_SLEEPABLE : 0) | (frags ? F_XDP_HAS_FRAGS : 0);
+    const hasFunctions = prepared !== undefined && funcInfo.length > 0;
+    return {
+      ...plainInput(program, type ?? requireType(program)),
+      maps,
+      flags,
+      license: program.license ?? '',
+      ...(type === undefined && program.attachType !== undefined ? { attachType: program.attachType } : {}),
+      ...(type === undefined && program.attachTo !== undefined ? { attachBtfName: program.attachTo } : {}),
+      ...(prepared === undefined ? {} : { btf: prepared.bytes }),
+      ...(hasFunctions ? { functions: funcInfo } : {}),
+    };
+  });
+}
+
+function plainInput(program: Program, type: string): VerifyInput {
+  const kfuncs = program.relocations.flatMap(({ kind, symbol, insn }): [string, number][] =>
+    kind === 'kfunc' ? [[symbol.replace(/___.*$/, ''), insn]] : [],
+  );
+  return {
+    name: program.name,
+    insns: program.insns,
+    maps: program.maps.map((map) => verifyMap(map, undefined, undefined, undefined)),
+    type,
+    lines: program.lines.map(({ insn, file, line, text }) => ({ insn, file, line, text })),
+    ...(program.license === undefined ? {} : { license: program.license }),
+    ...(kfuncs.length === 0 ? {} : { kfuncs }),
+  };
+}
+
+function requireType(program: Program): string {
+  if (program.type !== undefined) return program.type;
+  throw new BpfError('E_LOAD_PROGRAM', 'the section name does not tell the program type', {
+    at: { symbol: program.name, ...(program.section === undefined ? {} : { section: program.section }) },
+    expected: '--type',
+  });
+}
+
+function verifyMap(
+  map: MapDef,
+  object: LoadedObject | undefined,
+  btf: Uint8Array | undefined,
+  sections: ReadonlySet<string> | undefined,
+): VerifyMap {
+  const isData = map.kind !== 'map';
+  const isConstant = map.kind === 'rodata' || map.kind === 'kconfig';
+  const typed = btf !== undefined && (!isData || sections?.has(map.name) === true);
+  return {
+    name: map.name,
+    type: isData ? MAP_TYPE_ARRAY : map.type,
+    keySize: map.keySize,
+    valueSize: map.valueSize,
+    maxEntries: map.maxEntries,
+    flags: isData ? map.flags | F_MMAPABLE | (isConstant ? F_RDONLY_PROG : 0) : map.flags,
+    ...(isConstant && map.initial !== undefined ? { frozen: map.initial } : {}),
+    ...(map.inner === undefined ? {} : { inner: verifyMap(map.inner, object, btf, sections) }),
+    ...(map.mapExtra === undefined ? {} : { mapExtra: map.mapExtra }),
+    ...(typed && btf !== undefined ? { btf } : {}),
+    ...(typed && map.btfKeyTypeId !== undefined ? { btfKeyTypeId: map.btfKeyTypeId } : {}),
+    ...(typed && map.btfValueTypeId !== undefined ? { btfValueTypeId: map.btfValueTypeId } : {}),
+  };
+}
