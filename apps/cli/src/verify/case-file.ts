@@ -87,20 +87,23 @@ function parseCase(line: string, at: ErrorPlace): VerifyInput {
     ...given('flags', flags),
     ...given('fixups', fixups),
     ...given('license', license),
-    ...given('btf', btf, decode),
-    ...given('functions', funcInfo, (list) => list.map(([insn, id]) => ({ insn, type: id }))),
+    ...given('btf', converted(btf, decode)),
+    ...given(
+      'functions',
+      funcInfo?.map(([insn, id]) => ({ insn, type: id })),
+    ),
     ...given('kfuncs', kfuncFixups),
     ...given('attachBtfName', attachBtfName),
   };
 }
 
 /** A field that is there only when it has a value. */
-function given<K extends string, T, R = T>(
-  key: K,
-  value: T | null | undefined,
-  convert: (value: T) => R = (same) => same as unknown as R,
-): { [P in K]?: R } {
-  return (value === null || value === undefined ? {} : { [key]: convert(value) }) as { [P in K]?: R };
+function given<K extends string, T>(key: K, value: T | null | undefined): { [P in K]?: T } {
+  return (value === null || value === undefined ? {} : { [key]: value }) as { [P in K]?: T };
+}
+
+function converted<T, R>(value: T | null | undefined, convert: (value: T) => R): R | undefined {
+  return value === null || value === undefined ? undefined : convert(value);
 }
 
 function decode(text: string): Uint8Array {
@@ -116,11 +119,14 @@ function mapOf(map: CaseMap, all: readonly CaseMap[]): VerifyMap {
     maxEntries: map.maxEntries ?? 0,
     ...given('name', map.name),
     ...given('flags', map.flags),
-    ...given('mapExtra', map.mapExtra, BigInt),
-    ...given('frozen', map.frozen, decode),
-    ...given('btf', map.btf, decode),
+    ...given('mapExtra', converted(map.mapExtra, BigInt)),
+    ...given('frozen', converted(map.frozen, decode)),
+    ...given('btf', converted(map.btf, decode)),
     ...given('btfKeyTypeId', map.btfKeyTypeId),
     ...given('btfValueTypeId', map.btfValueTypeId),
-    ...given('inner', inner, (definition) => mapOf({ ...definition, inner: undefined }, all)),
+    ...given(
+      'inner',
+      converted(inner, (definition) => mapOf({ ...definition, inner: undefined }, all)),
+    ),
   };
 }
