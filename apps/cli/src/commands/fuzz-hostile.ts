@@ -21,7 +21,8 @@ export function runHostileFuzz(
     return target;
   });
   const reports = targets.map((target) => runHostile({ target, ...range }));
-  if (flags.json === true) printJson({ targets: reports });
+  if (flags.json === true)
+    printJson({ targets: reports.map((report) => ({ ...report, elapsedMs: Math.round(report.elapsedMs) })) });
   else printLine(hostileText(reports));
   return reports.every(({ escapes }) => escapes.length === 0);
 }
