@@ -1,8 +1,9 @@
 // Compares what helpers give back, and whether they end packet pointers, with what the live kernel's verifier says after
 // the call: the type of r0 in its log, and whether a packet pointer can still be read through.
-import { encodeProgram, type Insn, makeInsn } from '@polybpf/isa';
+import { decodeInsns, encodeProgram, type Insn, makeInsn } from '@polybpf/isa';
 import type { LiveKernel } from '@polybpf/kernel';
 import type { Registry, ResultKind } from '../../packages/helpers/src/index.ts';
+import type { LoadOptions } from '../../packages/kernel/src/load-program.ts';
 import type { Variant } from '../../packages/kernel/src/probe/variants.ts';
 import { callWithArguments, createProbeMaps, probeSources } from './argument-answers.ts';
 
@@ -42,6 +43,10 @@ export function checkResults(kernel: LiveKernel, registry: Registry, variants: r
         const expected = typeOf(prototype.result);
         if (type !== expected) differences.push(`${helper.name} in ${name}: registry gives ${expected}, kernel ${type}`); // prettier-ignore
       }
+      if (prototype.args.length === 0 && process.arch === 'x64') {
+        const fast = keepsRegisters(kernel, options, helper.id, sources.result);
+        if (fast !== undefined && fast !== prototype.fastcall) differences.push(`${helper.name} in ${name}: registry has fastcall ${prototype.fastcall}, kernel ${fast}`); // prettier-ignore
+      }
       if (!plain.accepted || packet === undefined) continue;
       packets++;
       const changes = !ask([...checkedPacket(packet), ...insns, makeInsn(0x71, 0, 7, 0, 0), ...END], 4).accepted;
@@ -49,6 +54,28 @@ export function checkResults(kernel: LiveKernel, registry: Registry, variants: r
     }
   }
   return { results, packets, differences };
+}
+
+/**
+ * Whether the kernel takes out a store to the stack and the load around a call, because the call keeps the register: what
+ * `allow_fastcall` is for. Undefined when the program is refused.
+ */
+function keepsRegisters(kernel: LiveKernel, options: LoadOptions, id: number, result: number): boolean | undefined {
+  const insns = [
+    makeInsn(0xb7, 1, 0, 0, 1),
+    makeInsn(0x7b, 10, 1, -8, 0),
+    makeInsn(0x85, 0, 0, 0, id),
+    makeInsn(0x79, 1, 10, -8, 0),
+    makeInsn(0xbf, 0, 1, 0, 0),
+    makeInsn(0xb7, 0, 0, 0, result),
+    makeInsn(0x95, 0, 0, 0, 0),
+  ];
+  const outcome = kernel.load(encodeProgram(insns), options);
+  if (!outcome.accepted) return undefined;
+  const { xlated } = kernel.programInfo(outcome.fd);
+  kernel.close(outcome.fd);
+  if (xlated.length === 0) return undefined;
+  return !decodeInsns(xlated, 'little').some(({ opcode, dst_reg }) => opcode === 0x7b && dst_reg === 10);
 }
 
 interface PacketOffsets {

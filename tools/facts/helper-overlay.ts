@@ -41,6 +41,9 @@ export const SIZES: Readonly<Record<string, number>> = {
 
 /** Program types or variants whose `get_func_proto` returns the prototype that is not the common one. */
 export const PROTOTYPE_VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  // bpf_tracing_func_proto(), tc_cls_act_func_proto(), xdp_func_proto(), lwt_out_func_proto(), syscall_prog_func_proto();
+  // bpf_base_func_proto() gives the others bpf_get_raw_smp_processor_id_proto
+  bpf_get_smp_processor_id_proto: ['SCHED_CLS', 'SCHED_ACT', 'XDP', 'LWT_IN', 'LWT_OUT', 'LWT_XMIT', 'LWT_SEG6LOCAL', 'KPROBE', 'TRACEPOINT', 'PERF_EVENT', 'RAW_TRACEPOINT', 'RAW_TRACEPOINT_WRITABLE', 'TRACING', 'LSM', 'SYSCALL'], // prettier-ignore
   // tc_cls_act_func_proto() and lwt_out_func_proto() of net/core/filter.c; all others have the one of the current task
   bpf_get_cgroup_classid_proto: ['SCHED_CLS', 'SCHED_ACT', 'LWT_IN', 'LWT_OUT', 'LWT_XMIT', 'LWT_SEG6LOCAL'],
   // tracing_prog_func_proto() of kernel/trace/bpf_trace.c, which syscall_prog_func_proto() falls back to;
@@ -74,8 +77,8 @@ export const CHANGES_PACKET: ReadonlySet<string> = new Set([
   'bpf_xdp_adjust_meta', 'bpf_xdp_adjust_tail', 'bpf_tail_call',
 ]);
 
-/** `allow_fastcall` of bpf_get_smp_processor_id_proto, bpf_map_lookup_... : helpers that the x86 JIT inlines. */
-export const FASTCALL: ReadonlySet<string> = new Set(['bpf_get_smp_processor_id']);
+/** Prototypes with `allow_fastcall`: calls that the x86-64 and arm64 JITs put in place. */
+export const FASTCALL: ReadonlySet<string> = new Set(['bpf_get_smp_processor_id_proto']);
 
 /** One correction of a prototype for 6.18. */
 export interface PrototypeChange {

@@ -57,7 +57,7 @@ function packPrototypes(helper: UapiHelper, kindIndex: (kind: string) => string)
       (prototype.gplOnly ? 'g' : '') +
       (prototype.pktAccess === true ? 'p' : '') +
       (prototype.mightSleep === true ? 's' : '') +
-      (FASTCALL.has(helper.name) ? 'f' : '');
+      (FASTCALL.has(symbol) ? 'f' : '');
     const content = [kindIndex(resultKind(prototype)), args.join('.'), flags].join(':');
     const same = packed.find((other) => other.content === content);
     if (same === undefined) packed.push({ symbols: [symbol], content, variants: PROTOTYPE_VARIANTS[symbol] });

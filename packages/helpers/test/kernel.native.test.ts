@@ -74,6 +74,8 @@ describe.skipIf(!probe.available && !mustWork)('the running kernel', () => {
     const tc = VARIANTS.filter(({ name }) => name === 'SCHED_CLS');
     expect(checkResults(kernel, blind, tc).differences).toEqual(['bpf_skb_pull_data in SCHED_CLS: the kernel ends packet pointers']); // prettier-ignore
     expect(checkKfuncs(kernel, blind, tc).differences).toHaveLength(2);
+    const slow = createRegistry(withPrototype(registry.profile, 'bpf_get_smp_processor_id', (prototype) => ({ ...prototype, fastcall: false }))); // prettier-ignore
+    if (process.arch === 'x64') expect(checkResults(kernel, slow, xdp).differences).toEqual(['bpf_get_smp_processor_id in XDP: registry has fastcall false, kernel true']); // prettier-ignore
   });
 
   it('has the context structs of the registry', ({ skip }) => {

@@ -81,7 +81,7 @@ export const HELPERS: string = `1|map_lookup_elem|3.18|void*|struct bpf_map* map
 5|ktime_get_ns|4.1|u64|||ktime_get_ns:5:::
 6|trace_printk|4.1|long|const char* fmt;u32 fmt_size;...|g|trace_printk:5:8.9:g:
 7|get_prandom_u32|4.1|u32|||get_prandom_u32:5:::
-8|get_smp_processor_id|4.1|u32|||get_raw_smp_processor_id,get_smp_processor_id:5::f:
+8|get_smp_processor_id|4.1|u32|||get_raw_smp_processor_id:5:::;get_smp_processor_id:5::f:SCHED_CLS,SCHED_ACT,XDP,LWT_IN,LWT_OUT,LWT_XMIT,LWT_SEG6LOCAL,KPROBE,TRACEPOINT,PERF_EVENT,RAW_TRACEPOINT,RAW_TRACEPOINT_WRITABLE,TRACING,LSM,SYSCALL
 9|skb_store_bytes|4.1|long|struct sk_buff* skb;u32 offset;const void* from;u32 len;u64 flags|c|skb_store_bytes:5:a.4.8.9.4::
 10|l3_csum_replace|4.1|long|struct sk_buff* skb;u32 offset;u64 from;u64 to;u64 size|c|l3_csum_replace:5:a.4.4.4.4::
 11|l4_csum_replace|4.1|long|struct sk_buff* skb;u32 offset;u64 from;u64 to;u64 flags|c|l4_csum_replace:5:a.4.4.4.4::
