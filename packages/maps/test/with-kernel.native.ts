@@ -14,5 +14,5 @@ export function describeKernel(name: string, body: () => void): void {
 }
 
 /** Operations for each kind of map, and the seed of their sequence. */
-export const OPERATION_COUNT: number = Number(process.env['POLYBPF_MAP_OPS'] ?? '3000');
+export const OPERATION_COUNT: number = Number(process.env['POLYBPF_MAP_OPS'] ?? '2000');
 export const OPERATION_SEED: number = Number(process.env['POLYBPF_MAP_SEED'] ?? '1');
