@@ -4,7 +4,9 @@
  */
 import { reportSchema, vectorTestSchema } from '@polybpf/conformance';
 import { kernelProfileSchema } from '@polybpf/kernel';
+import { hostileSchema } from './hostile-schema.ts';
 import { z } from 'zod';
+import { eventSchema, RECORDING_LINES, RESULT_SCHEMA, RUN_SCHEMA } from './event-schema.ts';
 import { targetsFeaturesSchema } from './commands/targets-features.ts';
 
 const hexBytes = z.string().regex(/^([0-9a-f]{2})*$/);
@@ -129,6 +131,34 @@ const run = z.strictObject({
   insnsExecuted: z.number().int().nullable().describe('of the last run; null for native code'),
   repeat: z.number().int(),
   elapsedNs: z.number().nullable().describe('wall time of all repetitions without start-up'),
+});
+
+const json: z.ZodType = z.lazy(() =>
+  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(json), z.record(z.string(), json)]),
+);
+const dumpedMaps = z.array(
+  z.strictObject({ name: z.string(), entries: z.array(z.strictObject({ key: json, value: json })) }),
+);
+
+/** `run` with --ctx, --packet, --pcap or --events. */
+const runEvents = z.strictObject({
+  runs: z.array(RUN_SCHEMA),
+  records: z.record(z.string(), z.array(hexBytes)).describe('of ring buffers and perf event arrays'),
+  intervals: z.array(z.strictObject({ time: z.string(), maps: dumpedMaps })),
+  maps: dumpedMaps.nullable(),
+});
+
+const replay = z.strictObject({
+  steps: z.number().int(),
+  differences: z.array(
+    z.strictObject({
+      step: z.number().int().nullable(),
+      what: z.string(),
+      recorded: z.string(),
+      replayed: z.string(),
+    }),
+  ),
+  results: z.array(RESULT_SCHEMA),
 });
 
 const compile = z.strictObject({
@@ -419,7 +449,7 @@ const link = z.strictObject({
 });
 
 /** Schema of the `--json` output of each command, and of `error`. */
-export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { 'btf-dump': btfDump, 'btf-diff': btfDiff, 'gen-ts': genTs, link, error, asm, disasm, inspect, run, compile, conformance: reportSchema, plugin, targets, 'targets-features': targetsFeaturesSchema, fuzz, helpers, compat, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
+export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { 'btf-dump': btfDump, 'btf-diff': btfDiff, 'gen-ts': genTs, link, error, asm, disasm, inspect, run, 'run-events': runEvents, replay, event: eventSchema, 'recording-header': RECORDING_LINES[0]!, 'recording-step': RECORDING_LINES[1]!, 'recording-maps': RECORDING_LINES[2]!, compile, conformance: reportSchema, plugin, targets, 'targets-features': targetsFeaturesSchema, fuzz, 'fuzz-hostile': hostileSchema, helpers, compat, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
 
 /** JSON Schema documents by file name. */
 export function schemaFiles(): Record<string, object> {

@@ -1,4 +1,4 @@
-/** `polybpf run`: a program in the interpreter or as native code. */
+/** `polybpf run`: a program in the interpreter or as native code, or, with a context, in a virtual machine. */
 import { BpfError } from '@polybpf/errors';
 import { formatHex, type WasmEngineName } from '@polybpf/conformance';
 import { createInterpreter, type Engine } from '@polybpf/interpreter';
@@ -11,9 +11,10 @@ import { writeOutput } from '../files.ts';
 import { basicHelpers } from '../basic-helpers.ts';
 import { chooseProgram, inOrder, type InputKind, readProgramFile, type TargetKernelFlags } from '../input.ts';
 import { parseCount, parseMemory } from '../memory-argument.ts';
+import { type EventFlags, runEvents, wantsVm } from './run-events.ts';
 import { hex64, printJson, printLine } from '../print.ts';
 
-export interface RunFlags extends TargetKernelFlags {
+export interface RunFlags extends TargetKernelFlags, EventFlags {
   readonly engine?: 'interpreter' | 'native' | WasmEngineName;
   readonly target?: string;
   readonly mem?: string;
@@ -34,14 +35,19 @@ interface Outcome {
   readonly elapsedNs: number;
 }
 
-/** Runs the command. */
-export function runRun(path: string, flags: RunFlags): void {
+/**
+ * Runs the command.
+ *
+ * @returns false when an event ended with a fault; other faults are thrown
+ */
+export function runRun(path: string, flags: RunFlags): boolean {
   const input = readProgramFile(path, {
     ...(flags.input === undefined ? {} : { kind: flags.input }),
     ...(flags.endian === undefined ? {} : { endian: flags.endian }),
     kernel: flags,
     preferLiveBtf: true,
   });
+  if (wantsVm(flags)) return runEvents(input, flags, vmEngine(flags));
   const program = chooseProgram(input, flags.prog);
   const mem = parseMemory(flags.mem);
   const repeat = flags.repeat === undefined ? 1 : parseCount('--repeat', flags.repeat);
@@ -70,9 +76,19 @@ export function runRun(path: string, flags: RunFlags): void {
       repeat,
       elapsedNs,
     });
-    return;
+  } else printLine(hex64(outcome.r0));
+  return true;
+}
+
+/** The engine of a virtual machine. */
+function vmEngine({ engine, target, bounds, mem }: RunFlags): Engine | undefined {
+  if (engine === 'native' || target !== undefined || bounds !== undefined) {
+    throw new BpfError('E_UNSUPPORTED', 'contexts and maps in native code', {
+      expected: '--engine interpreter, wasm, wasm-interpreter or auto',
+    });
   }
-  printLine(hex64(outcome.r0));
+  if (mem !== undefined) throw new BpfError('E_USAGE', '--mem is for programs without a context');
+  return executionEngine(engine ?? 'interpreter');
 }
 
 /** The named target, or the one of this host. */
