@@ -5,7 +5,13 @@ import { expect, it } from 'vitest';
 import { defineHelper } from '../src/define-helper.ts';
 
 it('runs in the interpreter', () => {
-  const scale = defineHelper({ id: 700, name: 'scale', args: ['s32', 'u64'], ret: 's64', impl: (a, b) => BigInt(a) * b });
+  const scale = defineHelper({
+    id: 700,
+    name: 'scale',
+    args: ['s32', 'u64'],
+    ret: 's64',
+    impl: (a, b) => BigInt(a) * b,
+  });
   const where = defineHelper({ id: 701, name: 'where', args: [], ret: 'u32', impl: (cx: HelperContext) => cx.insn });
   const program = assemble('r1 = -3\nr2 = 14\ncall 700\nr6 = r0\ncall 701\nr0 += r6\nexit', { endian: 'little' });
   const { r0 } = runProgram(program, { helpers: createHelperRegistry([scale, where]) });
