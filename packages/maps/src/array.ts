@@ -69,7 +69,7 @@ function makePlainArray(core: MapCore): MapOps | number {
     if (refusal !== 0) return refusal;
     if ((flags & UPDATE_FLAG.F_LOCK) !== 0 && !core.hasSpinLock) return ERRNO.EINVAL;
     copyValue(core, values.bytes, index * stride, value, 0, core.valueSize);
-    if ((flags & UPDATE_FLAG.F_LOCK) === 0) freeFields(core, values.bytes, index * stride, addressOf(index));
+    freeFields(core, values.bytes, index * stride, addressOf(index));
     return 0;
   };
   const userLookup = (key: Uint8Array): Uint8Array | number => {

@@ -29,7 +29,7 @@ export function makeRedirectMap(core: MapCore): MapOps | number {
 function makeDevArray(core: MapCore): MapOps | number {
   const isCpus = core.type === MAP_TYPE.CPUMAP;
   const stride = roundUp8(core.valueSize);
-  const values = allocate(core, '', stride * core.maxEntries);
+  const values = allocate(readOnly(core), '', stride * core.maxEntries);
   if (values === undefined) return ERRNO.ENOMEM;
   const present = new Set<number>();
   const at = (index: number): Uint8Array => values.bytes.subarray(index * stride, index * stride + core.valueSize);
@@ -87,7 +87,7 @@ function makeDevArray(core: MapCore): MapOps | number {
 function makeDevHash(core: MapCore): MapOps | number {
   const mask = powerOfTwo(core.maxEntries) - 1;
   const stride = roundUp8(core.valueSize);
-  const values = allocate(core, '', stride * (core.maxEntries + 1));
+  const values = allocate(readOnly(core), '', stride * (core.maxEntries + 1));
   if (values === undefined) return ERRNO.ENOMEM;
   const free = Array.from({ length: core.maxEntries + 1 }, (_, slot) => slot);
   const buckets = new Map<number, number[]>();
@@ -180,4 +180,9 @@ function withProgramId(core: MapCore, value: Uint8Array): Uint8Array {
 function checkProgram(core: MapCore, value: Uint8Array): number {
   const fd = core.valueSize === 8 ? readU32(core, value, 4) | 0 : 0;
   return fd <= 0 || core.environment.resolveFd?.(fd)?.kind === 'program' ? 0 : ERRNO.EINVAL;
+}
+
+/** Programs may look at values, never change them, whatever the flags of the map. */
+function readOnly(core: MapCore): MapCore {
+  return { ...core, flags: core.flags | MAP_FLAG.RDONLY_PROG };
 }

@@ -27,6 +27,16 @@ export const TIMED: FieldValue = {
   valueSize: 32,
   fields: [{ kind: 'timer', offset: 8, size: 16 }],
 };
+/** A lock and a timer. */
+export const BOTH: FieldValue = {
+  btfKeyTypeId: KEY,
+  btfValueTypeId: 10,
+  valueSize: 32,
+  fields: [
+    { kind: 'spin_lock', offset: 4, size: 4 },
+    { kind: 'timer', offset: 8, size: 16 },
+  ],
+};
 /** BTF ids of the functions: main and callback. */
 export const MAIN_FUNCTION = 8;
 export const CALLBACK_FUNCTION = 9;
@@ -47,6 +57,7 @@ export function loadTestBtf(kernel: LiveKernel): number {
         { kind: 'FUNC_PROTO', id: 7, name: '', returnType: KEY, params },
         { kind: 'FUNC', id: MAIN_FUNCTION, name: 'main', type: 7, linkage: 0 },
         { kind: 'FUNC', id: CALLBACK_FUNCTION, name: 'callback', type: 7, linkage: 0 },
+        { kind: 'STRUCT', id: 10, name: 'both', size: 32, members: [member('a', 2, 0), member('lock', 3, 4), member('timer', 4, 8), member('b', 1, 24)] }, // prettier-ignore
       ] as Parameters<typeof encodeBtf>[0]['types'],
     }),
     { logLevel: 1 },
