@@ -2,8 +2,10 @@
  * Every mutant: one seeded bug each, with the vector or test that finds it. Plain data; `run.ts` proves it, and
  * `docs/TESTING.md` has it as a table.
  */
+import { ARM_MUTANTS } from './src/arm.ts';
 import { ARM64_MUTANTS } from './src/arm64.ts';
 import { ASM_MUTANTS } from './src/asm.ts';
+import { BTF_MUTANTS } from './src/btf.ts';
 import { CONFORMANCE_MUTANTS } from './src/conformance.ts';
 import { INTERPRETER_MUTANTS } from './src/interpreter.ts';
 import { ISA_MUTANTS } from './src/isa.ts';
@@ -32,7 +34,9 @@ export const MUTANTS: readonly Mutant[] = [
   ...MIPS64_MUTANTS,
   ...SPARC64_MUTANTS,
   ...LOONGARCH64_MUTANTS,
+  ...ARM_MUTANTS,
   ...SANDBOX_MUTANTS,
   ...LOADER_MUTANTS,
+  ...BTF_MUTANTS,
   ...CONFORMANCE_MUTANTS,
 ];
