@@ -18,7 +18,7 @@ import { CLASS } from './micro-ops.ts';
 import { BAD_JUMP_BIT, FIRST_FUNCTION, type ModuleContext } from './module-context.ts';
 import type { FrameSlots } from './frame-slots.ts';
 import { FIRST_DEFINED, FRAME_ROOT, type Pointers } from './pointers.ts';
-import type { Shape } from './shape.ts';
+import type { Chain, Shape } from './shape.ts';
 import { ARENA_BASES, ARENA_READ_ENDS, ARENA_WRITE_ENDS } from '@polybpf/interpreter/engine';
 import { W, type WasmWriter } from './wasm-writer.ts';
 
@@ -41,6 +41,8 @@ export class FunctionEmitter {
   readonly big: boolean;
   /** Open constructs around the place that is written. */
   #open = 0;
+  /** Instructions that have run, or are about to run in this block, and are not taken from the budget yet. */
+  #pending = 0;
   readonly #loopAt: Int32Array;
   readonly #mergeAt: Int32Array;
   readonly #steps: number[] = [];
@@ -243,6 +245,11 @@ export class FunctionEmitter {
   }
 
   #body(k: number): void {
+    const chain = this.shape.chains.get(k);
+    if (chain !== undefined) {
+      this.#unrolled(k, chain);
+      return;
+    }
     const last = this.#straight(k);
     if (last === NONE) return;
     const { shape, flow } = this;
@@ -258,8 +265,73 @@ export class FunctionEmitter {
     }
   }
 
+  /**
+   * A chain, several times in a row: the budget is looked at once for all of them, and taken from where the chain is
+   * left. V8 looks at its own stack once a round, too.
+   */
+  #unrolled(head: number, { blocks, insns, copies }: Chain): void {
+    const { w, shape, flow, locals } = this;
+    const counts = blocks.map((k) => flow.count[shape.order[k]!]!);
+    w.reserve();
+    w.get(locals.fuel);
+    w.i64Const(shape.cost[head]! + (copies - 1) * insns);
+    w.op(W.i64_lt_s);
+    this.#pending = counts[0]!;
+    this.pointers.walk.root.set(this.pointers.rootsIn.subarray(head * this.pointers.wide, (head + 1) * this.pointers.wide));
+    this.exitIf(flow.start[shape.order[head]!]!);
+    this.#pending = 0;
+    for (let copy = 0; copy < copies; copy++) {
+      for (let at = 0; at < blocks.length; at++) {
+        const k = blocks[at]!;
+        this.#pending += counts[at]!;
+        const last = this.#straight(k, true);
+        if (last === NONE) {
+          this.#pending = 0;
+          return;
+        }
+        const inside = blocks[at + 1] ?? head;
+        if (flow.classes[last] === CLASS.jump) this.#leaveChain(k, last, inside);
+        this.#convert(inside);
+      }
+    }
+    this.#takePending();
+    this.#pending = 0;
+    w.index(W.br, this.#depthOf(head, head));
+  }
+
+  /** The way out of a chain that block `k` has beside the one that goes on `inside`. */
+  #leaveChain(k: number, i: number, inside: number): void {
+    const { w, shape } = this;
+    const leavesWhenTaken = shape.taken[k] !== inside;
+    const to = (leavesWhenTaken ? shape.taken : shape.next)[k]!;
+    emitCondition(this, i);
+    if (!leavesWhenTaken) w.op(W.i32_eqz);
+    w.op(W.if);
+    w.op(W.void);
+    this.#open++;
+    if (to === NONE) this.exit(i | BAD_JUMP_BIT);
+    else {
+      const roots = this.pointers.walk.root.slice();
+      this.#takePending();
+      this.#convert(to);
+      this.pointers.walk.root.set(roots);
+      w.index(W.br, this.#depthOf(k, to));
+    }
+    w.op(W.end);
+    this.#open--;
+  }
+
+  /** Takes what has run since the budget was written down last. */
+  #takePending(): void {
+    const { w, locals } = this;
+    w.get(locals.fuel);
+    w.i64Const(this.#pending);
+    w.op(W.i64_sub);
+    w.set(locals.fuel);
+  }
+
   /** Emits the instructions of a block. Returns its last one, or NONE when control does not go on behind it. */
-  #straight(k: number): number {
+  #straight(k: number, charged = false): number {
     const { flow, shape, w } = this;
     const b = shape.order[k]!;
     const first = flow.start[b]!;
@@ -267,7 +339,7 @@ export class FunctionEmitter {
     const { walk } = pointers;
     walk.root.set(pointers.rootsIn.subarray(k * pointers.wide, (k + 1) * pointers.wide));
     w.reserve();
-    this.#charge(k, b, first);
+    if (!charged) this.#charge(k, b, first);
     if (first === flow.end[b]) {
       this.exit(first);
       return NONE;
@@ -554,6 +626,10 @@ export class FunctionEmitter {
     const { w, locals, context } = this;
     for (let r = 0; r < 10; r++) if ((mask & (1 << r)) !== 0) this.getRegister(r);
     w.get(locals.fuel);
+    if (this.#pending !== 0) {
+      w.i64Const(this.#pending);
+      w.op(W.i64_sub);
+    }
     w.i32Const(i);
     w.get(locals.depth);
     w.index(W.call, context.spill(mask, resumes));

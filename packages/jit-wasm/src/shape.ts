@@ -25,6 +25,18 @@ export interface Shape {
   readonly checks: Uint8Array;
   /** Most instructions from here to the next place where the budget is looked at. */
   readonly cost: Int32Array;
+  /** Loops that are one way through without calls, by their head: written several times in a row. */
+  readonly chains: ReadonlyMap<number, Chain>;
+}
+
+/** A loop whose blocks follow each other; every other way out of them leaves the loop. */
+export interface Chain {
+  /** Positions, head first. */
+  readonly blocks: readonly number[];
+  /** Instructions of one round. */
+  readonly insns: number;
+  /** How often it is written. */
+  readonly copies: number;
 }
 
 /** The shape of the function that starts with block `entry`. `scratch` has a word for each block of the flow, all {@link NONE}. */
@@ -53,16 +65,72 @@ export function findShape(flow: Flow, entry: number, scratch: Int32Array): Shape
   const idom = dominators(taken, next, size);
   const irreducible = !isReducible(taken, next, idom, size);
   const isMerge = new Uint8Array(size);
+  for (let k = size - 1; k > 0; k--) if (forward[k]! > 1) isMerge[k] = 1;
+  const chains = irreducible ? NO_CHAINS : findChains(flow, { order, taken, next, isLoop, forward });
+  // Ways out of a chain come from all of its copies: they lead to labels, which stand around its head.
+  const headOf = new Map<number, number>();
+  for (const [head, { blocks }] of chains) {
+    blocks.forEach((k, at) => {
+      headOf.set(k, head);
+      for (const to of [taken[k]!, next[k]!]) if (to > k && to !== blocks[at + 1]) isMerge[to] = 1;
+    });
+  }
   const firstMerge = new Int32Array(size).fill(NONE);
   const nextMerge = new Int32Array(size).fill(NONE);
   for (let k = size - 1; k > 0; k--) {
-    if (forward[k]! < 2) continue;
-    isMerge[k] = 1;
-    const parent = idom[k]!;
+    if (isMerge[k] === 0) continue;
+    const parent = headOf.get(idom[k]!) ?? idom[k]!;
     nextMerge[k] = firstMerge[parent]!;
     firstMerge[parent] = k;
   }
-  return { order, taken, next, isLoop, isMerge, firstMerge, nextMerge, irreducible, ...budgetChecks(flow, order, taken, next, isLoop, irreducible) }; // prettier-ignore
+  return { order, taken, next, isLoop, isMerge, firstMerge, nextMerge, irreducible, chains, ...budgetChecks(flow, order, taken, next, isLoop, irreducible) }; // prettier-ignore
+}
+
+const NO_CHAINS: ReadonlyMap<number, Chain> = new Map();
+/** Blocks and instructions of a chain at most. */
+const CHAIN_BLOCKS = 6;
+const CHAIN_INSNS = 48;
+
+interface Graph {
+  readonly order: Int32Array;
+  readonly taken: Int32Array;
+  readonly next: Int32Array;
+  readonly isLoop: Uint8Array;
+  readonly forward: Int32Array;
+}
+
+function findChains(flow: Flow, { order, taken, next, isLoop, forward }: Graph): ReadonlyMap<number, Chain> {
+  const size = order.length;
+  const chains = new Map<number, Chain>();
+  // The only edge that goes back to a head, and the only edge that comes to a block from above.
+  const back = new Int32Array(size).fill(NONE);
+  const above = new Int32Array(size).fill(NONE);
+  for (let k = 0; k < size; k++) {
+    for (const to of [taken[k]!, next[k]!]) {
+      if (to === NONE) continue;
+      if (to > k) above[to] = k;
+      else back[to] = back[to] === NONE ? k : -2;
+    }
+  }
+  for (let head = 0; head < size; head++) {
+    if (isLoop[head] === 0 || back[head]! < 0) continue;
+    const blocks: number[] = [];
+    let insns = 0;
+    for (let k = back[head]!; ; k = above[k]!) {
+      const b = order[k]!;
+      const kind = flow.start[b] === flow.end[b] ? CLASS.stop : flow.classes[flow.last[b]!]!;
+      insns += flow.count[b]!;
+      const isPlain = kind < CLASS.nop + 1 || kind === CLASS.jump || kind === CLASS.always;
+      if (!isPlain || insns > CHAIN_INSNS || blocks.length === CHAIN_BLOCKS) break;
+      blocks.unshift(k);
+      if (k === head) break;
+      if (forward[k] !== 1 || isLoop[k] === 1) break;
+    }
+    if (blocks[0] !== head || taken[back[head]!] === next[back[head]!]) continue;
+    const copies = insns <= 12 ? 6 : insns <= 24 ? 4 : 2;
+    chains.set(head, { blocks, insns, copies });
+  }
+  return chains;
 }
 
 /** Depth-first search with a stack of its own; `state` is NONE for blocks that were not seen. */
