@@ -71,13 +71,15 @@ export function sandboxWriter(
       const { helperCalls, liveAfter } = cx;
       // The callee and its arguments are read after these ops, if not after the call.
       cx.liveAfter = EVERYTHING;
+      // Where addresses have 32 bits, nothing reads the upper half of a callee.
+      const width = cx.target.wordBits ?? 64;
       const good = cx.newLabel();
       if (helperCalls.kind === 'table') {
-        lowerLegal(cx, makeOp('branch', op.insn, { a: op.a, imm: helperCalls.count, cond: 'ult', label: good }));
+        lowerLegal(cx, makeOp('branch', op.insn, { width, a: op.a, imm: helperCalls.count, cond: 'ult', label: good }));
       }
       for (const { start } of functions) {
         lowerOp(cx, makeOp('function_address', op.insn, { d: SCRATCH_A, label: start }));
-        lowerOp(cx, makeOp('branch', op.insn, { a: op.a, b: SCRATCH_A, cond: 'eq', label: good }));
+        lowerOp(cx, makeOp('branch', op.insn, { width, a: op.a, b: SCRATCH_A, cond: 'eq', label: good }));
       }
       lowerOp(cx, makeOp('jump', op.insn, { label: failing(op.insn, op.a, 0) }));
       bind(cx, good);
