@@ -1,3 +1,9 @@
 import { packageConfig } from '../../vitest.shared.ts';
 
-export default packageConfig(import.meta.dirname);
+const config = packageConfig(import.meta.dirname);
+
+/** The suite that examples/testing shows is run as it stands there. */
+export default {
+  ...config,
+  test: { ...config.test, include: [...config.test!.include!, '../../examples/testing/**/*.test.ts'] },
+};
