@@ -32,7 +32,9 @@ export interface CLayout {
  */
 export function memberBudget(btf: Btf): { left: number } {
   let left = 1 << 16;
-  for (const type of btf.types) if (type.kind === 'STRUCT' || type.kind === 'UNION') left += 4 * type.members.length;
+  for (let blob: Btf | undefined = btf; blob !== undefined; blob = blob.base) {
+    for (const type of blob.types) if (type.kind === 'STRUCT' || type.kind === 'UNION') left += 4 * type.members.length;
+  }
   return { left };
 }
 

@@ -5,6 +5,7 @@ import { diffBtf } from '../src/diff-btf.ts';
 import { encodeBtf } from '../src/encode-btf.ts';
 import { parseBtf } from '../src/parse-btf.ts';
 import { printC } from '../src/print-c.ts';
+import { printRawBtf } from '../src/print-raw.ts';
 import { printTypeScript } from '../src/print-typescript.ts';
 import { btfInit } from './arbitrary-btf.ts';
 import { array, btfOf, CHAR, func, INT, LONG, proto, struct, to } from './types.ts';
@@ -176,6 +177,34 @@ test('roots, with what they need; the guard', () => {
   const btf = btfOf([INT, struct('used', 4, [['a', 1, 0]]), struct('unused', 4, [['a', 1, 0]]), to('TYPEDEF', 2, 'used_t')]); // prettier-ignore
   expect(printC(btf, { roots: [4] })).toBe('struct used;\n\ntypedef struct used used_t;\n\nstruct used {\n\tint a;\n};\n'); // prettier-ignore
   expect(printC(btf, { guard: 'X_H' })).toMatch(/^#ifndef X_H\n#define X_H\n[^]*preserve_access_index[^]*#endif \/\* X_H \*\/\n$/); // prettier-ignore
+});
+
+test('split BTF: its own types, with what they need of the base', () => {
+  const base = btfOf([INT, struct('held', 4, [['a', 1, 0]]), struct('unused', 4, [['a', 1, 0]])]);
+  const module = btfOf(
+    [
+      struct('own', 16, [
+        ['h', 2, 0],
+        ['p', 5, 64],
+      ]),
+      to('PTR', 3),
+    ],
+    'little',
+    base,
+  );
+  expect(printC(module)).toBe(`struct held {
+	int a;
+};
+
+struct unused;
+
+struct own {
+	struct held h;
+	struct unused *p;
+};
+`);
+  expect(printRawBtf(module)).toMatch(/^\[4\] STRUCT 'own' size=16 vlen=2\n\t'h' type_id=2/);
+  expect(printTypeScript(module)).toContain('h: Held;');
 });
 
 test('a struct that holds itself is refused', () => {
