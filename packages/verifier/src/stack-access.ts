@@ -107,20 +107,18 @@ function scrubSpecial(frame: Frame, slot: number): void {
   }
 }
 
-/** (kernel: mark_stack_slot_misc) */
-function markMisc(env: Env, frame: Frame, byte: number): void {
+/** A byte beside a narrow spill: what was never written stays so (kernel: mark_stack_slot_misc). */
+function markMisc(frame: Frame, byte: number): void {
   const kind = frame.kinds[byte];
-  if (kind === STACK_ZERO) return;
-  if (env.options.allowPtrLeaks && kind === STACK_INVALID) return;
-  frame.kinds[byte] = STACK_MISC;
+  if (kind !== STACK_ZERO && kind !== STACK_INVALID) frame.kinds[byte] = STACK_MISC;
 }
 
-function saveRegister(env: Env, frame: Frame, slot: number, w: Int32Array, at: number, size: number): void {
+function saveRegister(frame: Frame, slot: number, w: Int32Array, at: number, size: number): void {
   copyRegister(frame.w, slotAt(slot), w, at);
   const base = slot * 8;
   let i = 8;
   for (; i > 8 - size; i--) frame.kinds[base + i - 1] = STACK_SPILL;
-  for (; i > 0; i--) markMisc(env, frame, base + i - 1);
+  for (; i > 0; i--) markMisc(frame, base + i - 1);
 }
 
 /** Disables the rewriting of fastcall patterns when something else uses their slots. */
@@ -176,19 +174,19 @@ function writeFixed(env: Env, frame: Frame, off: number, size: number, value: nu
   if (value >= 0 && aligned && type === SCALAR_VALUE && options.bpfCapable) {
     const fits = bitWidth(cur.w[reg + W_UMAX + 1]!, cur.w[reg + W_UMAX]!) <= 8 * size;
     if (fits) assignId(env, cur.w, reg);
-    saveRegister(env, frame, slot, cur.w, reg, size);
+    saveRegister(frame, slot, cur.w, reg, size);
     if (!fits) frame.w[at + W_ID] = 0;
   } else if (value < 0 && aligned && isStoreOfConstant(env, insn) && options.bpfCapable) {
     FAKE.fill(0, 0, 24);
     markKnown(FAKE, 0, env.imm[insn]!, env.imm[insn]! >> 31);
     FAKE[W_TYPE] = SCALAR_VALUE;
-    saveRegister(env, frame, slot, FAKE, 0, size);
+    saveRegister(frame, slot, FAKE, 0, size);
   } else if (value >= 0 && isSpillable(type)) {
     if (size !== 8) reject(EACCES, 'invalid size of register spill');
     if (frame !== cur && type === PTR_TO_STACK) {
       reject(EINVAL, 'cannot spill pointers to stack into stack frame of the caller');
     }
-    saveRegister(env, frame, slot, cur.w, reg, size);
+    saveRegister(frame, slot, cur.w, reg, size);
   } else {
     scrubSpecial(frame, slot);
     let now = STACK_MISC;
