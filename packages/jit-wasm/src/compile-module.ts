@@ -115,11 +115,18 @@ function usesFrame({ image, classes }: Flow, i: number): boolean {
 }
 
 /** What the host calls: registers from the file, r0 into it. */
-function emitEntry({ w, binding, live }: ModuleContext, f: number, parameters: number): void {
-  void live;
+function emitEntry({ w, binding, flow }: ModuleContext, f: number, parameters: number): void {
   w.reserve();
   const size = w.openSize();
-  w.u32(0);
+  w.u32(1);
+  w.u32(1);
+  w.op(W.i64);
+  if (flow.entries[f] !== 0) {
+    // Which exit it was is known of the main program only; any will do.
+    w.i32Const(0);
+    w.i32Const(slotWord(Math.max(0, flow.classes.indexOf(CLASS.exit))));
+    w.access(W.i32_store, MAILBOX.pc);
+  }
   w.i32Const(0);
   for (let r = 0; r < 10; r++) {
     if ((parameters & (1 << r)) === 0) continue;
@@ -130,7 +137,11 @@ function emitEntry({ w, binding, live }: ModuleContext, f: number, parameters: n
   w.i32Const(0);
   w.access(W.i64_load, MAILBOX.fuel);
   w.index(W.call, FIRST_FUNCTION + f);
+  w.set(1);
   w.access(W.i64_store, binding.registers);
+  w.i32Const(0);
+  w.get(1);
+  w.access(W.i64_store, MAILBOX.fuel);
   w.op(W.end);
   w.closeSize(size);
 }
@@ -166,6 +177,8 @@ function emitSpill({ w, binding }: ModuleContext, mask: number, resumes: boolean
   if (resumes) {
     w.i32Const(0);
     w.access(W.i64_load, binding.registers);
+    w.i32Const(0);
+    w.access(W.i64_load, MAILBOX.fuel);
   }
   w.op(W.end);
   w.closeSize(size);

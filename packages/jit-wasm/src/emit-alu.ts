@@ -3,7 +3,7 @@ import { CODE_START, slotWord } from '@polybpf/interpreter/engine';
 import { swapBytes } from './byte-order.ts';
 import type { FunctionEmitter } from './function-emitter.ts';
 import { NONE } from './flow.ts';
-import { CLASS, NAMES } from './micro-ops.ts';
+import { CLASS, NAMES, OP } from './micro-ops.ts';
 import { W } from './wasm-writer.ts';
 
 /** What an ALU or jump micro-op is, in numbers: opcode of WebAssembly, or a division. */
@@ -62,6 +62,37 @@ export function emitAlu(f: FunctionEmitter, i: number): void {
     default:
       emitUnary(f, NAMES[op]!, d);
   }
+}
+
+/**
+ * A shift to the left and back by 32, 48 or 56 is an extension; V8 does not see that by itself.
+ *
+ * @returns false when the instruction and the next one are something else
+ */
+export function emitShiftPair(f: FunctionEmitter, i: number): boolean {
+  const { ops } = f.flow;
+  if (ops[i] !== OP.lsh64 || (ops[i + 1] !== OP.rsh64 && ops[i + 1] !== OP.arsh64)) return false;
+  const { code } = f.image;
+  const a = slotWord(i);
+  const b = slotWord(i + 1);
+  const bits = code[a + 4]!;
+  if (code[a + 2]! < CODE_START || code[b + 2]! < CODE_START || bits !== code[b + 4] || code[a + 1] !== code[b + 1]) return false; // prettier-ignore
+  if (bits !== 32 && bits !== 48 && bits !== 56) return false;
+  const d = code[a + 1]! >> 1;
+  const { w } = f;
+  if (ops[i + 1] === OP.rsh64) {
+    f.getRegister32(d);
+    if (bits !== 32) {
+      w.i32Const(bits === 48 ? 0xffff : 0xff);
+      w.op(W.i32_and);
+    }
+    f.setRegister32(d);
+    return true;
+  }
+  f.getRegister(d);
+  w.op(bits === 32 ? W.i64_extend32_s : bits === 48 ? W.i64_extend16_s : W.i64_extend8_s);
+  f.setRegister(d);
+  return true;
 }
 
 /** Pushes the second operand, as wide as the operation. */

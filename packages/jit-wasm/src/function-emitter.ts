@@ -8,7 +8,7 @@
 import { type Image, slotWord, CODE_START } from '@polybpf/interpreter/engine';
 import { INSN_TABLE } from '@polybpf/isa';
 import { emitAccess, emitRoot, emitSlotLoad } from './emit-access.ts';
-import { emitAlu, emitCondition } from './emit-alu.ts';
+import { emitAlu, emitCondition, emitShiftPair } from './emit-alu.ts';
 import { type Flow, NONE } from './flow.ts';
 import { declareLocals, layOutLocals, type Locals } from './function-locals.ts';
 import { SAVED_BYTES } from './interpreter-engine.ts';
@@ -39,6 +39,8 @@ export class FunctionEmitter {
   readonly locals: Locals;
   /** The program's memory is big-endian. */
   readonly big: boolean;
+  /** The main program: which exit it took is written down. */
+  readonly isMain: boolean;
   /** Open constructs around the place that is written. */
   #open = 0;
   /** Instructions that have run, or are about to run in this block, and are not taken from the budget yet. */
@@ -54,6 +56,7 @@ export class FunctionEmitter {
     this.w = context.w;
     this.flow = context.flow;
     this.big = context.big;
+    this.isMain = context.flow.start[shape.order[0]!] === 0;
     this.image = context.flow.image;
     this.shape = shape;
     this.pointers = pointers;
@@ -277,7 +280,9 @@ export class FunctionEmitter {
     w.i64Const(shape.cost[head]! + (copies - 1) * insns);
     w.op(W.i64_lt_s);
     this.#pending = counts[0]!;
-    this.pointers.walk.root.set(this.pointers.rootsIn.subarray(head * this.pointers.wide, (head + 1) * this.pointers.wide));
+    this.pointers.walk.root.set(
+      this.pointers.rootsIn.subarray(head * this.pointers.wide, (head + 1) * this.pointers.wide),
+    );
     this.exitIf(flow.start[shape.order[head]!]!);
     this.#pending = 0;
     for (let copy = 0; copy < copies; copy++) {
@@ -350,6 +355,13 @@ export class FunctionEmitter {
       const kind = flow.classes[i]!;
       if (kind <= CLASS.imm64) {
         if (kind === CLASS.imm64) this.#release(i);
+        else if (i < last && emitShiftPair(this, i)) {
+          walk.step(i);
+          walk.step(i + 1);
+          if (i + 1 === last) return last;
+          i += 2;
+          continue;
+        }
         emitAlu(this, i);
         if (kind === CLASS.imm64) this.#defined(i);
         else walk.step(i);
@@ -574,14 +586,6 @@ export class FunctionEmitter {
     w.op(W.i32_eqz);
   }
 
-  /** Stores what is left of the budget where callees and the host find it. */
-  #storeFuel(): void {
-    const { w, locals } = this;
-    w.i32Const(0);
-    w.get(locals.fuel);
-    w.access(W.i64_store, MAILBOX.fuel);
-  }
-
   #loadFuel(): void {
     const { w, locals } = this;
     w.i32Const(0);
@@ -589,12 +593,14 @@ export class FunctionEmitter {
     w.set(locals.fuel);
   }
 
+  /** Leaves the function: r0 and what is left of the budget are its results. */
   #return(i: number): void {
     const { w, context } = this;
-    this.#storeFuel();
-    w.i32Const(0);
-    w.i32Const(slotWord(i));
-    w.access(W.i32_store, MAILBOX.pc);
+    if (this.isMain) {
+      w.i32Const(0);
+      w.i32Const(slotWord(i));
+      w.access(W.i32_store, MAILBOX.pc);
+    }
     for (let r = 1; r <= 5; r++) {
       if ((context.live.leaked & (1 << r)) === 0) continue;
       w.i32Const(0);
@@ -602,6 +608,7 @@ export class FunctionEmitter {
       w.access(W.i64_store, context.binding.registers + 8 * r);
     }
     this.getRegister(0);
+    w.get(this.locals.fuel);
     w.op(W.return);
   }
 
@@ -658,6 +665,8 @@ export class FunctionEmitter {
     w.op(W.void);
     w.i32Const(0);
     w.access(W.i64_load, context.binding.registers);
+    w.i32Const(0);
+    w.access(W.i64_load, MAILBOX.fuel);
     w.op(W.return);
     w.op(W.end);
     this.#loadFuel();
@@ -712,6 +721,7 @@ export class FunctionEmitter {
     w.get(locals.u);
     w.get(locals.fuel);
     w.index(W.call, FIRST_FUNCTION + callee);
+    w.set(locals.fuel);
     this.setRegister(0);
     if (context.usesFrame[callee]) {
       w.get(locals.depth);
@@ -720,7 +730,6 @@ export class FunctionEmitter {
       w.set(locals.u);
       setEnds(0);
     }
-    this.#loadFuel();
     this.#reload(live.before[i + 1]! & live.leaked);
     this.#release(i);
     this.#defined(i, 0);

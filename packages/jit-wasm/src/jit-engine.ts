@@ -3,7 +3,7 @@
  * comes in through two imports: `host` executes one instruction, `resume` finishes the function by interpretation.
  */
 import type { Engine } from '@polybpf/interpreter';
-import { callHelper, closeFrame, CODE_START, driveToEnd, type Execute, type Image, insnIndex, type Machine, prepareFrames, SLOT_WORDS, slotWord, STATUS_DONE, STATUS_PAUSED, switchImage, wasmApi } from '@polybpf/interpreter/engine'; // prettier-ignore
+import { callHelper, closeFrame, CODE_START, driveToEnd, type Execute, type Image, insnIndex, type Machine, prepareFrames, REGISTER_WORDS, SLOT_WORDS, slotWord, STATUS_DONE, STATUS_PAUSED, switchImage, wasmApi } from '@polybpf/interpreter/engine'; // prettier-ignore
 import { type Bridge, bridgeOf } from './bridge.ts';
 import { type CompiledModule, compileImage } from './compile-module.ts';
 import { LEVEL_HOST } from './flow.ts';
@@ -67,12 +67,19 @@ class JitMachine {
   entryDepth = 0;
   /** The next call of the engine interprets: compiled code has given up at that very place. */
   interpretNext = false;
+  /** The last call of the engine that was done has ended the whole program, not only its outermost function. */
+  ended = false;
 
   constructor(cx: Machine, fallback: Execute, facts: Facts | undefined) {
     this.cx = cx;
     this.words = cx.memory.arena!.words;
     this.fallback = fallback;
-    this.interpret = bindInterpreter(cx, fallback);
+    const interpret = bindInterpreter(cx, fallback);
+    this.interpret = (machine) => {
+      const status = interpret(machine);
+      if (status === STATUS_DONE) this.ended = machine.code[machine.pc] !== OP.exit;
+      return status;
+    };
     this.bridge = bridgeOf(cx.memory.arena!, cx.memory);
     this.facts = facts;
     this.main = cx.image;
@@ -157,6 +164,7 @@ class JitMachine {
     } catch (error) {
       // The state is where the host left it when it threw.
       if (error !== UNWIND) throw error;
+      this.ended = true;
       return STATUS_DONE;
     } finally {
       this.entryDepth = entryDepth;
@@ -164,6 +172,7 @@ class JitMachine {
     cx.reserve = this.fuel;
     cx.fuel = 0;
     cx.pc = words[MAILBOX.pc >> 2]!;
+    this.ended = false;
     return STATUS_DONE;
   }
 
@@ -186,12 +195,16 @@ class JitMachine {
   }
 
   /** Hands the machine back to compiled code in frame `depth`. */
-  leave({ image }: Unit, depth: number): void {
+  leave({ image }: Unit, depth: number, over: boolean): void {
     const { cx, words } = this;
-    if (cx.image !== image) switchImage(cx, image);
+    if (cx.image !== image) {
+      // When the outermost frame has ended in another program, that is where the run is seen to have ended.
+      if (over && depth === this.entryDepth) image.code.set(cx.code.subarray(0, REGISTER_WORDS));
+      else switchImage(cx, image);
+    }
     cx.depth = depth;
     this.fuel = cx.reserve + cx.fuel;
-    words[MAILBOX.pc >> 2] = cx.pc;
+    if (over) words[MAILBOX.pc >> 2] = cx.pc;
     words[MAILBOX.depthLimit >> 2] = depthLimitOf(cx);
   }
 
@@ -214,7 +227,7 @@ class JitMachine {
     } finally {
       cx.hostDepth = hostDepth;
     }
-    if (cx.code[cx.pc] !== OP.exit) throw UNWIND;
+    if (this.ended) throw UNWIND;
   }
 
   /** Import `resume`: compiled code cannot go on at this instruction. */
@@ -228,7 +241,7 @@ class JitMachine {
     this.finish(depth);
     if (!bad && budget > SMALL_BUDGET) this.distrust(unit, i);
     if (depth > this.entryDepth) closeFrame(cx, depth);
-    this.leave(unit, depth);
+    this.leave(unit, depth, true);
   }
 
   /** An exit was no fault: the next code expects less of this access. */
@@ -280,7 +293,7 @@ class JitMachine {
       over = 1;
     }
     if (!wasOpen) closeFrame(cx, depth);
-    this.leave(unit, depth);
+    this.leave(unit, depth, over === 1);
     return over;
   }
 }

@@ -33,7 +33,20 @@ const N: (name: MicroOp) => number = microOpNumber;
 
 /** Numbers of the micro-ops that code here asks for by name. */
 export const OP: Readonly<
-  Record<'undecoded' | 'breakpoint' | 'rare' | 'exit' | 'callHelper' | 'mov64' | 'add64' | 'sub64', number>
+  Record<
+    | 'undecoded'
+    | 'breakpoint'
+    | 'rare'
+    | 'exit'
+    | 'callHelper'
+    | 'mov64'
+    | 'add64'
+    | 'sub64'
+    | 'lsh64'
+    | 'rsh64'
+    | 'arsh64',
+    number
+  >
 > = /* @__PURE__ */ {
   undecoded: N('undecoded'),
   breakpoint: N('breakpoint'),
@@ -43,6 +56,9 @@ export const OP: Readonly<
   mov64: N('mov64'),
   add64: N('add64'),
   sub64: N('sub64'),
+  lsh64: N('lsh64'),
+  rsh64: N('rsh64'),
+  arsh64: N('arsh64'),
 };
 
 function classOf(name: MicroOp): number {

@@ -109,8 +109,8 @@ export function emitTypes(w: WasmWriter): void {
     for (const result of results) w.op(result);
   };
   const registers = (count: number): number[] => new Array<number>(count).fill(W.i64);
-  for (let k = 0; k <= 10; k++) type([...registers(k), W.i32, W.i64], [W.i64]);
-  for (let k = 0; k <= 10; k++) type([...registers(k), W.i64, W.i32, W.i32], [W.i64]);
+  for (let k = 0; k <= 10; k++) type([...registers(k), W.i32, W.i64], [W.i64, W.i64]);
+  for (let k = 0; k <= 10; k++) type([...registers(k), W.i64, W.i32, W.i32], [W.i64, W.i64]);
   for (let k = 0; k <= 10; k++) type([...registers(k), W.i64, W.i32, W.i32], [W.i32]);
   type([W.i32], []);
   type([W.i32, W.i32, W.i32], []);

@@ -127,7 +127,7 @@ function findChains(flow: Flow, { order, taken, next, isLoop, forward }: Graph):
       if (forward[k] !== 1 || isLoop[k] === 1) break;
     }
     if (blocks[0] !== head || taken[back[head]!] === next[back[head]!]) continue;
-    const copies = insns <= 12 ? 6 : insns <= 24 ? 4 : 2;
+    const copies = insns <= 8 ? 8 : insns <= 12 ? 6 : insns <= 24 ? 4 : 2;
     chains.set(head, { blocks, insns, copies });
   }
   return chains;
