@@ -19,17 +19,17 @@ describe('hostile programs', () => {
     it.each([
       ['a fixed seed', 20260103],
       ['a fresh seed', FRESH],
-    ])(`of %s do not get out of the sandbox of ${target.name}`, (_, seed) => {
-      const report = runHostile({ target: target.name, seed, count: COUNT });
+    ])(`of %s do not get out of the sandbox of ${target.name}`, async (_, seed) => {
+      const report = await runHostile({ target: target.name, seed, count: COUNT });
       expect(report, `seed ${seed}`).toMatchObject({ programs: COUNT, escapes: [] });
       // Programs end well, by checks and by guard zones.
       expect(Object.keys(report.endings)).toEqual(expect.arrayContaining(['done', 'E_RUN_MEMORY', 'E_RUN_JUMP']));
     });
   }
 
-  it('get out where nothing holds them, and that is noticed', () => {
+  it('get out where nothing holds them, and that is noticed', async () => {
     const host = ALL_TARGETS.find((target) => probeMachine(target).available)!;
-    const { escapes } = runHostile({ target: host.name, seed: 1, count: 64, bounds: 'none' });
+    const { escapes } = await runHostile({ target: host.name, seed: 1, count: 64, bounds: 'none' });
     expect(escapes.length).toBeGreaterThan(5);
     expect(escapes.some(({ reason }) => /crashed/.test(reason))).toBe(true);
   });

@@ -1,6 +1,7 @@
 /** `polybpf fuzz --hostile`: programs that try to leave the sandbox. */
-import { BpfError } from '@polybpf/errors';
+import { BpfError, formatError, isBpfError } from '@polybpf/errors';
 import { type HostileReport, runHostile, usableEngines } from '@polybpf/fuzz/node';
+import { EXIT_FAILED, exitCodeOf } from '../exit-code.ts';
 import { formatTable, printJson, printLine } from '../print.ts';
 
 /** What the command was told. */
@@ -9,22 +10,44 @@ interface HostileFlags {
   readonly json?: boolean;
 }
 
-/** Runs hostile programs on every target that is named; true when none got out. */
+/** Runs hostile programs on every target that is named; sets the exit status of the process when it is done. */
 export function runHostileFuzz(
   flags: HostileFlags,
   range: { readonly seed: number; readonly first: number; readonly count: number },
-): boolean {
+): void {
   const engines = flags.against?.split(',') ?? usableEngines().filter((name) => name.startsWith('native:'));
   const targets = engines.map((name) => {
     const target = /^(?:native|sandbox):(.+)$/.exec(name)?.[1];
     if (target === undefined) throw new BpfError('E_USAGE', '--against with --hostile', { expected: 'native:ARCH', got: name }); // prettier-ignore
     return target;
   });
-  const reports = targets.map((target) => runHostile({ target, ...range }));
-  if (flags.json === true)
-    printJson({ targets: reports.map((report) => ({ ...report, elapsedMs: Math.round(report.elapsedMs) })) });
-  else printLine(hostileText(reports));
-  return reports.every(({ escapes }) => escapes.length === 0);
+  void campaign(targets, range, flags.json === true);
+}
+
+async function campaign(
+  targets: readonly string[],
+  range: { readonly seed: number; readonly first: number; readonly count: number },
+  json: boolean,
+): Promise<void> {
+  try {
+    const reports: HostileReport[] = [];
+    for (const target of targets)
+      reports.push(await runHostile({ target, ...range, onProgress: progress(target, range.count) }));
+    if (json)
+      printJson({ targets: reports.map((report) => ({ ...report, elapsedMs: Math.round(report.elapsedMs) })) });
+    else printLine(hostileText(reports));
+    if (reports.some(({ escapes }) => escapes.length > 0)) process.exitCode = EXIT_FAILED;
+  } catch (error) {
+    if (!isBpfError(error)) throw error;
+    process.stderr.write(`polybpf: ${formatError(error)}\n`);
+    process.exitCode = exitCodeOf(error.code);
+  }
+}
+
+/** One counter line on a terminal, nothing elsewhere. */
+function progress(target: string, total: number): (done: number) => void {
+  if (!process.stderr.isTTY) return () => undefined;
+  return (done) => process.stderr.write(`\r${target}: ${done} of ${total}${done === total ? '\n' : ''}`);
 }
 
 /** The reports for people. */

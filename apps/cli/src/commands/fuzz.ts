@@ -36,7 +36,10 @@ export function runFuzz(flags: FuzzFlags): boolean {
   const timeMs = secondsOf(flags.time);
   const count = wholeNumber('--count', flags.count, 1) ?? (timeMs === undefined ? DEFAULT_COUNT : undefined);
   const first = wholeNumber('--index', flags.index, 0) ?? 0;
-  if (flags.hostile === true) return runHostileFuzz(flags, { seed, first, count: count ?? DEFAULT_COUNT });
+  if (flags.hostile === true) {
+    runHostileFuzz(flags, { seed, first, count: count ?? DEFAULT_COUNT });
+    return true;
+  }
   const names = flags.against === undefined ? usableEngines() : engineNames(flags.against);
   const opened = openEngines(names);
   try {

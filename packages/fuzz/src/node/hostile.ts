@@ -1,4 +1,5 @@
 /** Hostile programs in sandboxed native code: does any get out? */
+import { setImmediate } from 'node:timers/promises';
 import { isBpfError } from '@polybpf/errors';
 import { makeProgram } from '@polybpf/isa';
 import { type Machine, type MachineHelper, openMachine, type PreparedProgram } from '@polybpf/machine';
@@ -90,11 +91,12 @@ export function targetsAround({ arena }: Machine): bigint[] {
 }
 
 /**
- * Runs hostile programs.
+ * Runs hostile programs. Between batches other work of the process gets its turn: only then are runners that the CPU has
+ * stopped waited for.
  *
  * @throws BpfError `E_MACHINE_MISSING` when nothing runs the target's code here, `E_TARGET_UNKNOWN`
  */
-export function runHostile(options: HostileOptions): HostileReport {
+export async function runHostile(options: HostileOptions): Promise<HostileReport> {
   const { target, seed, count, first = 0, bounds = 'sandbox' } = options;
   const started = performance.now();
   const endings: Record<string, number> = {};
@@ -114,6 +116,7 @@ export function runHostile(options: HostileOptions): HostileReport {
     }
     done += indices.length;
     options.onProgress?.(done);
+    await setImmediate();
   }
   return { target, seed, first, programs: done, endings, escapes, elapsedMs: performance.now() - started };
 }
