@@ -1,6 +1,5 @@
 /** bpf(2), mmap(2) and CPU affinity as they are: flags of 64 bits, batches, errno values. For native tests. */
 import { createRequire } from 'node:module';
-import type * as Koffi from 'koffi';
 
 const ATTR_BYTES = 168;
 const SYS_BPF: Readonly<Record<string, number>> = { x64: 321, arm64: 280 };
@@ -38,7 +37,16 @@ interface Block {
   readonly address: bigint;
 }
 
-const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+/** What is used of koffi, which is a dependency of the package that speaks to the kernel. */
+interface Koffi {
+  load(path: null): { func(prototype: string): (...args: unknown[]) => unknown };
+  address(value: unknown): bigint;
+  view(pointer: unknown, length: number): ArrayBuffer;
+  errno(): number;
+}
+
+const besideKernel = createRequire(createRequire(import.meta.url).resolve('@polybpf/kernel/package.json'));
+const koffi = besideKernel('koffi') as Koffi;
 const libc = koffi.load(null);
 const syscall = libc.func('long syscall(long number, int command, void *attr, uint size)');
 const mmap = libc.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)');
