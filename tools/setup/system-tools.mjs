@@ -16,6 +16,8 @@ export const SYSTEM_TOOLS = [
     debianPackage: 'qemu-user',
     programs: [
       'qemu-aarch64',
+      'qemu-arm',
+      'qemu-armeb',
       'qemu-loongarch64',
       'qemu-mips64',
       'qemu-mips64el',
@@ -39,6 +41,17 @@ export const SYSTEM_TOOLS = [
   {
     debianPackage: 'binutils-aarch64-linux-gnu',
     programs: ['aarch64-linux-gnu-as', 'aarch64-linux-gnu-ld', 'aarch64-linux-gnu-objdump'],
+    neededFor: ['test'],
+  },
+  {
+    debianPackage: 'binutils-arm-linux-gnueabi',
+    programs: [
+      'arm-linux-gnueabi-as',
+      'arm-linux-gnueabi-ld',
+      'arm-linux-gnueabi-objdump',
+      'arm-linux-gnueabi-objcopy',
+      'arm-linux-gnueabi-readelf',
+    ],
     neededFor: ['test'],
   },
   {
@@ -98,6 +111,7 @@ export const SYSTEM_TOOLS = [
     anyFile: ['/usr/aarch64-linux-gnu/include/stdio.h'],
     neededFor: ['test'],
   },
+  { debianPackage: 'gcc-arm-linux-gnueabi', programs: ['arm-linux-gnueabi-gcc'], neededFor: ['test'] },
   { debianPackage: 'gcc-mips64-linux-gnuabi64', programs: ['mips64-linux-gnuabi64-gcc'], neededFor: ['test'] },
   {
     debianPackage: 'libc6-dev-mips64-cross',
