@@ -16,7 +16,7 @@ import {
   printLayout,
 } from '@polybpf/jit';
 import { LA_NEAR, LA_SYMBOL, SEQUENCE_BYTES } from './branches.ts';
-import { INSTRUCTIONS as I, type MipsForm } from './instructions.ts';
+import { INSTRUCTIONS as I, type MipsForm, RELEASE6 } from './instructions.ts';
 import { NAMES, RA } from './registers.ts';
 
 /** Bytes of a node. */
@@ -64,8 +64,18 @@ export interface Encoder {
   readonly pad: (count: number, out: CodeBuffer) => void;
 }
 
-/** Makes the encoder of one byte order: instructions are words in that order. */
-export function makeEncoder(bigEndian: boolean): Encoder {
+/** Instructions that have another encoding in release 6. */
+const REENCODED: ReadonlyMap<MachineForm, MipsForm> = /* @__PURE__ */ new Map<MachineForm, MipsForm>([
+  [I.mul, RELEASE6.mul_r6],
+  [I.jr, RELEASE6.jr_r6],
+  [I.ll, RELEASE6.ll_r6],
+  [I.lld, RELEASE6.lld_r6],
+  [I.sc, RELEASE6.sc_r6],
+  [I.scd, RELEASE6.scd_r6],
+]);
+
+/** Makes the encoder of one byte order, in which instructions are words, and release, 2 or 6. */
+export function makeEncoder(bigEndian: boolean, release: 2 | 6 = 2): Encoder {
   const word = (form: MachineForm, operands: readonly number[], displacement: number, out: CodeBuffer): void =>
     encode(makeNode(form, operands), displacement, out);
 
@@ -81,8 +91,9 @@ export function makeEncoder(bigEndian: boolean): Encoder {
     if (field !== undefined && (field[1] < 1 || field[0] + field[1] > 64)) {
       throw new BpfError('E_JIT_OPERAND', `bit field of ${form.name}`, { expected: 'at least one of 64 bits', got: `${field[1]} from bit ${field[0]}` }); // prettier-ignore
     }
+    const layout = release === 6 ? (REENCODED.get(form) ?? form) : form;
     // Branches count from their delay slot.
-    encodeLayout(form as MipsForm, node, displacement - 4, out, bigEndian);
+    encodeLayout(layout as MipsForm, node, displacement - 4, out, bigEndian);
   }
 
   function encodeSequence({ form, operands }: MachineNode, displacement: number, out: CodeBuffer): void {

@@ -142,24 +142,46 @@ export const ROWS = {
   synci: ['synci {offset:d}({base:r})', '000001 base:5 11111 offset:s16', 'SYNCI', '-r', 'fixed'],
 } as const;
 
+/**
+ * What release 6 has in place of instructions above (MD00087, release 6): results of multiplications and divisions in
+ * registers, selections in place of conditional moves, and other encodings of instructions that it keeps, whose rows
+ * begin with the name of those.
+ */
+// prettier-ignore
+export const RELEASE6_ROWS = {
+  dmul: ['dmul {rd:r}, {rs:r}, {rt:r}', '000000 rs:5 rt:5 rd:5 00010 011100', 'DMUL', 'wrr'],
+  ddiv3: ['ddiv {rd:r}, {rs:r}, {rt:r}', '000000 rs:5 rt:5 rd:5 00010 011110', 'DDIV', 'wrr'],
+  dmod: ['dmod {rd:r}, {rs:r}, {rt:r}', '000000 rs:5 rt:5 rd:5 00011 011110', 'DMOD', 'wrr'],
+  ddivu3: ['ddivu {rd:r}, {rs:r}, {rt:r}', '000000 rs:5 rt:5 rd:5 00010 011111', 'DDIVU', 'wrr'],
+  dmodu: ['dmodu {rd:r}, {rs:r}, {rt:r}', '000000 rs:5 rt:5 rd:5 00011 011111', 'DMODU', 'wrr'],
+  seleqz: ['seleqz {rd:r}, {rs:r}, {rt:r}', '000000 rs:5 rt:5 rd:5 00000 110101', 'SELEQZ', 'wrr'],
+  selnez: ['selnez {rd:r}, {rs:r}, {rt:r}', '000000 rs:5 rt:5 rd:5 00000 110111', 'SELNEZ', 'wrr'],
+  mul_r6: ['mul {rd:r}, {rs:r}, {rt:r}', '000000 rs:5 rt:5 rd:5 00010 011000', 'MUL', 'wrr'],
+  jr_r6: ['jr {rs:r}', '000000 rs:5 00000 00000 00000 001001', 'JALR', 'r', 'branch'],
+  ll_r6: ['ll {rt:r}, {offset:d}({base:r})', '011111 base:5 rt:5 offset:s9 0 110110', 'LL', 'w-r', 'fixed'],
+  lld_r6: ['lld {rt:r}, {offset:d}({base:r})', '011111 base:5 rt:5 offset:s9 0 110111', 'LLD', 'w-r', 'fixed'],
+  sc_r6: ['sc {rt:r}, {offset:d}({base:r})', '011111 base:5 rt:5 offset:s9 0 100110', 'SC', 'm-r', 'fixed'],
+  scd_r6: ['scd {rt:r}, {offset:d}({base:r})', '011111 base:5 rt:5 offset:s9 0 100111', 'SCD', 'm-r', 'fixed'],
+} as const;
+
+export type Release6Name = keyof typeof RELEASE6_ROWS;
 export type InstructionName = keyof typeof ROWS;
 
 /** A row with what the encoder, the printer and the peephole passes need. */
 export interface MipsForm extends LayoutForm {
-  readonly name: InstructionName;
+  readonly name: InstructionName | Release6Name;
   /** Positions in `operands` of registers that the instruction reads, and of those that it writes. */
   readonly reads: readonly number[];
   readonly writes: readonly number[];
   readonly effect: Effect;
 }
 
-function compileForm(name: InstructionName): MipsForm {
-  const row: readonly string[] = ROWS[name];
+function compileForm(name: InstructionName | Release6Name, row: readonly string[]): MipsForm {
   const [syntax, layoutText, manual, roles, effect = 'none'] =
     row.length === 2 ? SHAPES[row[0] as ShapeName](name, row[1]!) : (row as unknown as Row);
   const positions = (wanted: string): number[] =>
     [...roles].flatMap((role, position) => (wanted.includes(role) ? [position] : []));
-  const branch: BranchUse | undefined = branchUse(name, (other) => INSTRUCTIONS[other]);
+  const branch: BranchUse | undefined = branchUse(name as InstructionName, (other) => INSTRUCTIONS[other]);
   return {
     name,
     syntax,
@@ -174,5 +196,10 @@ function compileForm(name: InstructionName): MipsForm {
 
 /** All rows, compiled. Load-time proof: each layout has 32 bits and a field for each operand of its syntax. */
 export const INSTRUCTIONS: Readonly<Record<InstructionName, MipsForm>> = /* @__PURE__ */ Object.fromEntries(
-  (Object.keys(ROWS) as InstructionName[]).map((name) => [name, compileForm(name)]),
+  (Object.keys(ROWS) as InstructionName[]).map((name) => [name, compileForm(name, ROWS[name])]),
 ) as Record<InstructionName, MipsForm>;
+
+/** The rows of release 6 only. */
+export const RELEASE6: Readonly<Record<Release6Name, MipsForm>> = /* @__PURE__ */ Object.fromEntries(
+  (Object.keys(RELEASE6_ROWS) as Release6Name[]).map((name) => [name, compileForm(name, RELEASE6_ROWS[name])]),
+) as Record<Release6Name, MipsForm>;

@@ -2,7 +2,7 @@
 import { emit, hw, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
 import { emitAddImm, emitAddWordImm, isUnsigned16, powerOf, runOf } from './lower-constant.ts';
 import { extractField, insertField } from './encoder.ts';
-import { INSTRUCTIONS } from './instructions.ts';
+import { INSTRUCTIONS, RELEASE6 } from './instructions.ts';
 import { knownExtension, SIGNED, UNSIGNED } from './lower-fuse.ts';
 import { emitShift } from './lower-shift.ts';
 import { loadImm64 } from './lower-constant.ts';
@@ -83,6 +83,11 @@ export function lowerAlu(cx: LowerContext, op: Op): void {
   finishWord(cx, op, d);
 }
 
+/** Whether the target is of release 6, which has no HI and LO. */
+export function isRelease6({ target: { features } }: LowerContext): boolean {
+  return features?.has('r6') === true;
+}
+
 function emitProduct(cx: LowerContext, op: Op, d: number, a: number, b: number): void {
   const [knownA, knownB] = op.width === 32 ? [knownExtension(cx, a), knownExtension(cx, b)] : [0, 0];
   if (((knownA | knownB) & SIGNED) !== 0) {
@@ -90,6 +95,8 @@ function emitProduct(cx: LowerContext, op: Op, d: number, a: number, b: number):
     const factorA = (knownA & SIGNED) !== 0 ? a : emitSignedWord(cx, a, T8);
     const factorB = (knownB & SIGNED) !== 0 ? b : emitSignedWord(cx, b, T8);
     emit(cx, mul, [d, factorA, factorB]);
+  } else if (isRelease6(cx)) {
+    emit(cx, RELEASE6.dmul, [d, a, b]);
   } else {
     emit(cx, dmult, [a, b]);
     emit(cx, mflo, [d]);

@@ -5,14 +5,15 @@
  *
  * Conditional moves put in what RFC 9669 sec. 4.1 asks for: x / 0 = 0, x % 0 = x, and -x for x / -1.
  */
-import { emit, hw, type LowerContext, NO_REG, type Op, SCRATCH_A } from '@polybpf/jit';
-import { emitAndImm, emitCopy, emitMove, emitZext32, finishWord, signedWord, unsignedWord } from './lower-alu.ts';
+import { emit, hw, type LowerContext, type MachineForm, NO_REG, type Op, SCRATCH_A } from '@polybpf/jit';
+import { emitAndImm, emitCopy, emitMove, emitZext32, finishWord, isRelease6, signedWord, unsignedWord } from './lower-alu.ts'; // prettier-ignore
 import { powerOf } from './lower-constant.ts';
 import { emitShift } from './lower-shift.ts';
-import { INSTRUCTIONS } from './instructions.ts';
+import { INSTRUCTIONS, RELEASE6 } from './instructions.ts';
 import { AT, T8, T9, V1, ZERO } from './registers.ts';
 
-const { daddiu, ddiv, ddivu, dnegu, mfhi, mflo, move, movn, movz } = INSTRUCTIONS;
+const { daddiu, ddiv, ddivu, dnegu, mfhi, mflo, move, movn, movz, or } = INSTRUCTIONS;
+const { ddiv3, ddivu3, dmod, dmodu, seleqz, selnez } = RELEASE6;
 
 /** udiv, umod, sdiv, smod. */
 export function lowerDivide(cx: LowerContext, op: Op): void {
@@ -27,8 +28,15 @@ export function lowerDivide(cx: LowerContext, op: Op): void {
     a = isSigned ? signedWord(cx, a, T8) : unsignedWord(cx, a, T8);
     b = isSigned ? signedWord(cx, b, V1) : unsignedWord(cx, b, V1);
   }
-  emit(cx, isSigned ? ddiv : ddivu, [a, b]);
   const overflows = isSigned && op.width === 64 && !isKnown;
+  if (isRelease6(cx)) {
+    const form = isQuotient ? (isSigned ? ddiv3 : ddivu3) : isSigned ? dmod : dmodu;
+    if (isKnown) emit(cx, form, [d, a, b]);
+    else if (isQuotient) selectQuotient(cx, form, d, a, b, overflows);
+    else selectRemainder(cx, form, d, a, b, overflows);
+    return isSigned ? finishWord(cx, op, d) : undefined;
+  }
+  emit(cx, isSigned ? ddiv : ddivu, [a, b]);
   if (isKnown) emit(cx, isQuotient ? mflo : mfhi, [d]);
   else if (isQuotient) takeQuotient(cx, d, a, b, overflows);
   else takeRemainder(cx, d, a, b, overflows);
@@ -63,6 +71,50 @@ function takeRemainder(cx: LowerContext, d: number, a: number, b: number, overfl
   }
   emit(cx, movz, [taken, a, b]);
   if (taken !== d) emit(cx, move, [d, taken]);
+}
+
+/** d = b == 0 ? 0 : b == -1 ? -a : a / b, by selections: each gives its operand or 0. */
+function selectQuotient(
+  cx: LowerContext,
+  form: MachineForm,
+  d: number,
+  a: number,
+  b: number,
+  overflows: boolean,
+): void {
+  // prettier-ignore
+  if (!overflows) {
+    emit(cx, form, [AT, a, b]);
+    emit(cx, selnez, [d, AT, b]);
+    return;
+  }
+  emit(cx, daddiu, [AT, b, 1]);
+  emit(cx, dnegu, [T9, a]);
+  emit(cx, form, [V1, a, b]);
+  emit(cx, selnez, [V1, V1, b]);
+  emit(cx, seleqz, [T9, T9, AT]);
+  emit(cx, selnez, [V1, V1, AT]);
+  emit(cx, or, [d, V1, T9]);
+}
+
+/** d = b == 0 ? a : b == -1 ? 0 : a % b */
+function selectRemainder(
+  cx: LowerContext,
+  form: MachineForm,
+  d: number,
+  a: number,
+  b: number,
+  overflows: boolean,
+): void {
+  // prettier-ignore
+  // V1 may hold the divisor of words, which cannot overflow.
+  const remainder = overflows ? V1 : AT;
+  if (overflows) emit(cx, daddiu, [AT, b, 1]);
+  emit(cx, form, [remainder, a, b]);
+  if (overflows) emit(cx, selnez, [remainder, remainder, AT]);
+  emit(cx, selnez, [remainder, remainder, b]);
+  emit(cx, seleqz, [T9, a, b]);
+  emit(cx, or, [d, remainder, T9]);
 }
 
 function lowerDivideImm(cx: LowerContext, op: Op): void {

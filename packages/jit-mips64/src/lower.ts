@@ -38,6 +38,17 @@ import { lowerShift } from './lower-shift.ts';
 /** Immediates that need no register. */
 export const FITS: Fits = { ...ALU_FITS, branch: fitsBranch };
 
+/** Release 6: `ll` and its like have displacements of nine bits. */
+export const FITS_R6: Fits = {
+  ...FITS,
+  displacement: (offset, width, kind) =>
+    LINKED.has(kind) ? offset >= -256 && offset <= 255 : FITS.displacement(offset, width, kind),
+};
+
+const LINKED: ReadonlySet<OpKind> = new Set<OpKind>([
+  'atomic_add', 'atomic_or', 'atomic_and', 'atomic_xor', 'fetch_add', 'fetch_or', 'fetch_and', 'fetch_xor', 'xchg', 'cmpxchg',
+]); // prettier-ignore
+
 /** How each op becomes instructions. */
 export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   mov: lowerMov,

@@ -10,7 +10,12 @@ import { AT, RA, T9, V1 } from './registers.ts';
 
 /** Rewrites the nodes of one function; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes))));
+  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes), true)));
+}
+
+/** The same for release 6, which has no conditional moves. */
+export function peephole6(nodes: MachineNode[]): MachineNode[] {
+  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes), false)));
 }
 
 /**
@@ -53,13 +58,13 @@ const MAX_MOVES = 3;
  * `beqz c, L; nop; move d, s; L:` is `movn d, s, c`, and `beq L; nop; b M; nop; L:` is the opposite branch to M. Labels
  * that nothing goes to any more are dropped.
  */
-function straighten(nodes: MachineNode[]): MachineNode[] {
+function straighten(nodes: MachineNode[], movesOnCondition: boolean): MachineNode[] {
   let uses: Map<number, number> | undefined;
   let out: MachineNode[] | undefined;
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[i]!;
     const isZeroTest = node.form === I.beqz || node.form === I.bnez;
-    const moves = isZeroTest ? movesBeforeLabel(nodes, i, node) : 0;
+    const moves = isZeroTest && movesOnCondition ? movesBeforeLabel(nodes, i, node) : 0;
     const skipsJump = moves === 0 && isBranchOverJump(nodes, i);
     if (moves === 0 && !skipsJump) {
       if (out !== undefined && !(node.form === LABEL && uses!.get(node.label) === 0)) out.push(node);

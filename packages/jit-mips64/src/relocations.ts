@@ -6,6 +6,8 @@ import type { RelocationKind } from '@polybpf/jit';
 export const EM_MIPS = 8;
 /** `e_flags`: EF_MIPS_ARCH_64R2, EF_MIPS_CPIC, EF_MIPS_PIC, EF_MIPS_NOREORDER. */
 export const ELF_FLAGS = 0x80000007;
+/** The same with EF_MIPS_ARCH_64R6, and EF_MIPS_NAN2008, which release 6 implies. */
+export const ELF_FLAGS_R6: number = 0xa0000407;
 
 const R_MIPS_64 = 18;
 /** GNU extension: 32-bit distance in data (include/elf/mips.h of binutils). */

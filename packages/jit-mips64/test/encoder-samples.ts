@@ -1,7 +1,7 @@
 /** Nodes at the operand boundaries of every row, for the encoder tests: what the golden file and the native test share. */
 import { CodeBuffer, makeNode, type MachineNode } from '@polybpf/jit';
 import { makeEncoder, print } from '../src/encoder.ts';
-import { INSTRUCTIONS, type MipsForm } from '../src/instructions.ts';
+import { INSTRUCTIONS, type MipsForm, RELEASE6 } from '../src/instructions.ts';
 
 export interface Sample {
   readonly node: MachineNode;
@@ -24,10 +24,10 @@ export function boundaryValues(field: Field, registers: 'all' | 'few' = 'all'): 
   return [...new Set(values)].map((value) => (field.name === 'label' ? value + 4 : value));
 }
 
-/** Every row with each of its fields at each of its boundary values, then all fields at their extremes together. */
-export function samples(registers: 'all' | 'few' = 'all'): Sample[] {
+/** Every row of a release's own table with each of its fields at each of its boundary values, then all fields at their extremes together. */
+export function samples(registers: 'all' | 'few' = 'all', release: 2 | 6 = 2): Sample[] {
   const result: Sample[] = [];
-  for (const form of Object.values(INSTRUCTIONS)) {
+  for (const form of Object.values<MipsForm>(release === 2 ? INSTRUCTIONS : RELEASE6)) {
     const { fields } = form.layout;
     // A bit field of bits 3 to 9, or 3 to 41.
     const resting = fields.map((field, i) => (isRegister(field) ? 3 + i : field.name === 'lsb' ? 3 : field.name === 'msb' || field.name === 'msbd' ? 9 : 0)); // prettier-ignore

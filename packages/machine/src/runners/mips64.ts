@@ -54,7 +54,7 @@ export function mips64Runner(target: Target): RunnerCpu {
     hostArch: isBig ? undefined : 'mips64el',
     qemu: isBig ? 'qemu-mips64' : 'qemu-mips64el',
     // Release 2, and misaligned accesses that work, as they do for every program under Linux.
-    qemuArguments: ['-cpu', 'Loongson-3A4000'],
+    qemuArguments: ['-cpu', target.features?.has('r6') === true ? 'I6400' : 'Loongson-3A4000'],
     syscalls: { read: 5000, write: 5001, exit: 5058, mmap: 5009, setitimer: 5036, clock_gettime: 5222, prlimit64: 5297, rt_sigaction: 5013, sigaltstack: 5129 }, // prettier-ignore
     linux: MIPS_LINUX,
     args: [A0, 5, 6, 7, 8],
