@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createMap, createMapArena, ERRNO, MAP_TYPE } from '@polybpf/maps';
+import { createMap, createMapArena, ERRNO, MAP_FLAG, MAP_TYPE } from '@polybpf/maps';
 
 const u32 = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
@@ -33,4 +33,33 @@ test('hash: a pointer to a value keeps seeing it after the element is replaced',
   map.program.update(u32(1), u32(12), 0);
   expect(map.program.lookup(u32(1))).toBe(address);
   expect(arena.view(address, 4)).toEqual(u32(12));
+});
+
+// Orders that a live 6.18 kernel gave on x86_64: jhash of words and of bytes, the newest element of a bucket first.
+test.each([
+  [4, [4, 2, 6, 5, 10, 8, 0, 7, 11, 3, 9, 1]],
+  [7, [6, 5, 2, 8, 7, 3, 0, 11, 10, 4, 9, 1]],
+  [13, [8, 7, 2, 6, 9, 1, 11, 10, 5, 0, 4, 3]],
+  [16, [9, 8, 6, 2, 10, 7, 5, 1, 4, 11, 0, 3]],
+])('hash: order of iteration with seed 0, keys of %i bytes', (keySize, expected) => {
+  const map = createMap(
+    { type: MAP_TYPE.HASH, keySize, valueSize: 1, maxEntries: 16, flags: MAP_FLAG.ZERO_SEED },
+    { arena: createMapArena(), endian: 'little', random: () => 1234 },
+  );
+  for (let i = 0; i < 12; i++) {
+    const key = new Uint8Array(keySize);
+    key[0] = i;
+    key[keySize - 1]! |= i << 4;
+    map.user.update(key, new Uint8Array(1));
+  }
+  const order: number[] = [];
+  for (let key = map.user.nextKey(undefined); typeof key !== 'number'; key = map.user.nextKey(key)) {
+    order.push(key[0]! & 15);
+  }
+  expect(order).toEqual(expected);
+  const visited: number[] = [];
+  map.program.forEach(({ key }) => (visited.push(key[0]! & 15), 0), 0);
+  expect(visited).toEqual(expected);
+  const batch = map.user.lookupBatch(undefined, 100);
+  expect([batch.errno, batch.keys.map((key) => key[0]! & 15)]).toEqual([ERRNO.ENOENT, expected]);
 });
