@@ -33,8 +33,7 @@ async function campaign(
     const reports: HostileReport[] = [];
     for (const target of targets)
       reports.push(await runHostile({ target, ...range, onProgress: progress(target, range.count) }));
-    if (json)
-      printJson({ targets: reports.map((report) => ({ ...report, elapsedMs: Math.round(report.elapsedMs) })) });
+    if (json) printJson({ targets: reports.map((report) => ({ ...report, elapsedMs: Math.round(report.elapsedMs) })) });
     else printLine(hostileText(reports));
     if (reports.some(({ escapes }) => escapes.length > 0)) process.exitCode = EXIT_FAILED;
   } catch (error) {
