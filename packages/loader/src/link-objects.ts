@@ -160,24 +160,30 @@ function adjustField(
   const need = (bytes: number): void => {
     if (at + bytes > data.length) throw new BpfError('E_LOAD_RELOCATION', 'relocation is outside its section', { at: place }); // prettier-ignore
   };
+  const put = (offset: number, value: number): void => {
+    if ((value | 0) !== value) throw new BpfError('E_LOAD_RELOCATION', 'addend is out of range', { at: place, got: String(value) }); // prettier-ignore
+    view.setInt32(offset, value, little);
+  };
   switch (type) {
     case R_BPF.R_BPF_64_64:
       need(8);
-      view.setInt32(at + 4, (explicit ?? view.getInt32(at + 4, little)) + shift, little);
+      put(at + 4, (explicit ?? view.getInt32(at + 4, little)) + shift);
       return;
     case R_BPF.R_BPF_64_32:
       // The field counts slots from the next instruction (see code-section.ts).
       need(8);
-      view.setInt32(at + 4, (explicit === undefined ? view.getInt32(at + 4, little) : explicit / 8 - 1) + shift / 8, little); // prettier-ignore
+      put(at + 4, (explicit === undefined ? view.getInt32(at + 4, little) : explicit / 8 - 1) + shift / 8);
       return;
-    case R_BPF.R_BPF_64_ABS64:
+    case R_BPF.R_BPF_64_ABS64: {
       need(8);
-      view.setBigInt64(at, BigInt(explicit ?? 0) + (explicit === undefined ? view.getBigInt64(at, little) : 0n) + BigInt(shift), little); // prettier-ignore
+      const addend = explicit === undefined ? view.getBigInt64(at, little) : BigInt(explicit);
+      view.setBigInt64(at, addend + BigInt(shift), little);
       return;
+    }
     case R_BPF.R_BPF_64_ABS32:
     case R_BPF.R_BPF_64_NODYLD32:
       need(4);
-      view.setInt32(at, (explicit ?? view.getInt32(at, little)) + shift, little);
+      put(at, (explicit ?? view.getInt32(at, little)) + shift);
       return;
     default:
       throw new BpfError('E_UNSUPPORTED', `relocation type ${type}`, { at: place });

@@ -1,8 +1,10 @@
 import { isBpfError } from '@polybpf/errors';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { generateTypeScript } from '../src/generate-typescript.ts';
+import { linkObjects } from '../src/link-objects.ts';
 import { loadObject } from '../src/load-object.ts';
-import { fixtureBytes, FIXTURES } from './fixture.ts';
+import { fixture, fixtureBytes, FIXTURES } from './fixture.ts';
 
 function loadOrRefuse(bytes: Uint8Array): 'loaded' | 'refused' {
   try {
@@ -40,7 +42,7 @@ test('flipped bits and replaced bytes: a program or a BpfError, in bounded time'
       seen[loadOrRefuse(bytes)]++;
       slowest = Math.max(slowest, performance.now() - start);
     }),
-    { numRuns: 4000, interruptAfterTimeLimit: 30_000 },
+    { numRuns: 2500, interruptAfterTimeLimit: 30_000 },
   );
   expect(seen.loaded).toBeGreaterThan(100);
   expect(seen.refused).toBeGreaterThan(100);
@@ -61,6 +63,43 @@ test('words of the section headers, symbols and relocations replaced by odd valu
       }
       loadOrRefuse(bytes);
     }),
-    { numRuns: 3000, interruptAfterTimeLimit: 30_000 },
+    { numRuns: 2000, interruptAfterTimeLimit: 30_000 },
   );
+});
+
+/** Each takes what loads, and may refuse it. */
+const CONSUMERS: readonly ((bytes: Uint8Array) => unknown)[] = [
+  (bytes) => loadObject(bytes, { targetBtf: fixture(`core-target.clang19.${bytes[5] === 1 ? 'el' : 'eb'}.o`).btf! }),
+  (bytes) => linkObjects([{ name: 'a', bytes }, { name: 'b', bytes: fixtureBytes(`link-b.clang19.${bytes[5] === 1 ? 'el' : 'eb'}.o`) }]), // prettier-ignore
+  (bytes) => generateTypeScript(loadObject(bytes), { source: 'x', bytes: { little: bytes } }),
+  (bytes) => loadObject(bytes, { kconfig: new Map([['CONFIG_HEX', '5'], ['CONFIG_TEXT', '"a"'], ['CONFIG_BOOL', 'y']]) }), // prettier-ignore
+];
+
+test('flipped bits and odd words, linked, relocated and generated from', () => {
+  const names = ['core', 'link-a', 'types', 'kernel'].flatMap((name) => ['el', 'eb'].map((order) => `${name}.clang19.${order}.o`)); // prettier-ignore
+  const originals = names.map(fixtureBytes);
+  const change = fc.tuple(fc.nat(), fc.constantFrom(0, 1, 2, 0x40, 0x7f, 0x80, 0xff));
+  const outcomes = { done: 0, refused: 0 };
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...originals),
+      fc.array(change, { minLength: 1, maxLength: 6 }),
+      (original, changes) => {
+        const bytes = original.slice();
+        for (const [at, value] of changes) bytes[at % bytes.length] = value;
+        for (const consume of CONSUMERS) {
+          try {
+            consume(bytes);
+            outcomes.done++;
+          } catch (error) {
+            if (!isBpfError(error)) throw error;
+            outcomes.refused++;
+          }
+        }
+      },
+    ),
+    { numRuns: Number(process.env['POLYBPF_FUZZ_RUNS'] ?? 200), interruptAfterTimeLimit: 20_000 },
+  );
+  expect(outcomes.done).toBeGreaterThan(50);
+  expect(outcomes.refused).toBeGreaterThan(50);
 });
