@@ -32,7 +32,9 @@ const LONGEST = 262144;
  *
  * @throws BpfError `E_INPUT` for what is no capture or is damaged
  */
-export function readPcap(bytes: Uint8Array): PcapFile {
+export function readPcap(file: Uint8Array): PcapFile {
+  // A Buffer's slices are views of the whole file.
+  const bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
   const view = viewOf(bytes);
   const magic = bytes.length < 4 ? 0 : view.getUint32(0, true);
   if (magic === MAGIC_NG) return readPcapNg(bytes);
