@@ -167,6 +167,7 @@ export function preparePrograms(
       code.write(places[i]!, linked);
     });
     const handles = new Map<bigint, MachineMap>(maps.map((map) => [map.handle, map]));
+    const functions = compiled.flatMap((one, i) => one.functions.map(({ offset }) => BigInt(places[i]! + offset)));
     const prepared: PreparedProgram[] = compiled.map((one, i) => {
       const program: PreparedProgram = {
         name: one.name,
@@ -174,13 +175,8 @@ export function preparePrograms(
         address: BigInt(places[i]!),
         maps: mapsOf[i]!,
         insnAt: (address) => insnAt(one, Number(address) - places[i]!),
-        callTarget: createCallTarget(
-          one.program,
-          handles,
-          options,
-          parts,
-          one.functions.map(({ offset }) => BigInt(places[i]! + offset)),
-          (map, index) => tailCallTarget(map, index),
+        callTarget: createCallTarget(one.program, handles, options, parts, functions, (map, index) =>
+          tailCallTarget(map, index),
         ),
         run: (run = {}) => parts.run(program, run),
         dispose,

@@ -155,6 +155,14 @@ describeEachMachine('the sandbox', (fixture) => {
     expect(fixture.machine.arena.isIntact()).toBe(true);
   });
 
+  it('tail calls keep stacks and callbacks working', () => {
+    const first = fixture.program('.map progs type=prog_array key=4 value=4 entries=1\nr6 = r1\nr2 = r10\nr2 += -8\n*(u64 *)(r2 + 0) = 1\nr2 = map progs ll\nr3 = 0\ncall 12\nr0 = 99\nexit', 'first'); // prettier-ignore
+    const second = fixture.program('r2 = r10\nr2 += -8\nr1 = *(u8 *)(r1 + 3)\n*(u64 *)(r2 + 0) = r1\nr2 = *(u64 *)(r2 + 0)\nr1 = func add ll\ncall 2\nexit\nadd:\nr0 = r1\nr0 += 1\nexit', 'second'); // prettier-ignore
+    const { programs, dispose } = fixture.machine.prepare([first, second], { helpers: HELPERS, bounds: 'sandbox', tailCalls: () => programs[1] }); // prettier-ignore
+    expect(programs[0]!.run({ mem: MEM }).r0).toBe(4n);
+    dispose();
+  });
+
   it('a fault deep inside ends the whole program, and no other of the batch', () => {
     const nested = prepare(
       fixture,
