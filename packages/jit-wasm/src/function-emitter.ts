@@ -5,21 +5,19 @@
  * interpreter goes on at that instruction, raises the fault if there is one, and else hands r0 back. Nothing is ever
  * resumed inside compiled code, so an exit keeps no register alive that the program does not need anyway.
  */
-import { type Image, slotWord, CODE_START } from '@polybpf/interpreter/engine';
+import { ARENA_BASES, type Image, slotWord } from '@polybpf/interpreter/engine';
 import { INSN_TABLE } from '@polybpf/isa';
 import { emitAccess, emitRoot, emitSlotLoad } from './emit-access.ts';
 import { emitAlu, emitCondition, emitShiftPair } from './emit-alu.ts';
+import { emitHost, emitLocalCall } from './emit-call.ts';
 import { type Flow, NONE } from './flow.ts';
 import { declareLocals, layOutLocals, type Locals } from './function-locals.ts';
-import { SAVED_BYTES } from './interpreter-engine.ts';
-import { hostResults } from './liveness.ts';
 import { FRAME_REGION_BIAS, MAILBOX } from './mailbox.ts';
 import { CLASS } from './micro-ops.ts';
-import { BAD_JUMP_BIT, FIRST_FUNCTION, type ModuleContext } from './module-context.ts';
+import { BAD_JUMP_BIT, type ModuleContext } from './module-context.ts';
 import type { FrameSlots } from './frame-slots.ts';
 import { FIRST_DEFINED, FRAME_ROOT, type Pointers } from './pointers.ts';
 import type { Chain, Shape } from './shape.ts';
-import { ARENA_BASES, ARENA_READ_ENDS, ARENA_WRITE_ENDS } from '@polybpf/interpreter/engine';
 import { W, type WasmWriter } from './wasm-writer.ts';
 
 /** Steps of the walk over the dominator tree, kept on a stack of its own. */
@@ -354,7 +352,7 @@ export class FunctionEmitter {
       w.reserve();
       const kind = flow.classes[i]!;
       if (kind <= CLASS.imm64) {
-        if (kind === CLASS.imm64) this.#release(i);
+        if (kind === CLASS.imm64) this.release(i);
         else if (i < last && emitShiftPair(this, i)) {
           walk.step(i);
           walk.step(i + 1);
@@ -363,20 +361,20 @@ export class FunctionEmitter {
           continue;
         }
         emitAlu(this, i);
-        if (kind === CLASS.imm64) this.#defined(i);
+        if (kind === CLASS.imm64) this.defined(i);
         else walk.step(i);
       } else if (kind < CLASS.nop) {
-        if (kind === CLASS.load) this.#release(i);
+        if (kind === CLASS.load) this.release(i);
         if (!emitAccess(this, i)) return NONE;
-        if (kind === CLASS.load) this.#defined(i);
+        if (kind === CLASS.load) this.defined(i);
         else walk.step(i);
       } else if (kind > CLASS.nop) {
         switch (kind) {
           case CLASS.call:
-            this.#call(i);
+            emitLocalCall(this, i);
             break;
           case CLASS.host:
-            this.#host(i);
+            emitHost(this, i);
             break;
           case CLASS.exit:
             this.#return(i);
@@ -393,7 +391,7 @@ export class FunctionEmitter {
   }
 
   /** Instruction `i` is about to make its root anew: what is relative to the old one becomes a value. */
-  #release(i: number): void {
+  release(i: number): void {
     const id = FIRST_DEFINED + i;
     const { wide, walk } = this.pointers;
     if (!this.locals.roots.has(id)) return;
@@ -405,7 +403,7 @@ export class FunctionEmitter {
   }
 
   /** A root has been made by instruction `i`, in register `d`. */
-  #defined(i: number, d: number = this.image.code[slotWord(i) + 1]! >> 1): void {
+  defined(i: number, d: number = this.image.code[slotWord(i) + 1]! >> 1): void {
     const id = FIRST_DEFINED + i;
     const { walk } = this.pointers;
     walk.step(i);
@@ -586,13 +584,6 @@ export class FunctionEmitter {
     w.op(W.i32_eqz);
   }
 
-  #loadFuel(): void {
-    const { w, locals } = this;
-    w.i32Const(0);
-    w.access(W.i64_load, MAILBOX.fuel);
-    w.set(locals.fuel);
-  }
-
   /** Leaves the function: r0 and what is left of the budget are its results. */
   #return(i: number): void {
     const { w, context } = this;
@@ -625,11 +616,12 @@ export class FunctionEmitter {
   exit(i: number): void {
     const bad = (i & BAD_JUMP_BIT) !== 0;
     const mask = bad || i === this.flow.length ? 0 : this.context.live.before[i]!;
-    this.#spill(mask, i, true);
+    this.spill(mask, i, true);
     this.w.op(W.return);
   }
 
-  #spill(mask: number, i: number, resumes: boolean): void {
+  /** Hands registers, budget and place to the host. */
+  spill(mask: number, i: number, resumes: boolean): void {
     const { w, locals, context } = this;
     for (let r = 0; r < 10; r++) if ((mask & (1 << r)) !== 0) this.getRegister(r);
     w.get(locals.fuel);
@@ -640,99 +632,5 @@ export class FunctionEmitter {
     w.i32Const(i);
     w.get(locals.depth);
     w.index(W.call, context.spill(mask, resumes));
-  }
-
-  /** Registers of `mask` from the register file. */
-  #reload(mask: number): void {
-    const { w, context } = this;
-    for (let r = 0; r < 10; r++) {
-      if ((mask & (1 << r)) === 0) continue;
-      w.i32Const(0);
-      w.access(W.i64_load, context.binding.registers + 8 * r);
-      this.setRegister(r);
-    }
-  }
-
-  /** One instruction that the host executes. It may also have gone on in another program: then the function is over. */
-  #host(i: number): void {
-    const { w, context } = this;
-    const live = context.live.before[i + 1]!;
-    for (let r = 6; r <= 9; r++) if ((live & (1 << r)) !== 0) this.makeAbsolute(r);
-    for (let r = 6; r <= 9; r++)
-      if (this.relativeTo(r) !== NONE && (live & (1 << r)) !== 0) this.pointers.walk.root[r] = NONE;
-    this.#spill(context.live.before[i]!, i, false);
-    w.op(W.if);
-    w.op(W.void);
-    w.i32Const(0);
-    w.access(W.i64_load, context.binding.registers);
-    w.i32Const(0);
-    w.access(W.i64_load, MAILBOX.fuel);
-    w.op(W.return);
-    w.op(W.end);
-    this.#loadFuel();
-    this.#reload(live & hostResults(this.flow, i));
-    this.#release(i);
-    this.#defined(i, 0);
-    this.loadSlots(this.#liveSlotsAfter(i));
-  }
-
-  /** Slots that are read behind a call, which ends its block. */
-  #liveSlotsAfter(i: number): number {
-    if (this.slots.slots.length === 0) return 0;
-    const next = this.flow.blockAt[i + 1]!;
-    const k = this.shape.order.indexOf(next);
-    return k < 0 ? 0 : this.slots.liveIn[k]!;
-  }
-
-  #call(i: number): void {
-    const { w, locals, context, image, flow } = this;
-    const target = flow.blockAt[(image.code[slotWord(i) + 3]! - CODE_START) >> 3]!;
-    const callee = context.functionAt.get(target)!;
-    const { live, binding } = context;
-    if (flow.hosted) {
-      for (let r = 6; r <= 9; r++) if ((live.before[i + 1]! & (1 << r)) !== 0) this.makeAbsolute(r);
-      for (let r = 6; r <= 9; r++)
-        if (this.relativeTo(r) !== NONE && (live.before[i + 1]! & (1 << r)) !== 0) this.pointers.walk.root[r] = NONE;
-    }
-    w.get(locals.depth);
-    w.i32Const(1);
-    w.op(W.i32_add);
-    w.tee(locals.u);
-    w.i32Const(0);
-    w.access(W.i32_load, MAILBOX.depthLimit);
-    w.op(W.i32_ge_u);
-    this.exitIf(i);
-    const frame = (bytes: number, table: number, value: () => void): void => {
-      w.get(locals.u);
-      w.i32Const(bytes);
-      w.op(W.i32_mul);
-      value();
-      w.access(W.i32_store, table);
-    };
-    // Where the caller goes on, for those who look at the call stack.
-    frame(SAVED_BYTES, binding.saved, () => w.i32Const(slotWord(i + 1)));
-    if (context.usesMayGoto[callee]) frame(4, binding.loops, () => w.i32Const(binding.mayGotoLimit));
-    const setEnds = (bytes: number): void => {
-      for (const table of [ARENA_READ_ENDS, ARENA_WRITE_ENDS]) frame(4, table + 4 * FRAME_REGION_BIAS, () => w.i32Const(bytes)); // prettier-ignore
-    };
-    if (context.usesFrame[callee]) setEnds(binding.stackSize);
-    const parameters = live.before[flow.start[target]!]! & 0x3ff;
-    for (let r = 0; r < 10; r++) if ((parameters & (1 << r)) !== 0) this.getRegister(r);
-    w.get(locals.u);
-    w.get(locals.fuel);
-    w.index(W.call, FIRST_FUNCTION + callee);
-    w.set(locals.fuel);
-    this.setRegister(0);
-    if (context.usesFrame[callee]) {
-      w.get(locals.depth);
-      w.i32Const(1);
-      w.op(W.i32_add);
-      w.set(locals.u);
-      setEnds(0);
-    }
-    this.#reload(live.before[i + 1]! & live.leaked);
-    this.#release(i);
-    this.#defined(i, 0);
-    this.loadSlots(this.#liveSlotsAfter(i));
   }
 }

@@ -1,0 +1,221 @@
+/** What vectors and random programs do not reach: hooks, facts, tail calls, callbacks, distrust, entries in mid-run. */
+import assert from 'node:assert/strict';
+import { assemble } from '@polybpf/asm';
+import {
+  createArena,
+  createInterpreter,
+  createMemory,
+  type Engine,
+  type InterpreterOptions,
+} from '@polybpf/interpreter';
+import type { MapDef, Program } from '@polybpf/isa';
+import { describe, expect, it } from 'vitest';
+import { autoEngine, wasmEngine } from '../src/index.ts';
+import { ENGINES, HELPERS, observe } from './compare.ts';
+
+function program(...lines: string[]): Program {
+  return assemble(lines.join('\n'));
+}
+
+/** The same on all engines, several runs of each; gives what the interpreter shows. */
+function same(made: Program, input: Parameters<typeof observe>[1] = {}, options: InterpreterOptions = {}): string {
+  const expected = observe(made, input, options, 4);
+  for (const [name, engine] of Object.entries(ENGINES)) {
+    expect(observe(made, input, { ...options, engine: engine() }, 4), name).toBe(expected);
+  }
+  return expected;
+}
+
+const PROG_ARRAY: MapDef = {
+  name: 'jump',
+  kind: 'map',
+  type: 3,
+  keySize: 4,
+  valueSize: 4,
+  maxEntries: 4,
+} as MapDef;
+
+function withMap(made: Program): Program {
+  return { ...made, maps: [PROG_ARRAY] };
+}
+
+describe('engines', () => {
+  it('make tail calls, into another program and into the same, until the limit', () => {
+    const other = { ...withMap(program('r0 = r6', 'r0 += 5', 'exit')), name: 'other' };
+    const main = withMap(program('r6 = 37', 'r2 = map_idx[0] ll', 'r3 = 0', 'call 12', 'r0 = 99', 'exit'));
+    const twice = withMap(program('r6 += 1', 'r1 = r6', 'r2 = map_idx[0] ll', 'r3 = 1', 'call 12', 'r0 = r6', 'exit'));
+    const tailCalls = (_: unknown, index: number): Program | undefined => [other, twice][index];
+    expect(same(main, {}, { tailCalls })).toContain('r0 2a');
+    expect(same(twice, {}, { tailCalls, budget: 500 })).toContain('insns');
+    // From a subprogram: its caller goes on behind the call.
+    const nested = withMap(
+      program(
+        'r6 = 1',
+        'call f',
+        'r0 += r6',
+        'exit',
+        'f:',
+        'r6 = 10',
+        'r2 = map_idx[0] ll',
+        'r3 = 0',
+        'call 12',
+        'exit',
+      ),
+    );
+    expect(same(nested, {}, { tailCalls })).toContain('r0 10');
+  });
+
+  it('run callbacks of helpers, nested in calls', () => {
+    const made = program(
+      'r1 = func f ll', 'r2 = 5', 'r6 = 100', 'call 2', 'r0 += r6', 'exit',
+      'f:', '*(u64 *)(r10 - 8) = r1', 'r0 = *(u64 *)(r10 - 8)', 'r0 *= r2', 'exit',
+    ); // prettier-ignore
+    same(made);
+  });
+
+  it('end the program from a helper, however deep', () => {
+    same(
+      program('call f', 'r0 = 1', 'exit', 'f:', 'call g', 'r0 = 2', 'exit', 'g:', 'r1 = 0', 'call 5', 'r0 = 3', 'exit'),
+    );
+    same(program('r0 = 1', 'call f', 'exit', 'f:', 'r0 = *(u16 *)skb[100]', 'r0 = 7', 'exit'), {
+      packet: new Uint8Array(8),
+    });
+  });
+
+  it('ask the hook of a region at every load', () => {
+    for (const engine of [undefined, wasmEngine(), autoEngine({ threshold: 0 })]) {
+      const memory = createMemory(engine === undefined ? {} : { arena: createArena() });
+      const region = memory.add({
+        name: 'ctx',
+        kind: 'ctx',
+        data: new Uint8Array(16),
+        load: (offset) => BigInt(offset + 100),
+      });
+      const made = program(
+        'r0 = 0',
+        'r2 = 5',
+        'l:',
+        'r3 = *(u32 *)(r1 + 8)',
+        'r0 += r3',
+        'r2 += -1',
+        'if r2 != 0 goto l',
+        'exit',
+      );
+      const interpreter = createInterpreter(made, { memory, ...(engine === undefined ? {} : { engine }) });
+      for (let run = 0; run < 5; run++) assert.equal(interpreter.run({ args: [memory.addressOf(region)] }).r0, 540n);
+    }
+  });
+
+  it('follow a pointer that leaves the region it was expected in', () => {
+    // r1 + (r3 - r1) is an address of another region, made from r1.
+    const made = program('r3 -= r1', 'r1 += r3', 'r0 = *(u64 *)(r1 + 0)', '*(u64 *)(r1 + 8) = r0', 'exit');
+    for (const name of Object.keys(ENGINES)) {
+      const memory = createMemory({ arena: createArena() });
+      const a = memory.add({ name: 'a', kind: 'mem', data: new Uint8Array(16) });
+      const b = memory.add({
+        name: 'b',
+        kind: 'mem',
+        data: Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+      });
+      const interpreter = createInterpreter(made, { memory, engine: ENGINES[name]!() });
+      for (let run = 0; run < 20; run++) {
+        assert.equal(interpreter.run({ args: [memory.addressOf(a), 0, memory.addressOf(b)] }).r0, 7n, name);
+      }
+      assert.equal(b.data[8], 7);
+    }
+  });
+
+  it('see memory that helpers change, and change memory that helpers see', () => {
+    const made = program(
+      'r6 = r1', 'r1 = r10', 'r1 += -16', 'r2 = 1', '*(u64 *)(r10 - 16) = r2', 'call 3', 'r0 = *(u64 *)(r10 - 16)', 'r2 = *(u64 *)(r6 + 0)', 'r0 += r2', 'exit',
+    ); // prettier-ignore
+    same(made, { mem: new Uint8Array(8).fill(1) });
+  });
+
+  it('refuse stores that find a slot of the frame by its number', () => {
+    const made = program(
+      '*(u64 *)(r10 - 8) = r2',
+      'r3 = 0x1000001f8 ll',
+      'r4 = 77',
+      '*(u64 *)(r3 + 0) = r4',
+      'r0 = *(u64 *)(r10 - 8)',
+      'exit',
+    );
+    expect(same(made, { args: [1n, 5n] })).toContain('r0 4d');
+  });
+
+  it('enter a loop with a jump from the side', () => {
+    const made = program(
+      'if r2 == 0 goto b',
+      'a:',
+      'r0 += 1',
+      'b:',
+      'r0 += 2',
+      'r2 += -1',
+      'if r2 s> 0 goto a',
+      'exit',
+    );
+    for (const n of [0n, 1n, 7n]) same(made, { args: [0n, n] });
+  });
+
+  it('count a budget that ends anywhere in an unrolled loop', () => {
+    const made = program(
+      'r0 = 0',
+      'l:',
+      'r0 += 1',
+      'r3 = *(u8 *)(r1 + 0)',
+      'r3 += r0',
+      '*(u8 *)(r1 + 0) = r3',
+      'if r0 < 40 goto l',
+      'exit',
+    );
+    for (let budget = 1; budget < 210; budget++) same(made, { mem: new Uint8Array(4) }, { budget });
+  });
+
+  it('compile in the middle of a run, and hand the run back for single steps', () => {
+    const made = program('r0 = 0', 'r2 = 0', 'l:', 'r0 += r2', 'r2 += 1', 'if r2 < 100000 goto l', 'exit');
+    const engine = autoEngine({ threshold: 1000 });
+    const interpreter = createInterpreter(made, { engine });
+    assert.equal(interpreter.run().r0, 4999950000n);
+    const execution = interpreter.start();
+    for (let i = 0; i < 10; i++) execution.step();
+    interpreter.addBreakpoint(5);
+    assert.equal(execution.resume(), 'breakpoint');
+    assert.deepEqual([execution.state().insn, execution.state().registers[0]], [5, 4999950000n]);
+    assert.equal(execution.resume(), 'done');
+    interpreter.removeBreakpoint(5);
+    assert.equal(interpreter.run().insnsExecuted, 300003);
+  });
+
+  it('leave bounds to facts and catch the rest', () => {
+    const made = program('r0 = *(u64 *)(r1 + 0)', 'r2 &= 7', 'r1 += r2', 'r3 = *(u8 *)(r1 + 8)', 'r0 += r3', 'exit');
+    const facts = new Uint8Array(made.insns.length);
+    facts[3] = 1;
+    const mem = Uint8Array.from({ length: 16 }, (_, i) => i);
+    const run = (engine: Engine | undefined): bigint =>
+      createInterpreter(made, engine === undefined ? {} : { engine }).run({ mem, args: [] }).r0;
+    assert.equal(run(wasmEngine({ facts })), run(undefined));
+    const { fault } = createInterpreter(made, { engine: wasmEngine({ facts }) }).tryRun({ mem: mem.subarray(0, 4) });
+    assert.deepEqual([fault?.insn, fault?.width, fault?.region], [0, 8, 'mem']);
+  });
+
+  it('take every option of the interpreter', () => {
+    const made = program('r6 = r1', 'call 1', 'r0 = *(u32 *)(r6 + 1)', 'call f', 'exit', 'f:', 'r0 = r1', 'exit');
+    const mem = new Uint8Array(16).fill(3);
+    for (const options of [
+      { clobber: true },
+      { alignment: 'all' },
+      { alignment: 'none' },
+      { stackSize: 64 },
+    ] as const) {
+      same(made, { mem }, options);
+    }
+    assert.ok(HELPERS.length > 0);
+  });
+
+  it('need a memory with an arena', () => {
+    assert.throws(() => createInterpreter(program('exit'), { engine: wasmEngine(), memory: createMemory() }), {
+      code: 'E_INPUT',
+    });
+  });
+});
