@@ -56,4 +56,4 @@ export function runFrontier(count: number, seed: number, only?: number, privileg
 }
 
 const [count, seed, only] = process.argv.slice(2).map(Number);
-runFrontier(count ?? 1000, seed ?? 1, only).print('frontier');
+runFrontier(count ?? 1000, seed ?? 1, only, process.env['PRIVILEGE'] === 'bpf' ? 'bpf' : 'root').print('frontier');

@@ -45,9 +45,9 @@ export function walkAlu(env: Env): void {
   else {
     const division = op === BPF_MOD || op === BPF_DIV;
     if (register) {
-      if (imm !== 0 || off > 1 || (off === 1 && !division)) reject(EINVAL, 'BPF_ALU uses reserved fields');
+      if (imm !== 0 || (off !== 0 && !(off === 1 && division))) reject(EINVAL, 'BPF_ALU uses reserved fields');
       checkReadable(env, src);
-    } else if (src !== 0 || off > 1 || (off === 1 && !division)) reject(EINVAL, 'BPF_ALU uses reserved fields');
+    } else if (src !== 0 || (off !== 0 && !(off === 1 && division))) reject(EINVAL, 'BPF_ALU uses reserved fields');
     checkReadable(env, dst);
     if (division && !register && imm === 0) reject(EINVAL, 'div by zero');
     if ((op === BPF_LSH || op === BPF_RSH || op === BPF_ARSH) && !register) {

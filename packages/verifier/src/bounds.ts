@@ -21,7 +21,7 @@ import {
   W_VAR,
 } from './register-record.ts';
 import { NOT_INIT, SCALAR_VALUE } from './register-types.ts';
-import { tnumIntersect, tnumRange, tnumSet } from './tnum.ts';
+import { tnumIntersect, tnumRange, tnumSet, tnumStep } from './tnum.ts';
 import { slt, ult } from './word64.ts';
 
 export const S32_MIN: number = -0x80000000;
@@ -148,6 +148,36 @@ export function update64(w: Int32Array, r: number): void {
   lowerSigned(w, r + W_SMAX, vl | ml, vh | (mh & S32_MAX));
   raiseUnsigned(w, r + W_UMIN, vl, vh);
   lowerUnsigned(w, r + W_UMAX, vl | ml, vh | mh);
+  if ((ml | mh) !== 0) onlyCommonValue(w, r);
+}
+
+const NEXT = new Int32Array(4);
+
+/** When the unsigned range and the known bits have just one value in common, that is it. */
+function onlyCommonValue(w: Int32Array, r: number): void {
+  const minl = w[r + W_UMIN]!;
+  const minh = w[r + W_UMIN + 1]!;
+  const maxl = w[r + W_UMAX]!;
+  const maxh = w[r + W_UMAX + 1]!;
+  const ml = w[r + W_MASK]!;
+  const mh = w[r + W_MASK + 1]!;
+  const minIn = (minl & ~ml) === w[r + W_VAR] && (minh & ~mh) === w[r + W_VAR + 1];
+  tnumStep(NEXT, 0, w, r + W_VAR, minl, minh);
+  const nextl = NEXT[0]!;
+  const nexth = NEXT[1]!;
+  if (minIn) {
+    if (ult(maxh, maxl, nexth, nextl)) setKnownValue(w, r, minl, minh);
+    return;
+  }
+  const topl = w[r + W_VAR]! | ml;
+  const toph = w[r + W_VAR + 1]! | mh;
+  if (nextl === topl && nexth === toph) {
+    setKnownValue(w, r, topl, toph);
+    return;
+  }
+  if (ult(maxh, maxl, nexth, nextl)) return;
+  tnumStep(NEXT, 0, w, r + W_VAR, nextl, nexth);
+  if (ult(maxh, maxl, NEXT[1]!, NEXT[0]!)) setKnownValue(w, r, nextl, nexth);
 }
 
 /** Bounds from known bits (kernel: __update_reg_bounds). */

@@ -2,7 +2,7 @@
 import { type Env, reject, type SubprogramInfo } from './env.ts';
 import { hasDirectValue, MAP_ARENA, MAP_ARRAY } from './map-model.ts';
 import { checkMapFitsProgram } from './map-program.ts';
-import { E2BIG, EINVAL, ENOTSUPP, EPERM } from './reject.ts';
+import { E2BIG, EBADF, EINVAL, ENOTSUPP, EPERM, EPROTO } from './reject.ts';
 import {
   CALL,
   CLASS_JMP,
@@ -174,7 +174,10 @@ function resolveMap(
   if (!direct && !(whole && env.imm[insn + 1] === 0)) reject(EINVAL, 'unrecognized bpf_ld_imm64 insn');
   const index = mapOf(insn);
   if (index === undefined || env.maps[index] === undefined) {
-    reject(9, `fd ${env.imm[insn]!} is not pointing to valid bpf_map`);
+    if (src >= PSEUDO_MAP_IDX && env.maps.length === 0) reject(EPROTO, 'fd_idx without fd_array is invalid');
+    const fd = env.imm[insn]!;
+    // Descriptors of standard input and output are open, but no maps.
+    reject(fd >= 0 && fd <= 2 ? EINVAL : EBADF, `fd ${fd} is not pointing to valid bpf_map`);
   }
   const map = env.maps[index]!;
   if (!used.has(index)) {

@@ -75,6 +75,7 @@ function funcName(env: Env, id: number): string {
 export function walkHelperCall(env: Env): void {
   const insn = env.insn;
   const id = env.imm[insn]!;
+  if (id === 0) reject(EINVAL, 'program of this type cannot use helper bpf_unspec#0');
   const helper = helperById(env, id);
   if (helper === undefined) return reject(EINVAL, `invalid func ${funcName(env, id)}#${id}`);
   const name = helper.info.name;

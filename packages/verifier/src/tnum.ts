@@ -4,7 +4,7 @@
  *
  * Every function writes its result to `(d, i)` and may be given the same place as an operand.
  */
-import { bitWidth } from './word64.ts';
+import { bitWidth, ult } from './word64.ts';
 
 /** Sets a tracked number. */
 export function tnumSet(d: Int32Array, i: number, vl: number, vh: number, ml: number, mh: number): void {
@@ -195,6 +195,41 @@ export function tnumRange(d: Int32Array, i: number, minl: number, minh: number, 
     const low = bits === 0 ? 0 : (1 << bits) - 1;
     tnumSet(d, i, minl & ~low, minh, low, 0);
   }
+}
+
+/**
+ * The smallest value that is larger than z, in the first two words of the result; the largest value when there is none
+ * (kernel: tnum_step).
+ */
+export function tnumStep(d: Int32Array, i: number, a: Int32Array, k: number, zl: number, zh: number): void {
+  const vl = a[k]!;
+  const vh = a[k + 1]!;
+  const ml = a[k + 2]!;
+  const mh = a[k + 3]!;
+  const topl = vl | ml;
+  const toph = vh | mh;
+  if (!ult(zh, zl, toph, topl)) {
+    d[i] = topl;
+    d[i + 1] = toph;
+    return;
+  }
+  if (ult(zh, zl, vh, vl)) {
+    d[i] = vl;
+    d[i + 1] = vh;
+    return;
+  }
+  // The distance from the smallest value, incremented within the mask: bits outside pass the carry on.
+  const dl = (zl - vl) | 0;
+  const dh = (zh - vh - (zl >>> 0 < vl >>> 0 ? 1 : 0)) | 0;
+  const width = bitWidth(dh & ~mh, dl & ~ml);
+  const cl = width >= 32 ? -1 : (1 << width) - 1;
+  const ch = width > 32 ? (width >= 64 ? -1 : (1 << (width - 32)) - 1) : 0;
+  const fl = dl | cl | ~ml;
+  const fh = dh | ch | ~mh;
+  const sl = (fl + 1) | 0;
+  const sh = (fh + (sl === 0 ? 1 : 0)) | 0;
+  d[i] = vl | (sl & ml);
+  d[i + 1] = vh | (sh & mh);
 }
 
 /** Whether every value of b is a value of a. */
