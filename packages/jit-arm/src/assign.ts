@@ -9,7 +9,7 @@
  * r5 live on the stack where C passes them, unless they are used more than passed.
  */
 import { type Analysis, type Assignment, type FunctionAnalysis, NO_REG, type Op, R10 } from '@polybpf/jit';
-import { isMemory, isRegister, loOf, makeHome, NOWHERE, TEMPS, WORDS, ZERO } from './homes.ts';
+import { hiOf, isMemory, isRegister, loOf, makeHome, NOWHERE, TEMPS, WORDS, ZERO } from './homes.ts';
 import { CALLEE_SAVED, IP, LR } from './registers.ts';
 
 const UPPER = 16;
@@ -189,7 +189,7 @@ function allocate(
       continue;
     }
     inMemory.add(register);
-    homes[register] = memoryHome(register, candidate.isNarrow, state);
+    homes[register] = memoryHome(register, candidate.isNarrow, state, inMemory.size - 1);
   }
   const used = CALLEE_SAVED.filter((register) => pool.tenants[register] !== 0);
   // The second scratch register: a volatile one that nothing needs, else the return address, which is then saved.
@@ -211,7 +211,9 @@ function occupy(pool: Pool, at: number, home: number, tenant: number): void {
   const length = isRegister(home >> 8) ? 2 : 1;
   for (let register = at; register < at + length; register++) {
     pool.tenants[register]! |= tenant;
-    pool.homeAt[register] = home;
+    // Of those that share, a pair tells more than its low half.
+    const isPair = isRegister(hiOf(pool.homeAt[register]!)) && pool.homeAt[register] !== NO_REG;
+    if (!isPair) pool.homeAt[register] = home;
   }
 }
 
@@ -255,8 +257,8 @@ function homeFor(candidate: Candidate, state: State, pool: Pool): number | undef
   const fits = (home: number, at: number): boolean => {
     for (let r = at; r < at + (isRegister(home >> 8) ? 2 : 1); r++) {
       const tenants = pool.tenants[r]!;
-      // Who shares does so completely, so that lowering sees equal homes or disjoint ones.
-      if (tenants !== 0 && ((tenants & meets) !== 0 || pool.homeAt[r] !== home)) return false;
+      // Who shares has the same low half, so that lowering sees equal halves or disjoint ones.
+      if (tenants !== 0 && ((tenants & meets) !== 0 || loOf(pool.homeAt[r]!) !== loOf(home))) return false;
     }
     return true;
   };
@@ -275,10 +277,9 @@ function homeFor(candidate: Candidate, state: State, pool: Pool): number | undef
   if (fn.hasCalls && register >= 3 && register <= 5 && uses <= 4 * calls) return undefined;
   // A place that others have already, at other times.
   for (const at of pool.registers) {
-    const home = pool.homeAt[at]!;
-    const isSame =
-      home !== NO_REG && isRegister(home >> 8) === !isNarrow && (isNarrow || at === Math.min(loOf(home), home >> 8));
-    if (isSame && pool.tenants[at]! > 0 && !blocked(at) && fits(home, at)) return home;
+    if (!isNarrow && (at % 2 === 1 || !pool.registers.includes(at + 1))) continue;
+    const home = isNarrow ? makeHome(at, NOWHERE) : pairHome(at, isBig);
+    if (pool.tenants[loOf(home)]! > 0 && !blocked(at) && fits(home, at)) return home;
   }
   const restricted: Pool = { ...pool, registers: pool.registers.filter((at) => !blocked(at)) };
   const at = freeRun(restricted, length);
@@ -287,11 +288,11 @@ function homeFor(candidate: Candidate, state: State, pool: Pool): number | undef
 }
 
 /** A home in memory: where C passes it, where it was passed, or a place of its own. */
-function memoryHome(register: number, isNarrow: boolean, { fn, isBig }: State): number {
+function memoryHome(register: number, isNarrow: boolean, { fn, isBig }: State, slot: number): number {
   const isStackArgument = register >= 3 && register <= 5;
   const isPassedOn = isStackArgument && fn.hasCalls;
   const wasPassed = isStackArgument && !fn.hasCalls && (fn.entryRegisters & (1 << register)) !== 0;
-  const word = isPassedOn ? WORDS.outgoing + 2 * (register - 3) : wasPassed ? WORDS.incoming + 2 * (register - 3) : WORDS.own + 2 * register; // prettier-ignore
+  const word = isPassedOn ? WORDS.outgoing + 2 * (register - 3) : wasPassed ? WORDS.incoming + 2 * (register - 3) : WORDS.own + 2 * slot; // prettier-ignore
   const [low, high] = isBig ? [word + 1, word] : [word, word + 1];
   return makeHome(low, isNarrow ? NOWHERE : high);
 }
