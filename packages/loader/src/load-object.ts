@@ -1,4 +1,4 @@
-import { type Btf, type CoreRelocator, createCoreRelocator } from '@polybpf/btf';
+import { type Btf, type CoreRelocator, createCoreRelocator, parseBtf } from '@polybpf/btf';
 import { isBpfError } from '@polybpf/errors';
 import type { MapDef, Program } from '@polybpf/isa';
 import { hasGnuAddends } from './addend.ts';
@@ -86,9 +86,14 @@ interface TargetKernel extends KernelTypes {
 /** The kernel that the options describe; undefined when they say nothing about it. */
 function kernelOf({ btf }: ObjectContext, { targetBtf, kernelSymbols }: LoadOptions): TargetKernel | undefined {
   if (targetBtf === undefined && kernelSymbols === undefined) return undefined;
-  const targets: readonly Btf[] = targetBtf === undefined ? [] : 'types' in targetBtf ? [targetBtf] : targetBtf;
+  const targets = targetBtf === undefined ? [] : listOf(targetBtf);
   const relocator = btf === undefined || targets.length === 0 ? undefined : createCoreRelocator(btf, targets);
   return { local: btf, targets, addresses: kernelSymbols ?? new Map<string, bigint>(), relocator };
+}
+
+function listOf(target: NonNullable<LoadOptions['targetBtf']>): readonly Btf[] {
+  if (target instanceof Uint8Array) return [parseBtf(target)];
+  return 'types' in target ? [target] : target;
 }
 
 interface FittedProgram {

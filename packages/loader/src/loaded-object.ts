@@ -85,9 +85,9 @@ export interface LoadOptions {
   readonly illegal?: 'check' | 'keep';
   /**
    * Types of the kernel that the programs are for: CO-RE relocations are applied and typed `.ksyms` filled in. The
-   * first is the kernel's own, the others those of its modules. Without it both stay symbolic.
+   * first is the kernel's own, the others those of its modules. Bytes are parsed. Without it both stay symbolic.
    */
-  readonly targetBtf?: Btf | readonly Btf[];
+  readonly targetBtf?: Btf | readonly Btf[] | Uint8Array;
   /** Values of `.kconfig`; without them the map has no contents. */
   readonly kconfig?: KconfigValues;
   /** Addresses of untyped `.ksyms`, as in /proc/kallsyms. */

@@ -160,6 +160,12 @@ test('an instruction that does not hold what its relocation says is refused', ()
   expect(() => loadObject(bytes, { targetBtf })).toThrow(/several_agree: insn 0: .* expected 0, got 9/);
 });
 
+test('the target may be given as bytes', () => {
+  const bytes = encodeBtf(fixture('core-target.clang19.el.o').btf!);
+  const object = loadObject(fixtureBytes('core.clang19.el.o'), { targetBtf: bytes });
+  expect(changes(object, 'field_loads')).toEqual(EXPECTED['field_loads']);
+});
+
 test('object and target must have the same byte order', () => {
   expect(() => load('el', fixture('core-target.clang19.eb.o').btf!)).toThrow(/byte order.*expected little, got big/);
 });
