@@ -3,6 +3,7 @@ import { type LiveKernel, openLiveKernel } from '@polybpf/kernel';
 import { wasmEngine } from '@polybpf/jit-wasm';
 import { skb, xdp } from '@polybpf/runtime';
 import { describeKernel } from '../../kernel/test/with-kernel.ts';
+import { generateProgram } from './generated-programs.ts';
 import { exampleObject, openTwin } from './kernel-twin.native.ts';
 import { packetSource } from './packets.ts';
 
@@ -85,6 +86,20 @@ describeKernel('random packets in the VM and in the kernel: verdict, packet and 
       if (source.number(3) > 0) packet.set(Buffer.from(`${text}\0`), 20);
       if (source.number(4) === 0) packet.set(Buffer.from('polybpf\0'), 40);
       twin.compare('strings', skb({ packet }), `packet ${k} ${Buffer.from(packet.subarray(14, 64)).toString('hex')}`);
+    }
+  });
+});
+
+describeKernel('generated programs', () => {
+  test.each(['xdp', 'sched_cls'] as const)('%s: bounds, arithmetic, maps, checksums, sizes', (type) => {
+    const source = packetSource(SEED + 20);
+    const programs = Math.max(20, Math.floor(PACKETS / 10));
+    for (let k = 0; k < programs; k++) {
+      using twin = openTwin(kernel, generateProgram(source, type));
+      for (let run = 0; run < 10; run++) {
+        const packet = source.packet();
+        twin.compare('generated', type === 'xdp' ? xdp({ packet }) : skb({ packet }), `program ${k}, packet ${run}`);
+      }
     }
   });
 });
