@@ -226,7 +226,9 @@ export function writeHeader(programs: readonly CompiledProgram[], guard: string,
   const maps = new Set<string>();
   const isConfined = programs.some(({ bounds }) => bounds === 'sandbox');
   for (const program of programs) {
-    lines.push(`uint64_t ${cName(program.name)}(void *r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`);
+    // Where pointers have less bits than r1, they are no argument of its kind.
+    const pointer = program.target.wordBits === 32 ? 'uint64_t ' : 'void *';
+    lines.push(`uint64_t ${cName(program.name)}(${pointer}r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`);
     for (const { symbol } of program.relocations) {
       const map = symbol.kind === 'map' || symbol.kind === 'data' ? program.program.maps[symbol.map] : undefined;
       if ((map !== undefined && map.kind !== 'map') || symbol === ARENA_SYMBOL || symbol === FAULT_SYMBOL) continue;
