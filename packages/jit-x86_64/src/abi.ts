@@ -18,13 +18,23 @@
  * that holds no BPF register, in a leaf a volatile one, else rbp. A function with neither calls, stack nor callee-saved
  * registers has no frame at all.
  *
- * Win64 would differ in {@link ROLES} (rcx rdx r8 r9, and r5 on the stack; rdi and rsi callee-saved), in 32 bytes of
- * home space at each call, and have no red zone.
+ * The convention of Windows differs in {@link ROLES_WIN64}, has no red zone, and wants 32 bytes above the return address
+ * of each callee, behind which the fifth argument lies:
+ *
+ * ```text
+ *   r5                    rsp of the caller + 32
+ *   32 bytes of callees
+ *   return address
+ *   as above              BPF stack and so on
+ *   r5 of callees         rsp + 32
+ *   32 bytes of callees
+ *   --------------------- rsp
+ * ```
  */
 import { BPF_MAX_LOOPS } from '@polybpf/isa';
 import { emit, type Frame, type FunctionInfo, hw, type LowerContext } from '@polybpf/jit';
 import { INSTRUCTIONS as I } from './instructions.ts';
-import { R8, R9, RAX, RBP, RCX, RDI, ROLES, RSI, RSP } from './registers.ts';
+import { R8, R9, RAX, RBP, RCX, RDI, RDX, ROLES, RSI, RSP } from './registers.ts';
 
 /** A frame and what prologue and epilogue need beside it. */
 export interface X64Frame extends Frame {
@@ -46,14 +56,37 @@ const LEAF_SAVED_PAYS = 2;
 /** With a frame, `leave` undoes both rbp and rsp. */
 const SAVED_PAYS = 2;
 
+/** What the two calling conventions do differently with frames. */
+export interface Convention {
+  readonly redZone: number;
+  /** Bytes at the stack pointer of a function with calls that belong to its callees. */
+  readonly outgoing: number;
+  /** Register of r5, when its argument comes on the stack. */
+  readonly fifth: number | undefined;
+  /** Volatile registers that no lowering uses: not rcx, rax or rdx. */
+  readonly volatile: readonly number[];
+}
+
+export const SYSTEM_V: Convention = { redZone: RED_ZONE, outgoing: 0, fifth: undefined, volatile: [RSI, RDI, R8, R9] };
+export const WIN64: Convention = { redZone: 0, outgoing: 40, fifth: RDI, volatile: [R8, R9] };
+
+/** Whether code is for the convention of Windows. */
+export function isWin64(cx: LowerContext): boolean {
+  return cx.target.features?.has('win64') === true;
+}
+
 /** Chooses the frame of one function. */
-export function planFrame(fn: FunctionInfo): X64Frame {
+export function planFrame(fn: FunctionInfo, convention: Convention = SYSTEM_V): X64Frame {
   const slots = (fn.hasMayGoto ? 8 : 0) + (fn.hasTailCall ? 8 : 0);
-  const below = fn.stackDepth + slots;
+  const outgoing = fn.hasCalls ? convention.outgoing : 0;
+  const used = fn.stackDepth + slots;
+  const below = used + outgoing;
   const accesses = fn.frameAccesses + (fn.frameAddressTaken ? 1 : 0) + (fn.hasMayGoto ? 2 : 0);
-  const saved = fn.usedCalleeSaved;
-  if (!fn.hasCalls && below + PUSH_ROOM <= RED_ZONE) {
-    const copy = accesses >= COPY_PAYS ? freeVolatile(fn) : undefined;
+  const { fifth } = convention;
+  const takesFifth = fifth !== undefined && takesR5(fn) && !fn.usedCalleeSaved.includes(fifth);
+  const saved = takesFifth ? [...fn.usedCalleeSaved, fifth] : fn.usedCalleeSaved;
+  if (!fn.hasCalls && (used === 0 || used + PUSH_ROOM <= convention.redZone)) {
+    const copy = accesses >= COPY_PAYS ? freeVolatile(fn, convention.volatile) : undefined;
     if (copy !== undefined) return frameOf(fn, saved, 0, -PUSH_ROOM, copy, 'copy');
     const savesBase = accesses >= LEAF_SAVED_PAYS && !saved.includes(RBP);
     return frameOf(fn, saved, 0, -PUSH_ROOM, savesBase ? RBP : RSP, savesBase ? 'saved' : 'rsp');
@@ -79,9 +112,14 @@ function frameOf(
   return { base, bias, size, mayGotoOffset, saved, local, baseKind, tailCallOffset };
 }
 
-/** A volatile register that holds no BPF register and that no lowering uses: not rcx, rax or rdx. */
-function freeVolatile(fn: FunctionInfo): number | undefined {
-  return [RSI, RDI, R8, R9].find(
+/** Whether the function has a fifth argument. */
+function takesR5(fn: FunctionInfo): boolean {
+  return (fn.entryRegisters & (1 << 5)) !== 0;
+}
+
+/** A volatile register that holds no BPF register and that no lowering uses. */
+function freeVolatile(fn: FunctionInfo, candidates: readonly number[]): number | undefined {
+  return candidates.find(
     (register) => !fn.registers.some((home, i) => home === register && (fn.usedRegisters >>> i) & 1),
   );
 }
@@ -105,20 +143,36 @@ export function emitPrologue(cx: LowerContext): void {
   } else if (local === 128) emit(cx, I.add_rm64_imm8, [RSP, -128]);
   else if (local > 0) emit(cx, local < 128 ? I.sub_rm64_imm8 : I.sub_rm64_imm32, [RSP, local]);
   if (baseKind === 'copy') emit(cx, I.mov_rm_r64, [base, RSP]);
-  // r4 may live elsewhere, see RegisterRoles.shiftCount
-  if ((cx.fn.entryRegisters & (1 << 4)) !== 0 && hw(cx, 4) !== RCX) emit(cx, I.mov_rm_r64, [hw(cx, 4), RCX]);
+  if (isWin64(cx) && takesR5(cx.fn)) loadFifth(cx);
+  // The argument in rcx may live elsewhere, see RegisterRoles.shiftCount
+  const inRcx = cx.target.registers.args.indexOf(RCX) + 1;
+  if ((cx.fn.entryRegisters & (1 << inRcx)) !== 0 && hw(cx, inRcx) !== RCX)
+    emit(cx, I.mov_rm_r64, [hw(cx, inRcx), RCX]);
   // the counter fits 32 bits, so that is what its slot holds
   if (cx.fn.hasMayGoto) emit(cx, I.mov_m32_imm32, [base, mayGotoOffset, BPF_MAX_LOOPS]);
 }
 
-/** Undoes the prologue; leaves rax and rdi alone. */
+/** Loads the fifth argument, which lies above the return address and 32 bytes of the function's own. */
+function loadFifth(cx: LowerContext): void {
+  const { saved, baseKind, base, local } = frame(cx);
+  const pushed = 8 * (saved.length + (baseKind === 'saved' ? 1 : 0));
+  emit(cx, I.mov_r64_m, [hw(cx, 5), RSP, local + pushed + 8 + 32]);
+  if (base === hw(cx, 5)) throw new Error('BUG: r5 in the register of the frame');
+}
+
+/** Stores r5 where a callee looks for it. */
+export function passFifth(cx: LowerContext): void {
+  if (isWin64(cx) && (cx.fn.usedRegisters & (1 << 5)) !== 0) emit(cx, I.mov_m_r64, [RSP, 32, hw(cx, 5)]);
+}
+
+/** Undoes the prologue; leaves rax and the first argument alone. */
 export function leaveFrame(cx: LowerContext): void {
   const { saved, base, baseKind, local } = frame(cx);
   if (baseKind === 'saved') {
     if (local > 0) emit(cx, I.leave, []);
     else emit(cx, I.pop_r64, [base]);
   } else if (local === 8 || local === 16) {
-    for (let i = 0; i < local; i += 8) emit(cx, I.pop_r64, [RCX]);
+    for (let i = 0; i < local; i += 8) emit(cx, I.pop_r64, [isWin64(cx) ? RDX : RCX]);
   } else if (local === 128) emit(cx, I.sub_rm64_imm8, [RSP, -128]);
   else if (local > 0) emit(cx, local < 128 ? I.add_rm64_imm8 : I.add_rm64_imm32, [RSP, local]);
   for (let i = saved.length - 1; i >= 0; i--) emit(cx, I.pop_r64, [saved[i]!]);

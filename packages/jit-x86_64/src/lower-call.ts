@@ -4,11 +4,11 @@
  */
 import { BpfError } from '@polybpf/errors';
 import { bind, emit, emitSymbol, emitTo, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit';
-import { frame, leaveFrame } from './abi.ts';
+import { frame, leaveFrame, passFifth } from './abi.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
 import { emitImm, CMP } from './lower-alu.ts';
 import { loadImm64, move } from './lower-move.ts';
-import { RAX, RDI, RSP, SCRATCH1 } from './registers.ts';
+import { RAX, RSP, SCRATCH1 } from './registers.ts';
 
 /**
  * `call_helper`.
@@ -22,6 +22,7 @@ export function lowerCallHelper(cx: LowerContext, op: Op): void {
 
 function callHelper(cx: LowerContext, op: Op): void {
   const { helperCalls } = cx;
+  passFifth(cx);
   if (helperCalls.kind === 'relocation') {
     emitSymbol(cx, I.call_symbol, [], op.symbol!);
     return;
@@ -49,12 +50,14 @@ function resultToR0(cx: LowerContext): void {
 
 /** `call_local`: the callee is a function of the same ABI with a frame of its own. */
 export function lowerCallLocal(cx: LowerContext, op: Op): void {
+  passFifth(cx);
   emitTo(cx, I.call_rel32, [], op.label);
   resultToR0(cx);
 }
 
 /** `call_symbol`. */
 export function lowerCallSymbol(cx: LowerContext, op: Op): void {
+  passFifth(cx);
   emitSymbol(cx, I.call_symbol, [], op.symbol!, op.addend);
   resultToR0(cx);
 }
@@ -63,6 +66,7 @@ export function lowerCallSymbol(cx: LowerContext, op: Op): void {
 export function lowerCallRegister(cx: LowerContext, op: Op): void {
   const { helperCalls } = cx;
   const callee = hw(cx, op.a);
+  passFifth(cx);
   if (helperCalls.kind === 'relocation') {
     emit(cx, I.call_rm64, [callee]);
   } else {
@@ -82,11 +86,12 @@ export function lowerCallRegister(cx: LowerContext, op: Op): void {
 export function lowerTailCall(cx: LowerContext, op: Op): void {
   const { base, tailCallOffset } = frame(cx);
   const failed = cx.newLabel();
-  emit(cx, I.mov_m_r64, [base, tailCallOffset, RDI]);
+  const [context] = cx.target.registers.args;
+  emit(cx, I.mov_m_r64, [base, tailCallOffset, context]);
   callHelper(cx, op);
   emit(cx, I.test_rm_r64, [RAX, RAX]);
   emitTo(cx, I.je_rel8, [], failed);
-  emit(cx, I.mov_r64_m, [RDI, base, tailCallOffset]);
+  emit(cx, I.mov_r64_m, [context, base, tailCallOffset]);
   leaveFrame(cx);
   emit(cx, I.jmp_rm64, [RAX]);
   bind(cx, failed);
@@ -99,5 +104,5 @@ export function lowerTailCall(cx: LowerContext, op: Op): void {
 /** `fault`: in a leaf the stack pointer may be anywhere; where it was does not matter any more. */
 export function lowerFault(cx: LowerContext, op: Op): void {
   emit(cx, I.and_rm64_imm8, [RSP, -16]);
-  lowerCallSymbol(cx, op);
+  emitSymbol(cx, I.call_symbol, [], op.symbol!, op.addend);
 }

@@ -24,7 +24,14 @@ import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
 import { lowerAdd, lowerAnd, lowerBswap, lowerMul, lowerNeg, lowerOr, lowerSub, lowerXor } from './lower-alu.ts';
 import { lowerAtomic, lowerCmpxchg, lowerFetchLoop } from './lower-atomic.ts';
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
-import { lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFault, lowerTailCall } from './lower-call.ts';
+import {
+  lowerCallHelper,
+  lowerCallLocal,
+  lowerCallRegister,
+  lowerCallSymbol,
+  lowerFault,
+  lowerTailCall,
+} from './lower-call.ts';
 import { lowerDivide } from './lower-divide.ts';
 import { lowerLoad, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm } from './lower-memory.ts';
 import { lowerAddress, lowerConst, lowerFunctionAddress, lowerMov, lowerSext } from './lower-move.ts';

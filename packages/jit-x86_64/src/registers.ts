@@ -51,3 +51,15 @@ export const ROLES: RegisterRoles = {
   scratch: [SCRATCH1, SCRATCH2],
   stackPointer: RSP,
 };
+
+/**
+ * Roles under the calling convention of Windows (Microsoft, "x64 calling convention"): four arguments in registers, the
+ * fifth on the stack, which a function loads into the register of r5; rsi and rdi belong to the caller.
+ */
+export const ROLES_WIN64: RegisterRoles = {
+  ...ROLES,
+  args: [RCX, RDX, R8, R9, RDI],
+  callerSaved: [],
+  calleeSaved: [RBX, RBP, RSI, R14, R15, R13, R12],
+  calleeSavedArgs: [RDI],
+};

@@ -221,6 +221,8 @@ function dataSymbol(state: ObjectState, map: MapDef, program: CompiledProgram): 
  * @param guard - name of the include guard macro
  */
 export function writeHeader(programs: readonly CompiledProgram[], guard: string, options: ObjectOptions = {}): string {
+  const own = programs[0]?.target.functionAttribute;
+  const attribute = own === undefined ? '' : 'POLYBPF_ABI ';
   const lines: string[] = [];
   const helpers = new Set<string>();
   const maps = new Set<string>();
@@ -228,7 +230,9 @@ export function writeHeader(programs: readonly CompiledProgram[], guard: string,
   for (const program of programs) {
     // Where pointers have less bits than r1, they are no argument of its kind.
     const pointer = program.target.wordBits === 32 ? 'uint64_t ' : 'void *';
-    lines.push(`uint64_t ${cName(program.name)}(${pointer}r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`);
+    lines.push(
+      `${attribute}uint64_t ${cName(program.name)}(${pointer}r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`,
+    );
     for (const { symbol } of program.relocations) {
       const map = symbol.kind === 'map' || symbol.kind === 'data' ? program.program.maps[symbol.map] : undefined;
       if ((map !== undefined && map.kind !== 'map') || symbol === ARENA_SYMBOL || symbol === FAULT_SYMBOL) continue;
@@ -243,6 +247,9 @@ export function writeHeader(programs: readonly CompiledProgram[], guard: string,
     `#define ${guard}`,
     '',
     '#include <stdint.h>',
+    ...(own === undefined
+      ? []
+      : ['', '/* Calling convention of the programs and of what they call. */', `#define POLYBPF_ABI ${own}`]),
     '',
     '#ifdef __cplusplus',
     'extern "C" {',
@@ -251,7 +258,7 @@ export function writeHeader(programs: readonly CompiledProgram[], guard: string,
     '/* Programs: arguments that a program does not use may have any value. */',
     ...lines,
     ...(isConfined ? SANDBOX_DECLARATIONS : []),
-    ...declare('Helpers and functions that the linking program must define.', helpers, (name) => `uint64_t ${cName(name)}(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`), // prettier-ignore
+    ...declare('Helpers and functions that the linking program must define.', helpers, (name) => `${attribute}uint64_t ${cName(name)}(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`), // prettier-ignore
     ...declare(
       'Maps that the linking program must define: helpers get their addresses.',
       maps,

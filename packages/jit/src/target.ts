@@ -243,6 +243,8 @@ export interface Target {
   };
   /** All rows of the instruction table, for tests and docs. */
   readonly forms: readonly MachineForm[];
+  /** What C needs in front of a function of this calling convention, where it is not the platform's own. */
+  readonly functionAttribute?: string;
   /** How `op.symbol` names appear in an object; absent: the driver's default. */
   readonly symbolName?: (symbol: CodeSymbol) => string;
 }

@@ -36,8 +36,8 @@ export function x64Runner(target: Target): RunnerCpu {
     append(out, 'syscall');
   };
 
-  return {
-    name: 'x86_64',
+  const sysv: RunnerCpu = {
+    name: target.name,
     hostArch: 'x64',
     qemu: 'qemu-x86_64',
     qemuArguments: ['-cpu', 'max'],
@@ -69,6 +69,34 @@ export function x64Runner(target: Target): RunnerCpu {
     enterFunction: (out) => addImmediate(out, RSP, -8),
     leaveFunction(out) {
       addImmediate(out, RSP, 8);
+      append(out, 'ret');
+    },
+  };
+  if (target.features?.has('win64') !== true) return sysv;
+  // Arguments of Windows: the fifth on the stack, above 32 bytes of the callee. What system calls destroy, functions of
+  // this convention must save.
+  const [fifth, second] = [RDI, RSI];
+  return {
+    ...sysv,
+    args: [RCX, RDX, R8, R9, fifth],
+    wordArgs: [RDI, RSI, RDX],
+    temps: [R11, R10, second, RAX],
+    call(out, register) {
+      addImmediate(out, RSP, -48);
+      append(out, 'mov_m_r64', [RSP, 32, fifth]);
+      append(out, 'call_rm64', [register]);
+      addImmediate(out, RSP, 48);
+    },
+    enterFunction(out) {
+      addImmediate(out, RSP, -24);
+      append(out, 'mov_m_r64', [RSP, 0, fifth]);
+      append(out, 'mov_m_r64', [RSP, 8, second]);
+      append(out, 'mov_r64_m', [fifth, RSP, 24 + 8 + 32]);
+    },
+    leaveFunction(out) {
+      append(out, 'mov_r64_m', [fifth, RSP, 0]);
+      append(out, 'mov_r64_m', [second, RSP, 8]);
+      addImmediate(out, RSP, 24);
       append(out, 'ret');
     },
   };
