@@ -308,6 +308,8 @@ class CPrinter {
 
   #parameters({ params }: BtfFuncProto, indent: number): string {
     if (params.length === 0) return 'void';
+    // A declaration without prototype: C before C23 has no other way to say it.
+    if (params.length === 1 && params[0]!.type === 0 && params[0]!.name === '') return '';
     return params
       .map(({ name, type }, k) => {
         if (type === 0 && name === '' && k === params.length - 1) return '...';

@@ -51,7 +51,7 @@ test('declarators: arrays, functions, qualifiers and tags', () => {
     to('PTR', 11),
     to('CONST', 13 - 4),
     struct('s', 80, [['table', 5, 0], ['text', 8, 192], ['rows', 10, 256], ['tagged', 12, 320], ['fixed', 13, 384], ['fn', 16, 448], ['r', 18, 512]]),
-    proto(10),
+    proto(10, ['', 0]),
     to('PTR', 15),
     to('PTR', 1),
     to('RESTRICT', 17),
@@ -62,7 +62,7 @@ test('declarators: arrays, functions, qualifiers and tags', () => {
 	int (*rows)[2];
 	int __attribute__((btf_type_tag("user"))) *tagged;
 	const int fixed[2];
-	int (*(*fn)(void))[2];
+	int (*(*fn)())[2];
 	int *restrict r;
 	long: 64;
 };
