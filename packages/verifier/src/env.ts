@@ -182,6 +182,8 @@ export class Env {
   infiniteLoop: { readonly cur: State; readonly old: State } | undefined = undefined;
   /** Pairs of a fastcall pattern, by call. */
   readonly fastcallSpills: Map<number, number> = new Map();
+  /** Name of a type in the kernel's BTF, or another. */
+  btfTypeName: ((id: number, object: number) => string) | undefined = undefined;
   kfuncName: ((insn: number) => string | undefined) | undefined = undefined;
   /** Callback of each bpf_loop, for inlining. */
   readonly loopCallback: Map<number, number> = new Map();

@@ -74,6 +74,7 @@ export function walkJump(env: Env): void {
     if (dstType === SCALAR_VALUE) markPrecise(env, dst);
     if (register && s[k + W_TYPE] === SCALAR_VALUE) markPrecise(env, src);
     speculateBranch(env, outcome === TAKEN ? insn + 1 : target);
+    env.log?.state(env);
     env.insn = outcome === TAKEN ? target : insn + 1;
     return;
   }
@@ -105,6 +106,7 @@ export function walkJump(env: Env): void {
   } else if (!matchPacketPointers(env, op, register && !jmp32, dst, src, state, other) && isPointer(env, dst)) {
     reject(EACCES, `R${dst} pointer comparison prohibited`);
   }
+  env.log?.state(env);
   env.insn = insn + 1;
 }
 

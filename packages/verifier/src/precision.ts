@@ -38,7 +38,9 @@ export function markChain(env: Env, start: State): boolean {
   let next = -1;
   let skip = true;
   let changed = false;
+  const log = env.log?.detailed === true ? env.log : undefined;
   for (;;) {
+    log?.backtrack(want.frame, last, first, next);
     if (last < 0) {
       if (entryOfGlobal(state, want)) return true;
       reject(EFAULT, 'verifier bug: backtracking func entry');
@@ -50,6 +52,7 @@ export function markChain(env: Env, start: State): boolean {
       else {
         const top = (left - 1) * HISTORY_WORDS;
         const entry = left > 0 && history[top] === insn ? top : -1;
+        log?.backtrackInsn(env, want, insn);
         if (backtrackInsn(env, insn, next, history, entry, want) === BACK_LOST) {
           markAllPrecise(start);
           want.reset();
@@ -70,6 +73,7 @@ export function markChain(env: Env, start: State): boolean {
     if (parent === undefined) break;
     state = parent;
     if (markState(state, want)) changed = true;
+    log?.backtrackParent(env, state, want);
     if (want.isEmpty()) return changed;
     next = first;
     last = state.lastInsn;
@@ -174,5 +178,6 @@ export function propagatePrecision(env: Env, old: State, state: State): boolean 
     }
   }
   if (!any) return false;
+  env.log?.propagates(WANTED, old.curframe);
   return markChain(env, state);
 }

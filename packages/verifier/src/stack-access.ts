@@ -169,6 +169,7 @@ function writeFixed(env: Env, frame: Frame, off: number, size: number, value: nu
   }
   destroyDynptrAt(env, frame, slot);
   checkFastcall(env, frame, insn, off);
+  env.log?.touchSlot(slot);
   const aligned = (off & 7) === 0;
   if (aligned && size === 8) env.liveness.write(frame.frameno, slot);
   if (value >= 0 && aligned && type === SCALAR_VALUE && options.bpfCapable) {
@@ -223,6 +224,7 @@ function writeVariable(
     const slot = byte >> 3;
     const at = slotAt(slot);
     const kind = frame.kinds[byte]!;
+    env.log?.touchSlot(slot);
     if (!env.options.allowPtrLeaks && kind !== STACK_MISC && kind !== STACK_ZERO) {
       reject(EINVAL, `spilled ptr in range of var-offset stack write; insn ${insn}, ptr off: ${i}`);
     }
@@ -297,6 +299,7 @@ function readFixed(env: Env, frame: Frame, off: number, size: number, dst: numbe
   const at = slotAt(slot);
   const kinds = frame.kinds;
   checkFastcall(env, cur, env.insn, off);
+  env.log?.touchSlot(slot);
   env.liveness.read(frame.frameno, env.insn, slot);
   if (!frame.isSpilled(slot)) {
     checkBytes(env, frame, off, size, byte, false);

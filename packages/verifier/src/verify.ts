@@ -121,7 +121,7 @@ export function verify(input: VerifyInput, options: VerifyOptions = {}): VerifyR
   if (variant === undefined) {
     throw new BpfError('E_INPUT', 'program type', { got: String(input.type) });
   }
-  const log = envOptions.logLevel === 0 ? undefined : new VerifierLog(envOptions.logLevel);
+  const log = envOptions.logLevel === 0 ? undefined : new VerifierLog(envOptions.logLevel, input.lines);
   const holder: { env: Env | undefined } = { env: undefined };
   try {
     checkLoad(input, envOptions, variant, registry);
@@ -184,6 +184,7 @@ function run(env: Env, input: VerifyInput): void {
   env.types.checkAttach(env);
   computeLoops(env);
   computeLiveRegisters(env);
+  env.log?.liveRegisters(env);
   markFastcallPatterns(env);
   walkFunction(env, 0);
   walkGlobals(env);
@@ -244,6 +245,7 @@ function report(
   // prettier-ignore
   const lines = reason instanceof Reject && reason.text !== '' ? reason.text.split('\n') : [];
   for (const line of lines) log?.line(line);
+  if (env?.infiniteLoop !== undefined) log?.infiniteLoop(env, env.infiniteLoop);
   const stackDepths = env?.subprograms.map(({ stackDepth }) => stackDepth) ?? [];
   if (env !== undefined && log !== undefined && (log.level & 7) !== 0) {
     if ((log.level & 4) !== 0) {

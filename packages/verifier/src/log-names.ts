@@ -1,0 +1,29 @@
+/** Names for what a state only has numbers of. */
+import type { Env } from './env.ts';
+import type { StateNames } from './format-state.ts';
+import type { InsnNames } from './insn-text.ts';
+import { W_AUX, W_ID, W_OFF, W_REF } from './register-record.ts';
+import { slotAt } from './state.ts';
+
+/** Names as the environment knows them. */
+export function namesOf(env: Env): StateNames & InsnNames {
+  return {
+    maps: env.maps,
+    helper: (id) => env.registry.helper(id)?.name,
+    kfunc: (insn) => env.kfuncName?.(insn),
+    btfTypeName: (id, object) => env.btfTypeName?.(id, object) ?? String(id),
+    dynptrName: () => '',
+    dynptrText: (frame, slot) => {
+      const at = slotAt(slot);
+      const parts: string[] = [];
+      if (frame.w[at + W_ID] !== 0) parts.push(`id=${frame.w[at + W_ID]!}`);
+      if (frame.w[at + W_REF] !== 0) parts.push(`ref_id=${frame.w[at + W_REF]!}`);
+      return `(${parts.join(',')})`;
+    },
+    iteratorText: (frame, slot) => {
+      const at = slotAt(slot);
+      const state = ['inv', 'active', 'drained'][frame.w[at + W_OFF]!] ?? 'inv';
+      return `(ref_id=${frame.w[at + W_REF]!},state=${state},depth=${frame.w[at + W_AUX]! >>> 0})`;
+    },
+  };
+}
