@@ -11,6 +11,7 @@ import { EACCES, EINVAL } from './reject.ts';
 import { ADD_CONST, copyRegister, W_ID, W_MASK, W_OFF, W_PRECISE, W_TYPE, W_UMAX, W_VAR } from './register-record.ts';
 import { PTR_TO_ARENA, SCALAR_VALUE } from './register-types.ts';
 import { sanitizeNeeded, sanitizeScalar } from './sanitize.ts';
+import { scalarByteOrder } from './byte-order.ts';
 import { BPF_ADD, BPF_ARSH, BPF_DIV, BPF_END, BPF_LSH, BPF_MOD, BPF_MOV, BPF_NEG, BPF_RSH, BPF_SUB, scalarAlu } from './scalar-alu.ts'; // prettier-ignore
 import { regAt } from './state.ts';
 import { CLASS_ALU64 } from './successors.ts';
@@ -38,9 +39,10 @@ export function walkAlu(env: Env): void {
     if (isPointer(env, dst)) reject(EACCES, `R${dst} pointer arithmetic prohibited`);
     checkDestination(env, dst);
     const at = regAt(dst);
-    if (op === BPF_NEG && env.frame.w[at + W_TYPE] === SCALAR_VALUE)
-      scalarAlu(BPF_NEG, !alu64, env.frame.w, at, env.frame.w, at, env.defaultPrecise);
-    else markUnknown(env.frame.w, at, env.defaultPrecise);
+    const w = env.frame.w;
+    if (w[at + W_TYPE] !== SCALAR_VALUE) markUnknown(w, at, env.defaultPrecise);
+    else if (op === BPF_NEG) scalarAlu(BPF_NEG, !alu64, w, at, w, at, env.defaultPrecise);
+    else scalarByteOrder(w, at, imm >> 3, alu64 || register);
   } else if (op > BPF_END) reject(EINVAL, `invalid BPF_ALU opcode ${op.toString(16)}`);
   else {
     const division = op === BPF_MOD || op === BPF_DIV;
