@@ -1,10 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Btf, encodeBtf, parseBtf } from '@polybpf/btf';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { type Btf, encodeBtf, parseBtf, printC } from '@polybpf/btf';
 import { isBpfError } from '@polybpf/errors';
 import { decodeInsns, type Insn, type Program } from '@polybpf/isa';
 import { describe, expect, test } from 'vitest';
+import { generateTypeScript } from '../src/generate-typescript.ts';
 import { loadObject } from '../src/load-object.ts';
 import type { LoadedObject } from '../src/loaded-object.ts';
 import { ciliumObjects, type CorpusObject, libbpfTools } from './corpus.ts';
@@ -60,6 +62,27 @@ describeCorpus(`objects of Debian packages${suffix}`, () => {
       expect(totals.objects).toBeGreaterThanOrEqual(58);
       expect(totals.programs).toBeGreaterThan(240);
       expect(totals.relocations).toBeGreaterThan(500);
+    });
+  });
+
+  test('their types as C and as TypeScript compile', () => {
+    inTemporaryFolder((folder) => {
+      const objects = [...tools, ...cilium].map(({ bytes }) => ({ bytes, object: loadObject(bytes) }));
+      const headers = objects.flatMap(({ object }, k) => {
+        if (object.btf === undefined) return [];
+        const file = join(folder, `${k}.c`);
+        writeFileSync(file, printC(object.btf));
+        return [file];
+      });
+      expect(headers.length).toBeGreaterThan(80);
+      run('clang-19', '-target', 'bpf', '-w', '-fsyntax-only', ...headers);
+      const modules = objects.map(({ object, bytes }, k) => {
+        const file = join(folder, `${k}.ts`);
+        writeFileSync(file, generateTypeScript(object, { source: String(k), bytes: { [object.endian]: bytes } }));
+        return file;
+      });
+      const tsc = join(dirname(createRequire(import.meta.url).resolve('@typescript/native/package.json')), 'bin/tsc');
+      run(process.execPath, tsc, '--ignoreConfig', '--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,dom', ...modules); // prettier-ignore
     });
   });
 
