@@ -227,7 +227,8 @@ export const OPERATIONS = {
   freeze({ map, raw }) {
     return step('freeze', show(map.user.freeze()), show(raw.freeze()));
   },
-  switchCpu({ cpu }) {
+  switchCpu({ map, cpu }) {
+    if (map.cpus < 2) return step('the only CPU', '', '');
     cpu.current ^= 1;
     pinToCpu(cpu.current);
     return step(`on CPU ${cpu.current}`, '', '');
