@@ -27,11 +27,19 @@ interface Signal {
  * The error for a signal that a sandboxed program may bring about.
  *
  * @param isAtomic - whether the insn is an atomic operation
+ * @param stackBytes - length of the stack
  * @returns undefined for a signal that no sandboxed program should get
  */
-export function signalOf({ signal, address }: Signal, at: ErrorPlace, isAtomic: boolean): BpfError | undefined {
+export function signalOf(
+  { signal, address }: Signal,
+  at: ErrorPlace,
+  isAtomic: boolean,
+  stackBytes: number,
+): BpfError | undefined {
   const isNear = (at: bigint): boolean => at >= BigInt(ARENA_BASE - GUARD_BYTES) && at < BigInt(ARENA_BASE + ARENA_BYTES + GUARD_BYTES); // prettier-ignore
-  const isBus = signal === 'SIGBUS' && (address === undefined || isNear(address));
+  // A frame whose address does not get out lies on the stack, and its accesses are aligned or not as those in the arena.
+  const isStack = (at: bigint): boolean => at >= BigInt(SHARED_BASE) && at < BigInt(SHARED_BASE + stackBytes);
+  const isBus = signal === 'SIGBUS' && (address === undefined || isNear(address) || isStack(address));
   // s390x calls a misaligned operand a wrong instruction.
   if (isBus || (signal === 'SIGILL' && isAtomic))
     return new BpfError('E_RUN_ALIGN', 'misaligned atomic access', { at, got: signal });
