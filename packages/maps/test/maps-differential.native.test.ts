@@ -447,11 +447,11 @@ describeKernel('maps against the live kernel', () => {
   const more = OPERATION_COUNT > 10000 ? Math.floor(OPERATION_COUNT / SLOW_COUNT) - 1 : 0;
   test.each(
     CASES.filter(({ slow }) => slow === true).flatMap((testCase) =>
-      Array.from({ length: Math.max(0, more) }, (_, part) => ({ ...testCase, part })),
+      Array.from({ length: Math.max(0, more) }, (_, part) => ({ ...testCase, part: part + 2 })),
     ),
   )(
     // prettier-ignore
     '$name, part $part',
-    (testCase) => run(testCase, OPERATION_SEED + 100 * (testCase.part + 1), SLOW_COUNT),
+    (testCase) => run(testCase, OPERATION_SEED + 100 * (testCase.part - 1), SLOW_COUNT),
   );
 });
