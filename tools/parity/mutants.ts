@@ -80,11 +80,11 @@ const from = only ?? 0;
 let accepted = 0;
 for (let i = from; i < (only === undefined ? count : only + 1); i++) {
   const r = rng(seed * 1000003 + i);
-  const useFrontier = r() < 0.75;
+  const useFrontier = r() < Number(process.env['FRONTIER'] ?? 0.75);
   const base = useFrontier ? frontier(i).program : { insns: valid(i).insns, maps: [] };
   const baseType = useFrontier ? frontier(i).type : 'socket_filter';
-  const [type, attachType] = r() < 0.5 ? [baseType, undefined] : TYPES[Math.floor(r() * TYPES.length)]!;
-  const insns = r() < 0.1 ? [...base.insns] : mutate(base.insns, r);
+  const [type, attachType] = r() < Number(process.env['SAME'] ?? 0.5) ? [baseType, undefined] : TYPES[Math.floor(r() * TYPES.length)]!;
+  const insns = r() < Number(process.env['PLAIN'] ?? 0.1) ? [...base.insns] : mutate(base.insns, r);
   const flags = r() < 0.1 ? 1 : r() < 0.1 ? 8 : 0;
   const license = r() < 0.9 ? 'GPL' : 'MIT';
   const key = `${type}/${attachType}/${useFrontier}`;
