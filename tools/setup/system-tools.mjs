@@ -176,6 +176,8 @@ export const SYSTEM_TOOLS = [
     anyFile: ['/usr/share/gocode/src/github.com/cilium/ebpf/elf_reader.go'],
     neededFor: ['test'],
   },
+  { debianPackage: 'wabt', programs: ['spectest-interp'], neededFor: ['test'] },
+  { debianPackage: 'chromium', programs: ['chromium'], neededFor: ['test'] },
   { debianPackage: 'pkg-config', programs: ['pkg-config'], neededFor: ['test'] },
   { debianPackage: 'binutils-bpf', programs: ['bpf-as', 'bpf-objdump'], neededFor: ['test'] },
 ];

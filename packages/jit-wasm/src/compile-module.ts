@@ -238,7 +238,10 @@ function emitRun(w: WasmWriter, { memBytes, budget }: Standalone, binding: Bindi
 
 function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, standalone?: Standalone): Uint8Array {
   const functions = flow.entries.length;
-  const count = 2 * functions + spills.length + (standalone === undefined ? 0 : 1);
+  // A module of its own imports what it needs; functions of the same type stand in for the rest, and are never called.
+  const imported = standalone === undefined ? 2 : flow.hosted ? 1 : 0;
+  const standIns = 2 - imported;
+  const count = standIns + 2 * functions + spills.length + (standalone === undefined ? 0 : 1);
   const data = standalone?.data.reduce((sum, { bytes }) => sum + bytes.length + 32, 0) ?? 0;
   const w = new WasmWriter(4096 + bodies.length + 16 * functions + 4 * spills.length + data);
   const section = (id: number, body: () => void): void => {
@@ -249,8 +252,12 @@ function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, sta
   };
   w.header();
   emitTypes(w);
+  const importTypes = [
+    ['host', TYPE_CALL],
+    ['resume', TYPE_RESUME],
+  ] as const;
   section(2, () => {
-    w.u32(standalone === undefined ? 3 : 2);
+    w.u32(imported + (standalone === undefined ? 1 : 0));
     if (standalone === undefined) {
       w.name('bpf');
       w.name('memory');
@@ -258,10 +265,7 @@ function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, sta
       w.op(0);
       w.u32(0);
     }
-    for (const [name, type] of [
-      ['resume', TYPE_RESUME],
-      ['host', TYPE_CALL],
-    ] as const) {
+    for (const [name, type] of importTypes.slice(0, imported)) {
       w.name('bpf');
       w.name(name);
       w.op(0);
@@ -271,6 +275,7 @@ function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, sta
   w.reserve(64 + 2 * functions + 2 * spills.length);
   section(3, () => {
     w.u32(count);
+    for (const [, type] of importTypes.slice(imported)) w.u32(type);
     for (const entry of flow.entries) w.u32(TYPE_FUNCTION + registerCount(live.before[entry]! & ALL_REGISTERS));
     for (let f = 0; f < functions; f++) w.u32(TYPE_ENTRY);
     for (const { mask, resumes } of spills) w.u32((resumes ? TYPE_EXIT : TYPE_HOST) + registerCount(mask));
@@ -306,11 +311,12 @@ function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, sta
     w.u32(3);
     exported('memory', 2, 0);
     exported('mem', 3, 0);
-    exported('run', 0, FIRST_FUNCTION + count - 1);
+    exported('run', 0, imported + count - 1);
   });
   w.reserve(bodies.length + 64);
   section(10, () => {
     w.u32(count);
+    for (let k = 0; k < standIns; k++) for (const byte of [3, 0, W.unreachable, W.end]) w.op(byte);
     w.bytes.set(bodies, w.at);
     w.at += bodies.length;
   });

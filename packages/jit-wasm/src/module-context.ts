@@ -26,8 +26,8 @@ export interface Binding {
 export type Facts = Uint8Array;
 
 /** Functions that are imported: the first numbers. */
-export const IMPORT_RESUME = 0;
-export const IMPORT_HOST = 1;
+export const IMPORT_HOST = 0;
+export const IMPORT_RESUME = 1;
 export const FIRST_FUNCTION = 2;
 
 /** Types: by number of registers among the parameters. */

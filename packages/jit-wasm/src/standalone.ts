@@ -6,9 +6,8 @@
  *   export memory                  guest memory, fixed size
  *   export mem      i32            where the program's buffer starts
  *   export run      (i32) -> i64   runs with a buffer of this many bytes; r0. Traps on every fault
- *   import bpf.host (i32, i32, i32) -> i32   executes a helper call (client 0, insn, depth); registers are 64-bit words
- *                                  from `registers` on; 0: go on, 1: the program is over, r0 is set
- *   import bpf.resume              never called; present so that all modules look alike
+ *   import bpf.host (i32, i32, i32) -> i32   only if the program calls helpers: executes one (0, insn, depth); registers
+ *                                  are 64-bit words from `registers` on; 0: go on, 1: the program is over, r0 is set
  * ```
  *
  * When it has trapped, the word at 0x78 of the memory is the instruction (bit 30: its jump goes nowhere).
@@ -34,6 +33,8 @@ export interface CompileOptions extends Pick<
 > {
   /** Most bytes of the program's buffer; default 65536. */
   readonly memBytes?: number;
+  /** What the buffer holds at first; default zeros. */
+  readonly mem?: Uint8Array;
   /** Accesses that a verifier has proven, by instruction. */
   readonly facts?: Facts;
 }
@@ -61,7 +62,7 @@ const LARGEST_FUNCTION = 7_654_321;
  * sense
  */
 export function compileToWasm(program: Program, options: CompileOptions = {}): WasmProgram {
-  const { memBytes = 65536, facts, budget = DEFAULT_BUDGET, ...rest } = options;
+  const { mem: initial, facts, budget = DEFAULT_BUDGET, memBytes = Math.max(65536, initial?.length ?? 0), ...rest } = options; // prettier-ignore
   if (!Number.isInteger(memBytes) || memBytes < 0 || memBytes > 1 << 28) {
     throw new BpfError('E_INPUT', 'option memBytes', { expected: '0 to 268435456', got: String(memBytes) });
   }
@@ -74,6 +75,7 @@ export function compileToWasm(program: Program, options: CompileOptions = {}): W
   prepareFrames(cx, FIXED_FRAMES);
   const { code } = cx.image;
   const mem = memory.allocate(memBytes).byteOffset;
+  if (initial !== undefined) arena.bytes.set(initial.subarray(0, memBytes), mem);
   memory.add({ number: 2, name: 'mem', kind: 'mem', data: arena.bytes.subarray(mem, mem + memBytes) });
   const { words } = arena;
   words[MAILBOX.depthLimit >> 2] = Math.min(FIXED_FRAMES, cx.limits.maxCallFrames);
@@ -94,7 +96,7 @@ export function compileToWasm(program: Program, options: CompileOptions = {}): W
     },
     {
       ...(facts === undefined ? {} : { facts }),
-      standalone: { pages: arena.bytes.length >> 16, data: contents(arena.bytes, arena.used + 0x10000, skip), mem, memBytes, budget }, // prettier-ignore
+      standalone: { pages: (arena.used + 0x1ffff) >> 16, data: contents(arena.bytes, arena.used + 0x10000, skip), mem, memBytes, budget }, // prettier-ignore
     },
   );
   if (module.codeBytes > LARGEST_FUNCTION) {

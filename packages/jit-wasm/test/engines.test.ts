@@ -213,6 +213,34 @@ describe('engines', () => {
     assert.ok(HELPERS.length > 0);
   });
 
+  it('fault on numbers of regions beyond the table', () => {
+    // 1024 is 0 modulo the length of the table, 1026 is the buffer's 2.
+    for (const region of [1024, 1026, 0x7fffffff]) {
+      same(program(`r3 = ${BigInt(region) << 32n} ll`, 'r3 &= -8', 'r0 = *(u8 *)(r3 + 0)', 'exit'), {
+        mem: new Uint8Array(8),
+      });
+      same(program(`r3 = ${BigInt(region) << 32n} ll`, 'r0 = *(u8 *)(r3 + 0)', 'exit'), { mem: new Uint8Array(8) });
+    }
+  });
+
+  it('keep pointers of the last round apart from those of this round', () => {
+    // mem[0] = &mem[16], then a pointer into the frame; the one of the round before is read once the next one is known.
+    const made = program(
+      'r6 = r1', 'r2 = r1', 'r2 += 16', '*(u64 *)(r1 + 0) = r2', 'r2 = r10', 'r2 += -16', '*(u64 *)(r1 + 8) = r2',
+      'r3 = 7', '*(u64 *)(r10 - 16) = r3', 'r7 = r1', 'r8 = 0', 'r9 = 0',
+      'l:', 'r4 = r7', 'r7 = *(u64 *)(r6 + 0)', 'r0 = *(u64 *)(r7 + 0)', 'r9 += r0', 'r0 = *(u64 *)(r4 + 0)', 'r9 += r0', 'r6 += 8', 'r8 += 1', 'if r8 != 2 goto l',
+      'r0 = r9', 'exit',
+    ); // prettier-ignore
+    same(made, { mem: Uint8Array.from({ length: 24 }, (_, i) => i) });
+  });
+
+  it('count a jump that goes nowhere once, wherever a slice ends', () => {
+    const made = program('r0 = 1', 'r0 += 1', 'r0 += 1', 'goto +5', 'exit');
+    for (let threshold = 1; threshold < 6; threshold++) {
+      expect(observe(made, {}, { engine: autoEngine({ threshold }) })).toBe(observe(made, {}, {}));
+    }
+  });
+
   it('need a memory with an arena', () => {
     assert.throws(() => createInterpreter(program('exit'), { engine: wasmEngine(), memory: createMemory() }), {
       code: 'E_INPUT',
