@@ -325,7 +325,7 @@ export function pushHistory(env: Env, state: State, flags: number, linkedLow: nu
   }
   const history = state.history;
   history[at] = env.insn;
-  history[at + 1] = env.previousInsn;
+  history[at + 1] = state.lastInsn;
   history[at + 2] = flags;
   history[at + 3] = linkedLow;
   history[at + 4] = linkedHigh;

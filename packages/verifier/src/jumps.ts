@@ -79,8 +79,8 @@ export function walkJump(env: Env): void {
     return;
   }
   beginLinks();
-  if (register && s[k + W_TYPE] === SCALAR_VALUE && s[k + W_ID] !== 0) collectLinks(state, s[k + W_ID]!);
-  if (dstType === SCALAR_VALUE && w[d + W_ID] !== 0) collectLinks(state, w[d + W_ID]!);
+  if (register && s[k + W_TYPE] === SCALAR_VALUE && s[k + W_ID] !== 0) collectLinks(env, state, s[k + W_ID]!);
+  if (dstType === SCALAR_VALUE && w[d + W_ID] !== 0) collectLinks(env, state, w[d + W_ID]!);
   if (linksCollected() > 1) pushHistory(env, state, 0, packedLow(), packedHigh());
   const other = pushBranch(env, target, insn, false);
   const ow = other.frame.w;

@@ -6,6 +6,7 @@ import { ADD_CONST, copyRegister, REG_WORDS, W_ID, W_MASK, W_OFF, W_TYPE, W_VAR 
 import { SCALAR_VALUE } from './register-types.ts';
 import { add32, add64 } from './scalar-alu.ts';
 import { FP, regAt, slotAt, type State } from './state.ts';
+import { frameInsn } from './state-equal.ts';
 import { tnumAdd } from './tnum.ts';
 
 /** Gives a scalar an id before it is copied, so that the copies stay linked (kernel: assign_scalar_id_before_mov). */
@@ -41,13 +42,19 @@ export function packedHigh(): number {
   return packHigh(entries, count);
 }
 
-/** Adds all scalars with the id, or with it plus a constant; those that do not fit lose their id. */
-export function collectLinks(state: State, id: number): void {
+/**
+ * Adds all scalars with the id, or with it plus a constant, whose registers are read again; those that do not fit lose
+ * their id (kernel: collect_linked_regs).
+ */
+export function collectLinks(env: Env, state: State, id: number): void {
   const base = id & ~ADD_CONST;
   for (let f = state.curframe; f >= 0; f--) {
     const frame = state.frames[f]!;
     const w = frame.w;
-    for (let reg = 0; reg < FP; reg++) collect(w, regAt(reg), base, f, reg, true);
+    const live = env.liveRegs[frameInsn(state, f)]!;
+    for (let reg = 0; reg < FP; reg++) {
+      if ((live & (1 << reg)) !== 0) collect(w, regAt(reg), base, f, reg, true);
+    }
     for (let slot = 0; slot < frame.slots; slot++) {
       if (frame.isSpilled(slot)) collect(w, slotAt(slot), base, f, slot, false);
     }

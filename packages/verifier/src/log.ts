@@ -47,9 +47,15 @@ function bits(mask: number): number[] {
   return found;
 }
 
+/** Slots by bit: the first 32, and the others. */
+export type SlotMask = readonly [low: number, high: number];
+
+function slotNumbers(low: number, high: number): number[] {
+  return [...bits(low), ...bits(high).map((slot) => slot + 32)].map((slot) => -8 * (slot + 1));
+}
+
 function slotsOf(want: Wanted, frame: number): string[] {
-  const slots = [...bits(want.slots[2 * frame]!), ...bits(want.slots[2 * frame + 1]!).map((slot) => slot + 32)];
-  return slots.map((slot) => `fp${-8 * (slot + 1)}`);
+  return slotNumbers(want.slots[2 * frame]!, want.slots[2 * frame + 1]!).map((offset) => `fp${offset}`);
 }
 
 function wantedText(want: Wanted, frame: number): string {
@@ -126,8 +132,7 @@ export class VerifierLog {
   insn(env: Env, arrived: boolean): void {
     if (arrived && this.detailed) this.line(`\n${this.arrival(env)}:${this.frameText(env, env.frame, SHOW_ALL)}`);
     if (!this.traces) return;
-    if (arrived && this.detailed) this.touched.clear();
-    else if (!this.touched.isEmpty) this.state(env);
+    if (!this.touched.isEmpty) this.state(env);
     this.source(env.insn);
     const before = `${env.insn}: `;
     const text = insnText(env, env.insn, this.namesFor(env));
@@ -198,6 +203,15 @@ export class VerifierLog {
     if (!this.traces) return;
     const from = this.stateText(env, env.state, callee);
     this.line(`returning from callee:\n${from}\nto caller at ${next}:\n${this.stateText(env, env.state, caller)}`);
+  }
+
+  /** What is known of the stack slots before an insn changes (kernel: log_mask_change). */
+  livenessChange(chain: string, kind: 'live' | 'written', frame: number, insn: number, was: SlotMask, is: SlotMask): void {
+    const more = slotNumbers(is[0] & ~was[0], is[1] & ~was[1]);
+    const less = slotNumbers(was[0] & ~is[0], was[1] & ~is[1]);
+    if (more.length + less.length === 0) return;
+    const gained = more.length === 0 ? '' : `+${kind} ${more.join(',')} `;
+    this.line(`${chain} frame ${frame} insn ${insn} ${gained}${less.length === 0 ? '' : `-${kind} ${less.join(',')}`}`);
   }
 
   /** The liveness of a function was computed anew. */

@@ -253,6 +253,7 @@ function writeVariable(
 function loadBytes(env: Env, frame: Frame, min: number, max: number, dst: number): void {
   const to = env.frame.w;
   const at = regAt(dst);
+  for (let i = min; i < max; i++) env.log?.touchSlot((-i - 1) >> 3);
   let zeros = 0;
   for (let i = min; i < max && frame.kinds[-i - 1] === STACK_ZERO; i++) zeros++;
   if (zeros === max - min) loadZero(env, to, at);

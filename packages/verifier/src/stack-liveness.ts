@@ -200,14 +200,14 @@ export class StackLiveness {
       for (let frame = 0; frame <= depth; frame++) {
         const masks = frames[frame];
         if (masks === undefined) continue;
-        for (let i = from; i < to; i++) if (this.updateInsn(masks, start, postorder[i]!)) changed = true;
+        for (let i = from; i < to; i++) if (this.updateInsn(masks, start, postorder[i]!, instance, frame)) changed = true;
       }
     }
     if (this.env.options.logLevel > 1) this.env.log?.livenessUpdate(this.chain(instance), rounds);
     if (instance.outer !== undefined) this.propagate(instance, instance.outer);
   }
 
-  private updateInsn(masks: Int32Array, start: number, insn: number): boolean {
+  private updateInsn(masks: Int32Array, start: number, insn: number, instance: Instance, frame: number): boolean {
     const succ = this.succ;
     const count = successors(this.env, insn, succ);
     if (count === 0) return false;
@@ -235,6 +235,13 @@ export class StackLiveness {
       writeLow === masks[at + WRITE_ON] &&
       writeHigh === masks[at + WRITE_ON + 1];
     if (same) return false;
+    const { log } = this.env;
+    const said = (masks[at + READ]! | masks[at + READ + 1]! | ownLow | ownHigh) !== 0 || insn === start || this.env.prunePoint[insn] !== 0; // prettier-ignore
+    if (log?.detailed === true && said) {
+      const chain = this.chain(instance);
+      log.livenessChange(chain, 'live', frame, insn, [masks[at + LIVE]!, masks[at + LIVE + 1]!], [liveLow, liveHigh]);
+      log.livenessChange(chain, 'written', frame, insn, [masks[at + WRITE_ON]!, masks[at + WRITE_ON + 1]!], [writeLow, writeHigh]); // prettier-ignore
+    }
     masks[at + LIVE] = liveLow;
     masks[at + LIVE + 1] = liveHigh;
     masks[at + WRITE_ON] = writeLow;

@@ -68,7 +68,9 @@ function enterLoop(env: Env, state: State): void {
     visit = { entry: undefined, backedges: [] };
     env.loopVisits.set(key, visit);
   }
-  visit.entry ??= state;
+  if (visit.entry !== undefined) return;
+  visit.entry = state;
+  if (env.log?.detailed === true) env.log.line(`SCC enter (${key.replace('L', '')})`);
 }
 
 function exitLoop(env: Env, state: State): void {
@@ -76,6 +78,7 @@ function exitLoop(env: Env, state: State): void {
   const visit = key === undefined ? undefined : env.loopVisits.get(key);
   if (visit === undefined || visit.entry !== state) return;
   visit.entry = undefined;
+  if (env.log?.detailed === true) env.log.line(`SCC exit (${key!.replace('L', '')})`);
   env.backedgeCount -= visit.backedges.length;
   updatePeak(env);
   propagateBackedges(env, visit);
@@ -258,6 +261,7 @@ function prune(env: Env, insn: number, stored: State, cur: State, loop: boolean)
   const visit = key === undefined ? undefined : env.loopVisits.get(key);
   if (visit === undefined) return;
   visit.backedges.push(backedge);
+  if (env.log?.detailed === true) env.log.line(`SCC backedge (${key!.replace('L', '')})`);
   env.backedgeCount++;
   updatePeak(env);
 }
