@@ -138,7 +138,13 @@ function loopDepths(fn: FunctionAnalysis, ops: readonly Op[]): Uint8Array {
     const jumps = kind === 'branch' || kind === 'jump' || kind === 'may_goto';
     if (jumps && label >= fn.start && label <= insn) heads.set(label, Math.max(heads.get(label) ?? 0, insn));
   }
-  for (const [head, last] of heads) for (let i = head; i <= last; i++) depths[i - fn.start]!++;
+  const changes = new Int32Array(fn.end - fn.start + 1);
+  for (const [head, last] of heads) {
+    changes[head - fn.start]!++;
+    changes[last + 1 - fn.start]!--;
+  }
+  let depth = 0;
+  for (let i = 0; i < depths.length; i++) depths[i] = Math.min((depth += changes[i]!), 255);
   return depths;
 }
 
