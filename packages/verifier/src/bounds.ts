@@ -148,7 +148,7 @@ export function update64(w: Int32Array, r: number): void {
   lowerSigned(w, r + W_SMAX, vl | ml, vh | (mh & S32_MAX));
   raiseUnsigned(w, r + W_UMIN, vl, vh);
   lowerUnsigned(w, r + W_UMAX, vl | ml, vh | mh);
-  if ((ml | mh) !== 0) onlyCommonValue(w, r);
+  onlyCommonValue(w, r);
 }
 
 const NEXT = new Int32Array(4);
@@ -234,6 +234,14 @@ function deduce32(w: Int32Array, r: number): void {
   if (s32min >>> 0 <= s32max >>> 0) {
     if (s32min >>> 0 > u32min) u32min = s32min >>> 0;
     if (s32max >>> 0 < u32max) u32max = s32max >>> 0;
+  } else if (u32max < s32min >>> 0) {
+    // The unsigned range meets only the part of the signed one that is not negative.
+    s32min = u32min | 0;
+    if (s32max >>> 0 < u32max) u32max = s32max >>> 0;
+  } else if (s32max >>> 0 < u32min) {
+    // Only the negative part.
+    s32max = u32max | 0;
+    if (s32min >>> 0 > u32min) u32min = s32min >>> 0;
   }
   w[r + W_U32MIN] = u32min;
   w[r + W_U32MAX] = u32max;

@@ -2,7 +2,7 @@
 import { type Env, reject, type SubprogramInfo } from './env.ts';
 import { hasDirectValue, MAP_ARENA, MAP_ARRAY } from './map-model.ts';
 import { checkMapFitsProgram } from './map-program.ts';
-import { E2BIG, EBADF, EINVAL, ENOTSUPP, EPERM, EPROTO } from './reject.ts';
+import { E2BIG, EBADF, EFAULT, EINVAL, ENOTSUPP, EPERM, EPROTO } from './reject.ts';
 import {
   CALL,
   CLASS_JMP,
@@ -176,6 +176,8 @@ function resolveMap(
   if (index === undefined || env.maps[index] === undefined) {
     if (src >= PSEUDO_MAP_IDX && env.maps.length === 0) reject(EPROTO, 'fd_idx without fd_array is invalid');
     const fd = env.imm[insn]!;
+    // Read from beyond the array of descriptors.
+    if (src >= PSEUDO_MAP_IDX && (fd < 0 || fd > 0xffff)) reject(EFAULT, '');
     // Descriptors of standard input and output are open, but no maps.
     reject(fd >= 0 && fd <= 2 ? EINVAL : EBADF, `fd ${fd} is not pointing to valid bpf_map`);
   }
