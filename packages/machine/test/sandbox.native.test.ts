@@ -124,6 +124,7 @@ describeEachMachine('the sandbox', (fixture) => {
 
   it('keeps frames of functions apart and finds wild accesses through r10', () => {
     expect(fault(fixture, 'r0 = *(u64 *)(r10 - 32768)\nr0 = 1\nexit')).toMatch(/^done 0x1|^E_RUN_MEMORY 0 SIGSEGV/);
+    expect(fault(fixture, 'r2 = 1\n*(u64 *)(r10 - 16) = 0\n*(u64 *)(r10 - 8) = 0\nlock *(u64 *)(r10 - 13) += r2\nr0 = 1\nexit')).toMatch(/^done 0x1|^E_RUN_ALIGN 3 /); // prettier-ignore
     expect(fault(fixture, 'r2 = r10\nr2 += 0x7ffffff\nr2 += 0x7ffffff\nr2 += 0x7ffffff\n*(u64 *)(r2 + 0) = r2\nexit')).toMatch(/^E_RUN_MEMORY 4: /); // prettier-ignore
     expect(fault(fixture, 'r2 = r10\nr2 += -2147483648\n*(u64 *)(r2 - 8) = 1\nexit')).toMatch(/^E_RUN_MEMORY 2: /);
   });
