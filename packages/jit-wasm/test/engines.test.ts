@@ -241,6 +241,42 @@ describe('engines', () => {
     }
   });
 
+  it('keep places of the frame true', () => {
+    // Of every width, written by wide registers and immediates, read with sign and without.
+    for (const [width, load] of [
+      ['u8', 's8'],
+      ['u16', 's16'],
+      ['u32', 's32'],
+      ['u64', 'u64'],
+    ] as const) {
+      for (const stored of ['r2', '-2']) {
+        same(program(`*(${width} *)(r10 - 8) = ${stored}`, `r0 = *(${width} *)(r10 - 8)`, `r3 = *(${load} *)(r10 - 8)`, 'r0 += r3', 'exit'), { args: [0n, 0x89abcdef_89abcdefn] }); // prettier-ignore
+      }
+    }
+    // Through a pointer to the frame beside r10 itself.
+    expect(
+      same(
+        program(
+          'r3 = r10',
+          '*(u64 *)(r10 - 8) = r2',
+          'r4 = 77',
+          '*(u64 *)(r3 - 8) = r4',
+          'r0 = *(u64 *)(r10 - 8)',
+          'exit',
+        ),
+      ),
+    ).toContain('r0 4d');
+    // Pointers that are kept there, over a call and over a jump.
+    const kept = program('*(u64 *)(r10 - 8) = r1', '*(u64 *)(r10 - 16) = r2', 'call f', 'r1 = *(u64 *)(r10 - 8)', 'r2 = *(u64 *)(r10 - 16)', 'if r0 == 0 goto l', 'r1 += 1', 'l:', 'r0 = *(u8 *)(r1 + 1)', 'r0 += r2', 'exit', 'f:', 'r0 = r2', 'r0 &= 1', '*(u64 *)(r10 - 8) = r0', 'exit'); // prettier-ignore
+    for (const length of [4, 5]) same(kept, { mem: Uint8Array.from({ length }, (_, i) => i * 16) });
+  });
+
+  it('end the program from a helper below an exit', () => {
+    // r1 + (r3 - r1) is no access of the region of r1: compiled code gives up, and the interpreter meets the helper.
+    const made = program('r2 = r1', 'r3 = r10', 'r3 += -8', 'call f', 'r0 = 99', 'exit', 'f:', 'r3 -= r1', 'r1 += r3', 'r0 = *(u64 *)(r1 + 0)', 'r1 = 0', 'call 5', 'r0 = 98', 'exit'); // prettier-ignore
+    expect(same(made, { mem: new Uint8Array(8) })).toContain('r0 0');
+  });
+
   it('need a memory with an arena', () => {
     assert.throws(() => createInterpreter(program('exit'), { engine: wasmEngine(), memory: createMemory() }), {
       code: 'E_INPUT',
