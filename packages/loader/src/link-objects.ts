@@ -112,10 +112,10 @@ function placeSections(contexts: readonly ObjectContext[], names: readonly strin
       if (known.type !== type || (known.flags & SHF.SHF_EXECINSTR) !== (flags & SHF.SHF_EXECINSTR)) {
         throw new BpfError('E_LOAD_LINK', 'sections of one name are of different kinds', { at });
       }
-      const offset = Math.ceil(known.size / align) * align;
+      known.align = Math.max(known.align, align);
+      const offset = Math.ceil(known.size / known.align) * known.align;
       known.parts.push({ input, section: index, offset });
       known.size = offset + size;
-      known.align = Math.max(known.align, align);
       known.flags |= flags;
     }
   });

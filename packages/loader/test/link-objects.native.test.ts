@@ -2,9 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { linkObjects } from '../src/link-objects.ts';
+import { isBpfError } from '@polybpf/errors';
+import { linkObjects, type LinkInput } from '../src/link-objects.ts';
 import { loadObject } from '../src/load-object.ts';
 import type { LoadedObject } from '../src/loaded-object.ts';
+import { ciliumObjects, libbpfTools } from './corpus.ts';
 import { fixtureBytes } from './fixture.ts';
 import { describeWithTools, inTemporaryFolder, run } from './system-tools.ts';
 
@@ -28,6 +30,37 @@ describeWithTools(['bpftool', 'gcc', 'clang-19'], 'linkObjects against libbpf', 
     });
   });
 
+  const corpus = [...libbpfTools(), ...ciliumObjects().filter(({ name }) => name.endsWith('-el.elf'))];
+  if (corpus.length === 0 && process.env['CI']) throw new Error('missing: libbpf-tools, golang-github-cilium-ebpf-dev');
+  test.skipIf(corpus.length === 0)(
+    `pairs of objects of Debian packages${corpus.length === 0 ? ' (missing)' : ''}`,
+    () => {
+      inTemporaryFolder((folder) => {
+        const files = corpus.map(({ name, bytes }, k) => {
+          const file = join(folder, `${k}.o`);
+          writeFileSync(file, bytes);
+          return { name: file, bytes, title: name };
+        });
+        const counts = { alike: 0, bothRefuse: 0 };
+        files.forEach((a, k) => {
+          const b = files[(k + 7) % files.length]!;
+          const theirs = join(folder, `${k}.out.o`);
+          const { status } = spawnSync('bpftool', ['gen', 'object', theirs, a.name, b.name]);
+          const ours = attempt([a, b]);
+          // What libbpf refuses we may take: maps that both define alike, objects without types.
+          if (status !== 0) counts.bothRefuse += ours === undefined ? 1 : 0;
+          if (status !== 0) return;
+          counts.alike++;
+          const pair = `${a.title} ${b.title}`;
+          const expected = comparable(loadObject(new Uint8Array(readFileSync(theirs))));
+          expect({ pair, object: ours === undefined ? undefined : comparable(loadObject(ours)) }).toEqual({ pair, object: expected }); // prettier-ignore
+        });
+        expect(counts.alike).toBeGreaterThan(20);
+        expect(counts.bothRefuse).toBeGreaterThan(20);
+      });
+    },
+  );
+
   const isReady = mayLoad && existsSync('/usr/include/bpf/libbpf.h');
   test.skipIf(!isReady)(`libbpf and the kernel take the result${isReady ? '' : ' (needs root and libbpf-dev)'}`, () => {
     inTemporaryFolder((folder) => {
@@ -41,6 +74,15 @@ describeWithTools(['bpftool', 'gcc', 'clang-19'], 'linkObjects against libbpf', 
   });
 });
 
+function attempt(inputs: readonly LinkInput[]): Uint8Array | undefined {
+  try {
+    return linkObjects(inputs);
+  } catch (error) {
+    if (!isBpfError(error)) throw error;
+    return undefined;
+  }
+}
+
 /** All but the numbers of types. */
 function comparable({ programs, maps, unresolved, details, license }: LoadedObject): object {
   const bare = maps.map(({ btfKeyTypeId, btfValueTypeId, ...map }) => ({
@@ -52,6 +94,10 @@ function comparable({ programs, maps, unresolved, details, license }: LoadedObje
     unresolved,
     maps: bare,
     programs: programs.map((program) => ({ ...program, maps: [] })),
-    details: details.map(({ funcInfo, ...rest }) => ({ ...rest, funcInfo: funcInfo.map(({ insn }) => insn) })),
+    details: details.map(({ funcInfo, coreRelocations, ...rest }) => ({
+      ...rest,
+      funcInfo: funcInfo.map(({ insn }) => insn),
+      core: coreRelocations.map(({ insn, access, kind }) => [insn, access, kind]),
+    })),
   };
 }
