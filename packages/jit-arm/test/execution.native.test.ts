@@ -116,12 +116,15 @@ describe.skipIf(missing !== undefined).each([arm, armeb, withOptions(arm, ['idiv
       expect(results).toHaveLength(313);
     });
 
-    it.skipIf(target.base !== undefined)('passes our own vectors, but for faults that only a checking engine can report', () => {
-      const results = runSuite(loadSuite(OWN), engine);
-      const reasons = ['native code does not check accesses', ...(isLittle ? [] : ['only for little-endian memory'])];
-      expect(results.filter(({ status, reason }) => status !== 'passed' && !reasons.includes(reason!))).toEqual([]);
-      expect(results.filter(({ status }) => status === 'passed').length).toBeGreaterThan(2000);
-    });
+    it.skipIf(target.base !== undefined)(
+      'passes our own vectors, but for faults that only a checking engine can report',
+      () => {
+        const results = runSuite(loadSuite(OWN), engine);
+        const reasons = ['native code does not check accesses', ...(isLittle ? [] : ['only for little-endian memory'])];
+        expect(results.filter(({ status, reason }) => status !== 'passed' && !reasons.includes(reason!))).toEqual([]);
+        expect(results.filter(({ status }) => status === 'passed').length).toBeGreaterThan(2000);
+      },
+    );
 
     it.skipIf(!isLittle || WORKLOADS === undefined || !existsSync(WORKLOADS))(
       'computes the workloads of every ISA version (in POLYBPF_SHARED, for little-endian memory)',
