@@ -41,9 +41,14 @@ export const CSUM_HELPERS: HelperTable = {
   bpf_csum_diff(cx, world) {
     const [fromSize, toSize] = [cx.arg32(2), cx.arg32(4)];
     if (((fromSize | toSize) & 3) !== 0) return -EINVAL;
-    let sum = cx.arg32(5);
-    if (toSize > 0) sum = csumPartial(cx.memory.view(cx.arg(3), toSize), sum, world.endian);
-    if (fromSize > 0) sum = csumSub(sum, csumPartial(cx.memory.view(cx.arg(1), fromSize), 0, world.endian));
+    const seed = cx.arg32(5);
+    const part = (n: number, size: number, from: number): number =>
+      csumPartial(cx.memory.view(cx.arg(n), size), from, world.endian);
+    let sum = seed;
+    // One's complement has two zeros: which one comes out depends on how the kernel takes `from` away.
+    if (fromSize > 0 && toSize > 0) sum = csumSub(part(3, toSize, seed), part(1, fromSize, 0));
+    else if (toSize > 0) sum = part(3, toSize, seed);
+    else if (fromSize > 0) sum = ~part(1, fromSize, ~seed >>> 0) >>> 0;
     return csumFold16(sum);
   },
   /** Only a packet whose card summed it up (`CHECKSUM_COMPLETE`) has a sum to update. */

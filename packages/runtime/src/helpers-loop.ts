@@ -44,6 +44,12 @@ function perCpu(world: World, address: bigint, cpu: number): bigint {
 }
 
 export const LOOP_HELPERS: HelperTable = {
+  /** place in a map value, pointer: the pointer that was there. */
+  bpf_kptr_xchg(cx) {
+    const old = cx.memory.read(cx.arg(1), 8);
+    cx.memory.write(cx.arg(1), 8, cx.arg(2));
+    return old;
+  },
   /** nr_loops, callback, ctx, flags. */
   bpf_loop(cx) {
     const count = cx.arg(1) & 0xffffffffn;

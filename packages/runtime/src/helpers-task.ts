@@ -15,6 +15,11 @@ function needFact(world: World, name: string): bigint {
   throw new BpfError('E_UNSUPPORTED', `${name} is not part of the event`);
 }
 
+/** Cgroup of the task at a level of the tree, the root being 0. */
+function ancestor({ task }: World, level: number): bigint | number {
+  return level < 0 ? 0 : ([...task.cgroupAncestors, task.cgroupId][level] ?? 0);
+}
+
 export const TASK_HELPERS: HelperTable = {
   bpf_get_current_pid_tgid: (_cx, { task }) => (BigInt(task.tgid) << 32n) | BigInt(task.pid),
   bpf_get_current_uid_gid: (_cx, { task }) => (BigInt(task.gid) << 32n) | BigInt(task.uid),
@@ -28,10 +33,8 @@ export const TASK_HELPERS: HelperTable = {
   bpf_get_current_task: (_cx, { task }) => task.address,
   bpf_get_current_task_btf: (_cx, { task }) => task.address,
   bpf_get_current_cgroup_id: (_cx, { task }) => task.cgroupId,
-  bpf_get_current_ancestor_cgroup_id(cx, { task }) {
-    const level = cx.arg32(1) | 0;
-    const path = [...task.cgroupAncestors, task.cgroupId];
-    return level < 0 ? 0 : (path[level] ?? 0);
+  bpf_get_current_ancestor_cgroup_id(cx, world) {
+    return ancestor(world, cx.arg32(1) | 0);
   },
   /** dev, inode, result, size: pid and tgid in a namespace. */
   bpf_get_ns_current_pid_tgid(cx, world) {
@@ -53,6 +56,8 @@ export const TASK_HELPERS: HelperTable = {
   bpf_get_cgroup_classid: (_cx, world) => fact(world, 'cgroupClassid') ?? 0n,
   bpf_skb_cgroup_classid: (_cx, world) => fact(world, 'cgroupClassid') ?? 0n,
   bpf_skb_cgroup_id: (_cx, world) => fact(world, 'skbCgroupId') ?? 0n,
+  bpf_skb_ancestor_cgroup_id: (cx, world) => ancestor(world, cx.arg32(2) | 0),
+  bpf_sk_ancestor_cgroup_id: (cx, world) => ancestor(world, cx.arg32(2) | 0),
   bpf_sk_cgroup_id: (_cx, world) => fact(world, 'socketCgroupId') ?? 0n,
   bpf_get_route_realm: (_cx, world) => fact(world, 'routeRealm') ?? 0n,
   bpf_get_attach_cookie: (_cx, world) => fact(world, 'attachCookie') ?? 0n,

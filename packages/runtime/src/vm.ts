@@ -1,4 +1,5 @@
 /** The virtual machine: programs, maps, helpers and an engine in one object. Its inputs decide everything it does. */
+import type { Btf } from '@polybpf/btf';
 import { BpfError } from '@polybpf/errors';
 import { createRegistry, profileByName, type Registry, type RegistryProfile } from '@polybpf/helpers';
 import { createArena, createInterpreter, createMemory, type Engine, type Interpreter, type InterpreterOptions, type Memory, type TraceHook } from '@polybpf/interpreter'; // prettier-ignore
@@ -44,6 +45,8 @@ export interface VmOptions extends OwnHelpers {
   readonly symbols?: Readonly<Record<string, SymbolInit>>;
   /** Fields of tracepoints; default: none but those that events bring. */
   readonly tracepoints?: TracepointLayouts;
+  /** Types of the kernel, for `bpf_snprintf_btf`; default: the target BTF of `load`. */
+  readonly kernelTypes?: Btf;
   /** Gets each line of `bpf_printk` as it is printed. */
   readonly onPrint?: (line: string) => void;
   /** Instructions of a run at most; default as the interpreter's. */
@@ -138,6 +141,7 @@ export function createVm(options: VmOptions): Vm {
     symbols: symbols.names,
     locks: new Set(),
     lent: new Map(),
+    kernelTypes: options.kernelTypes ?? kernelTypesOf(options.load?.targetBtf),
     print(line) {
       printed.push(line);
       options.onPrint?.(line);
@@ -214,6 +218,11 @@ export function createVm(options: VmOptions): Vm {
     dispose,
     [Symbol.dispose]: dispose,
   };
+}
+
+function kernelTypesOf(target: LoadOptions['targetBtf']): Btf | undefined {
+  if (target === undefined) return undefined;
+  return 'types' in target ? target : target[0];
 }
 
 function bindEntry(

@@ -1,4 +1,5 @@
 /** What all programs of one virtual machine share: memory, maps, CPUs, the clock, chance, the current task, outputs. */
+import type { Btf } from '@polybpf/btf';
 import { BpfError } from '@polybpf/errors';
 import type { HelperContext, Memory } from '@polybpf/interpreter';
 import type { Endian, Program } from '@polybpf/isa';
@@ -107,6 +108,8 @@ export interface World {
   /** Buffers that helpers lent to the program, by address: dynptr memory, objects. */
   readonly lent: Map<bigint, { readonly map: GuestMap; readonly size: number }>;
   readonly print: (text: string) => void;
+  /** Types of the kernel, for helpers that take type ids. */
+  readonly kernelTypes: Btf | undefined;
 }
 
 /** Code of a helper; what it returns becomes r0. */
