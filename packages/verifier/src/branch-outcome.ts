@@ -148,6 +148,8 @@ function outcome64(a: Int32Array, i: number, b: Int32Array, k: number, op: numbe
         return a[i + W_VAR] === b[k + W_VAR] && a[i + W_VAR + 1] === b[k + W_VAR + 1] ? equal : different;
       }
       const apart =
+        bitsDiffer(a, i, b, k, 0) ||
+        bitsDiffer(a, i, b, k, 1) ||
         ultAt(b, k + W_UMAX, a, i + W_UMIN) ||
         ultAt(a, i + W_UMAX, b, k + W_UMIN) ||
         sltAt(b, k + W_SMAX, a, i + W_SMIN) ||
@@ -179,6 +181,12 @@ function outcome64(a: Int32Array, i: number, b: Int32Array, k: number, op: numbe
     default:
       return UNKNOWN;
   }
+}
+
+/** Whether a bit of one half is known in both, and different. */
+function bitsDiffer(a: Int32Array, i: number, b: Int32Array, k: number, half: number): boolean {
+  const known = ~(a[i + W_MASK + half]! | b[k + W_MASK + half]!);
+  return ((a[i + W_VAR + half]! ^ b[k + W_VAR + half]!) & known) !== 0;
 }
 
 function ultAt(a: Int32Array, i: number, b: Int32Array, k: number): boolean {
@@ -222,7 +230,7 @@ function outcome32(a: Int32Array, i: number, b: Int32Array, k: number, op: numbe
     case OP_JNE: {
       const equal = op === OP_JEQ ? TAKEN : NOT_TAKEN;
       if (a[i + W_MASK] === 0 && b[k + W_MASK] === 0) return a[i + W_VAR] === b[k + W_VAR] ? equal : 1 - equal;
-      return umin1 > umax2 || umax1 < umin2 || smin1 > smax2 || smax1 < smin2 ? 1 - equal : UNKNOWN;
+      return bitsDiffer(a, i, b, k, 0) || umin1 > umax2 || umax1 < umin2 || smin1 > smax2 || smax1 < smin2 ? 1 - equal : UNKNOWN;
     }
     case OP_JSET:
       if (b[k + W_MASK] === 0) return testBits(a, i, b[k + W_VAR]!, 0);
