@@ -221,8 +221,8 @@ export function createVm(options: VmOptions): Vm {
 }
 
 function kernelTypesOf(target: LoadOptions['targetBtf']): Btf | undefined {
-  if (target === undefined) return undefined;
-  return 'types' in target ? target : target[0];
+  const list = target === undefined ? [] : ([target].flat() as readonly Btf[]);
+  return list[0];
 }
 
 function bindEntry(
