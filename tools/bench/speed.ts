@@ -9,6 +9,7 @@ import { benchNative, openHostMachine } from './src/bench-native.ts';
 import type { BenchOptions, Part } from './src/bench-options.ts';
 import { benchSandbox } from './src/bench-sandbox.ts';
 import { benchText } from './src/bench-text.ts';
+import { benchWasm } from './src/bench-wasm.ts';
 import { sharedFolder } from './src/kernel-sizes.ts';
 import { buildNativeC, hasCompiler } from './src/native-c.ts';
 import type { Rounds } from './src/repeat.ts';
@@ -37,6 +38,7 @@ export function measureSpeed(options: BenchOptions): SpeedReport {
     interpreter: part('interpreter', () =>
       benchInterpreter(workloads, interpreterSize, options.full ? { warmUp: 1, measured: 3 } : rounds),
     ),
+    wasm: part('wasm', () => measureWasm(workloads, options.full ? 'full' : 'quick', rounds, missing)),
     native: part('native', () => measureNative(workloads, nativeSize, rounds, missing)),
     sandbox: part('sandbox', () => measureSandbox(workloads, nativeSize, rounds, missing)),
     compile: part('compile', () => benchCompile(targetsByList(options.targets), programs, compileRounds)),
@@ -66,6 +68,21 @@ function measureNative(
     return undefined;
   } finally {
     machine.close();
+    native?.close();
+  }
+}
+
+function measureWasm(
+  workloads: readonly Workload[],
+  size: 'quick' | 'full',
+  rounds: Rounds,
+  missing: string[],
+): SpeedReport['wasm'] {
+  const native = hasCompiler() ? buildNativeC(workloads) : undefined;
+  if (native === undefined) missing.push('native C beside WebAssembly: there is no gcc here');
+  try {
+    return benchWasm(workloads, size, native, rounds);
+  } finally {
     native?.close();
   }
 }

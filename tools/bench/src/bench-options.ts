@@ -1,7 +1,7 @@
 /** The command line of `npm run bench`. */
 
 /** Parts of the speed bench. */
-export const PARTS = ['interpreter', 'native', 'sandbox', 'compile', 'text'] as const;
+export const PARTS = ['interpreter', 'wasm', 'native', 'sandbox', 'compile', 'text'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {

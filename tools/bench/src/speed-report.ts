@@ -4,6 +4,7 @@ import type { InterpreterRow } from './bench-interpreter.ts';
 import type { NativeReport, NativeRow } from './bench-native.ts';
 import type { SandboxReport, SandboxRow } from './bench-sandbox.ts';
 import type { TextRow } from './bench-text.ts';
+import { type WasmRow, wasmRatio } from './bench-wasm.ts';
 import { geometricMean, type Summary } from './statistics.ts';
 import { formatNumber } from './table.ts';
 
@@ -12,6 +13,7 @@ export interface SpeedReport {
   /** Inputs: of the interpreter, of compiled code. */
   readonly inputs: { readonly origin: 'shared' | 'examples'; readonly interpreter: string; readonly native: string };
   readonly interpreter?: readonly InterpreterRow[] | undefined;
+  readonly wasm?: readonly WasmRow[] | undefined;
   readonly native?: NativeReport | undefined;
   readonly sandbox?: SandboxReport | undefined;
   readonly compile?: readonly CompileRow[] | undefined;
@@ -36,6 +38,10 @@ export interface Section {
 
 /** Most that an interpreted instruction may take, in nanoseconds. */
 const INTERPRETER_BAR = 12;
+/** WebAssembly: most times the time of C, of the mean and of one workload; the same with facts; ns of the interpreter. */
+const WASM_BAR = { mean: 1.3, most: 2.2, facts: 1.2, interpreter: 2.5 };
+/** Most that the first call of a program of 500 slots may take, in nanoseconds. */
+const FIRST_CALL_BAR = 1e6;
 /** Fewest slots that a target must compile in a second. */
 const COMPILE_BAR = 1e6;
 /** Most that the checks of the sandbox may cost, geometric mean. */
@@ -54,6 +60,20 @@ export function speedSections(report: SpeedReport): Section[] {
         ['geometric mean', '', formatNumber(interpreterMean(report.interpreter)), '', ''],
       ],
     });
+  }
+  if (report.wasm !== undefined) {
+    const rows = report.wasm;
+    const mean = (column: 'wasm' | 'facts' | 'interpreter'): string =>
+      formatNumber(geometricMean(rows.flatMap(({ ns, wrong }) => (wrong === undefined ? [ns[column].min] : []))));
+    const ratio = (column: 'wasm' | 'facts'): string => wasmRatio(rows, column).mean.toFixed(2);
+    sections.push({
+      title: `WebAssembly: ns per instruction, beside C by gcc -O2 (${inputs.interpreter} inputs)`,
+      rows: [
+        ['workload', 'insns', 'interpreter', 'compiled', 'with facts', 'C', 'ratio to C', 'with facts', 'first call', 'bytes'],
+        ...rows.map(wasmCells),
+        ['geometric mean', '', mean('interpreter'), mean('wasm'), mean('facts'), '', ratio('wasm'), ratio('facts'), '', ''],
+      ],
+    }); // prettier-ignore
   }
   if (report.native !== undefined) {
     const { target, rows } = report.native;
@@ -118,6 +138,7 @@ export function speedBars(report: SpeedReport): Bar[] {
       met: slowest <= INTERPRETER_BAR,
     });
   }
+  if (report.wasm !== undefined) bars.push(...wasmBars(report.wasm));
   for (const { target, programs, concatenation } of report.compile ?? []) {
     const slowest = Math.min(slotsPerSecond(programs), slotsPerSecond(concatenation));
     bars.push({
@@ -136,7 +157,12 @@ export function speedBars(report: SpeedReport): Bar[] {
       met: ratio <= SANDBOX_BAR,
     });
   }
-  const results = [...(report.interpreter ?? []), ...(report.native?.rows ?? []), ...(report.sandbox?.rows ?? [])];
+  const results = [
+    ...(report.interpreter ?? []),
+    ...(report.wasm ?? []),
+    ...(report.native?.rows ?? []),
+    ...(report.sandbox?.rows ?? []),
+  ];
   const wrong = results.filter((row) => row.wrong !== undefined);
   if (results.length > 0) {
     bars.push({
@@ -147,6 +173,46 @@ export function speedBars(report: SpeedReport): Bar[] {
     });
   }
   return bars;
+}
+
+function wasmBars(rows: readonly WasmRow[]): Bar[] {
+  const bar = (what: string, value: number, most: number, unit: string): Bar => ({
+    what,
+    bar: `at most ${most}${unit}`,
+    value: `${formatNumber(value)}${unit}`,
+    met: value <= most,
+  });
+  const interpreter = geometricMean(rows.map(({ ns }) => ns.interpreter.min));
+  const first = Math.max(...rows.map(({ firstCallNs }) => firstCallNs));
+  const bars = [
+    bar('interpreter in WebAssembly, mean', interpreter, WASM_BAR.interpreter, ' ns'),
+    bar('WebAssembly, slowest first call', first / 1000, FIRST_CALL_BAR / 1000, ' us'),
+  ];
+  if (rows.every(({ cNs }) => cNs === undefined)) return bars;
+  const { mean, most } = wasmRatio(rows, 'wasm');
+  return [
+    ...bars,
+    bar('WebAssembly, time to C, mean', mean, WASM_BAR.mean, ''),
+    bar('WebAssembly, time to C, slowest workload', most, WASM_BAR.most, ''),
+    bar('WebAssembly with facts, time to C, mean', wasmRatio(rows, 'facts').mean, WASM_BAR.facts, ''),
+  ];
+}
+
+function wasmCells({ name, insns, ns, cNs, firstCallNs, bytes, wrong }: WasmRow): string[] {
+  if (wrong !== undefined) return [name, String(insns), 'WRONG', wrong];
+  const ratio = (own: Summary): string => (cNs === undefined ? '-' : (own.min / cNs.min).toFixed(2));
+  return [
+    name,
+    String(insns),
+    formatNumber(ns.interpreter.min),
+    formatNumber(ns.wasm.min),
+    formatNumber(ns.facts.min),
+    cNs === undefined ? '-' : formatNumber(cNs.min),
+    ratio(ns.wasm),
+    ratio(ns.facts),
+    `${formatNumber(firstCallNs / 1000)} us`,
+    String(bytes),
+  ];
 }
 
 /** Geometric mean of the least times of right results, ns. */

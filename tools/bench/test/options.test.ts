@@ -5,7 +5,14 @@ describe('parseBenchOptions', () => {
   it('measures everything by default', () => {
     const options = parseBenchOptions([]);
     expect(options).toMatchObject({ command: 'speed', quick: false, full: false, check: false, write: false });
-    expect(typeof options === 'object' && [...options.parts]).toEqual(['interpreter', 'native', 'compile', 'text']);
+    expect(typeof options === 'object' && [...options.parts]).toEqual([
+      'interpreter',
+      'wasm',
+      'native',
+      'sandbox',
+      'compile',
+      'text',
+    ]);
   });
 
   it('takes values after a blank or an equals sign', () => {
