@@ -72,6 +72,9 @@ export class VerifierLog {
   /** Line that ends with the current insn; -1 when something else came after it. */
   private insnLine = -1;
   private insnLength = 0;
+  /** Length that an insn's line had before its state was added. */
+  private readonly completed: Map<number, number> = new Map();
+  private joins = false;
   private lastSource: LineInfo | undefined = undefined;
   private names: (StateNames & InsnNames) | undefined = undefined;
 
@@ -83,20 +86,28 @@ export class VerifierLog {
     this.touched.all();
   }
 
-  /** Position for {@link cut}. */
+  /** Position for {@link cut}: lines, and whether the last one is an insn that still waits for its state. */
   get length(): number {
-    return this.lines.length;
+    return this.lines.length * 2 + (this.insnLine >= 0 ? 1 : 0);
   }
 
   /** Forgets what came after a position: what was said on a path that turned out well is of no interest. */
   cut(length: number): void {
-    this.lines.length = length;
+    const last = (length >> 1) - 1;
+    this.lines.length = last + 1;
     this.insnLine = -1;
+    const was = this.completed.get(last);
+    if ((length & 1) === 0 || was === undefined) return;
+    // The kernel has written over the newline by then, and only cuts: what comes next is on the same line.
+    this.lines[last] = `${this.lines[last]!.slice(0, was)} `;
+    this.joins = true;
   }
 
   line(text: string): void {
-    this.lines.push(text);
     this.insnLine = -1;
+    if (this.joins) this.lines[this.lines.length - 1] += text;
+    else this.lines.push(text);
+    this.joins = false;
   }
 
   text(): string {
@@ -148,6 +159,7 @@ export class VerifierLog {
     this.touched.clear();
     if (this.insnLine >= 0) {
       const wanted = Math.ceil(Math.max(this.insnLength + STEP / 2, COLUMN) / STEP) * STEP;
+      this.completed.set(this.insnLine, this.lines[this.insnLine]!.length);
       this.lines[this.insnLine] += `${' '.repeat(wanted - this.insnLength - 1)};${text}`;
       this.insnLine = -1;
     } else this.line(`${env.insn}:${text}`);

@@ -175,9 +175,11 @@ export function accessMemory(
   } else {
     reject(EACCES, `R${regno} invalid mem access '${typeName(type)}'`);
   }
-  if (loads && size < 8 && w[to + W_TYPE] === SCALAR_VALUE) {
-    if (signed) signExtend64(w, to, size);
-    else truncate(w, to, size);
+  // The frame may have grown, and its records moved.
+  const now = env.frame.w;
+  if (loads && size < 8 && now[to + W_TYPE] === SCALAR_VALUE) {
+    if (signed) signExtend64(now, to, size);
+    else truncate(now, to, size);
   }
 }
 

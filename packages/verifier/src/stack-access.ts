@@ -253,9 +253,12 @@ function writeVariable(
 function loadBytes(env: Env, frame: Frame, min: number, max: number, dst: number): void {
   const to = env.frame.w;
   const at = regAt(dst);
-  for (let i = min; i < max; i++) env.log?.touchSlot((-i - 1) >> 3);
   let zeros = 0;
-  for (let i = min; i < max && frame.kinds[-i - 1] === STACK_ZERO; i++) zeros++;
+  for (let i = min; i < max; i++) {
+    env.log?.touchSlot((-i - 1) >> 3);
+    if (frame.kinds[-i - 1] !== STACK_ZERO) break;
+    zeros++;
+  }
   if (zeros === max - min) loadZero(env, to, at);
   else markUnknown(to, at, env.defaultPrecise);
 }

@@ -217,6 +217,8 @@ function walkFunction(env: Env, subprog: number): void {
     } else env.types.prepareArguments(env, subprog);
   }
   walkAll(env);
+  // What was said on paths that turned out well is of no interest below level 2 (kernel: do_check_common).
+  if (env.options.logLevel % 4 < 2) env.log?.cut(0);
 }
 
 /** Global functions are walked on their own when a call reaches them (kernel: do_check_subprogs). */

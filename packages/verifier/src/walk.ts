@@ -33,9 +33,9 @@ import { endPath, isVisited } from './visited.ts';
 export function walkAll(env: Env): void {
   for (;;) {
     walkPath(env);
-    env.liveness.update();
     env.log?.touchAll();
     endPath(env, env.state);
+    env.liveness.update();
     if (!popBranch(env)) return;
   }
 }
