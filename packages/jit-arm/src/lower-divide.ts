@@ -7,22 +7,41 @@ import { emitTo, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
 import { alignedPair, hi, isRegister, lo } from './homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { loadImm } from './lower-constant.ts';
-import { clearHalf, ins, isKept, readHalf, resultRegister, secondScratch, writeHalf } from './operands.ts';
+import { clearHalf, ins, isKept, move, readHalf, resultRegister, secondScratch, writeHalf } from './operands.ts';
 import { AL, IP, SP } from './registers.ts';
 import { routineName } from './routines.ts';
 
-const { add_imm, bl, ldr, ldr_post, ldrd, ldrd_post, mls, sdiv, str, str_pre, strd, strd_pre, udiv } = INSTRUCTIONS;
+const {
+  add_imm,
+  bl,
+  ldr,
+  ldr_post,
+  ldrd,
+  ldrd_post,
+  mls,
+  mov_lsr,
+  mul,
+  sdiv,
+  str,
+  str_pre,
+  strd,
+  strd_pre,
+  sub_reg,
+  udiv,
+  umull,
+} = INSTRUCTIONS;
 
 /** Whether the op becomes a call of a routine. */
 export function callsDivision(op: Op, hasIdiv: boolean): boolean {
   const { kind, width } = op;
   if (kind !== 'udiv' && kind !== 'umod' && kind !== 'sdiv' && kind !== 'smod') return false;
-  return width === 64 || !hasIdiv;
+  return width === 64 || (!hasIdiv && reciprocalOf(op) === undefined);
 }
 
 export function lowerDivision(cx: LowerContext, op: Op): void {
   if (op.width === 64) divideWide(cx, op);
   else if (cx.target.features?.has('idiv') === true) divideByInstruction(cx, op);
+  else if (reciprocalOf(op) !== undefined) divideByReciprocal(cx, op, reciprocalOf(op)!);
   else divideNarrow(cx, op);
 }
 
@@ -39,10 +58,9 @@ function divideByInstruction(cx: LowerContext, op: Op): void {
   const d = resultRegister(dl, IP);
   if (isModulo(op)) {
     const a = lo(cx, op.a);
-    const quotient = isRegister(a) ? IP : d === b ? IP : d;
     if (isRegister(a)) {
-      ins(cx, form, quotient, a, b);
-      ins(cx, mls, d, quotient, b, a);
+      ins(cx, form, IP, a, b);
+      ins(cx, mls, d, IP, b, a);
     } else {
       // The dividend is read twice, so that no third register is needed.
       const dividend = readHalf(cx, a, IP);
@@ -51,14 +69,56 @@ function divideByInstruction(cx: LowerContext, op: Op): void {
         ins(cx, mls, d, d, b, dividend);
       } else {
         ins(cx, form, IP, dividend, b);
-        ins(cx, INSTRUCTIONS.mul, IP, IP, b);
+        ins(cx, mul, IP, IP, b);
         const again = readHalf(cx, a, second);
-        ins(cx, INSTRUCTIONS.sub_reg, d, again, IP);
+        ins(cx, sub_reg, d, again, IP);
       }
     }
   } else ins(cx, form, d, readHalf(cx, lo(cx, op.a), IP), b);
   writeHalf(cx, dl, d);
   if (op.zext) clearHalf(cx, dh, IP);
+}
+
+/** n / d = n * multiplier >> (32 + shift). */
+interface Reciprocal {
+  readonly multiplier: number;
+  readonly shift: number;
+}
+
+/**
+ * What an unsigned 32-bit division by a constant multiplies with, if there is such a number of 32 bits: the multiple of d at
+ * or above 2^(32 + shift) must not be more than 2^shift above it (Granlund and Montgomery, theorem 4.2).
+ */
+export function reciprocalOf({ kind, width, b, imm }: Op): Reciprocal | undefined {
+  if (width !== 32 || b !== NO_REG || (kind !== 'udiv' && kind !== 'umod') || imm === 0) return undefined;
+  const divisor = BigInt(imm >>> 0);
+  for (let shift = 0n; shift < 32n; shift++) {
+    const power = 1n << (32n + shift);
+    const multiplier = (power + divisor - 1n) / divisor;
+    if (multiplier >= 1n << 32n) return undefined;
+    if (multiplier * divisor - power <= 1n << shift) return { multiplier: Number(multiplier), shift: Number(shift) };
+  }
+  return undefined;
+}
+
+function divideByReciprocal(cx: LowerContext, op: Op, { multiplier, shift }: Reciprocal): void {
+  const [dl, al] = [lo(cx, op.d), lo(cx, op.a)];
+  const second = secondScratch(cx);
+  loadImm(cx, second, multiplier);
+  ins(cx, umull, IP, second, readHalf(cx, al, IP), second);
+  const d = resultRegister(dl, IP);
+  if (isModulo(op)) {
+    if (shift > 0) ins(cx, mov_lsr, second, second, shift);
+    loadImm(cx, IP, op.imm);
+    if (isRegister(al)) ins(cx, mls, d, second, IP, al);
+    else {
+      ins(cx, mul, second, second, IP);
+      ins(cx, sub_reg, d, readHalf(cx, al, IP), second);
+    }
+  } else if (shift > 0) ins(cx, mov_lsr, d, second, shift);
+  else move(cx, d, second);
+  writeHalf(cx, dl, d);
+  if (op.zext) clearHalf(cx, hi(cx, op.d), IP);
 }
 
 /** Both operands as words, the dividend at sp, the divisor above it. */

@@ -1,9 +1,10 @@
 /** What becomes of small programs: the code of every kind of lowering, as text. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Insn, makeProgram } from '@polybpf/isa';
-import { compile, type CompileOptions, listCode, type Target, withOptions } from '@polybpf/jit';
+import { compile, type CompileOptions, listCode, makeOp, type Target, withOptions } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { arm, armeb } from '../src/index.ts';
+import { reciprocalOf } from '../src/lower-divide.ts';
 import { imm64, insn } from './insn.ts';
 
 const GOLDEN = new URL('./lower.txt', import.meta.url);
@@ -105,5 +106,27 @@ describe('lowering', () => {
       /#60\]/,
     );
     expect(() => code([insn('call_helper', 0, 0, 0, 8), EXIT], arm, { helperCalls })).toThrow('helper id');
+  });
+});
+
+describe('division by constants', () => {
+  it('multiplies with a reciprocal that is exact for all dividends, or there is none', () => {
+    const divisors = [3, 5, 6, 7, 9, 10, 11, 17, 100, 641, 1000, 0xffff, 0x10001, 0x7fffffff, 0x80000001, 0xfffffffe, 0xffffffff]; // prettier-ignore
+    let found = 0;
+    for (const divisor of divisors) {
+      const reciprocal = reciprocalOf(makeOp('udiv', 0, { width: 32, imm: divisor | 0 }));
+      if (reciprocal === undefined) continue;
+      found++;
+      const [m, s, d] = [BigInt(reciprocal.multiplier), BigInt(32 + reciprocal.shift), BigInt(divisor)];
+      // Where the quotient changes.
+      for (let k = 1n; k < 2n ** 32n / d && k < 5000n; k++) {
+        for (const n of [k * d - 1n, k * d]) expect((n * m) >> s).toBe(n / d);
+      }
+      for (const n of [0n, 2n ** 31n, 2n ** 32n - 1n, (2n ** 32n / d) * d - 1n]) expect((n * m) >> s).toBe(n / d);
+    }
+    expect(found).toBeGreaterThan(8);
+    expect(reciprocalOf(makeOp('udiv', 0, { width: 32, imm: 7 }))).toBeUndefined();
+    expect(reciprocalOf(makeOp('udiv', 0, { width: 32, imm: 0 }))).toBeUndefined();
+    expect(reciprocalOf(makeOp('sdiv', 0, { width: 32, imm: 10 }))).toBeUndefined();
   });
 });
