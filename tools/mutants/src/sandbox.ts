@@ -119,7 +119,7 @@ const SHARED: readonly Mutant[] = [
     find: "lowerOp(cx, makeOp('jump', op.insn, { label: failing(op.insn, op.a, 0) }));",
     replace: '',
     what: 'a call through a register may go anywhere',
-    killedBy: native('the sandbox on x86_64 calls functions of the program'),
+    killedBy: native('calls functions of the program'),
   },
   {
     id: 'sandbox/live',
@@ -127,7 +127,7 @@ const SHARED: readonly Mutant[] = [
     find: '      // The callee and its arguments are read after these ops, if not after the call.\n      cx.liveAfter = EVERYTHING;',
     replace: '',
     what: 'checking the callee of a call may destroy its arguments',
-    killedBy: native('the sandbox on riscv64 calls functions of the program'),
+    killedBy: native('calls functions of the program'),
   },
   {
     id: 'sandbox/helper-memory',
@@ -135,7 +135,7 @@ const SHARED: readonly Mutant[] = [
     find: 'if (unsigned >= first && length >= 0 && unsigned + BigInt(length) <= end) return unsigned;',
     replace: 'if (length >= 0 && unsigned + BigInt(length) <= end) return unsigned;',
     what: 'helpers write to memory below the arena for a sandboxed program',
-    killedBy: native('the sandbox on x86_64 lets helpers reach the arena'),
+    killedBy: native('lets helpers reach the arena'),
   },
   {
     id: 'sandbox/callback',
@@ -143,7 +143,7 @@ const SHARED: readonly Mutant[] = [
     find: 'if (functions.includes(BigInt.asUintN(64, address))) return',
     replace: 'return',
     what: 'helpers call back any address',
-    killedBy: native('the sandbox on x86_64 lets helpers reach the arena'),
+    killedBy: native('lets helpers reach the arena'),
   },
   {
     id: 'sandbox/canary',
@@ -151,7 +151,7 @@ const SHARED: readonly Mutant[] = [
     find: 'bytes.every((byte, i) => byte === CANARY[i])',
     replace: 'bytes.every((byte, i) => byte === bytes[i])',
     what: 'nobody notices that a canary has changed',
-    killedBy: native('the sandbox on x86_64 notices'),
+    killedBy: native('notices'),
   },
 ];
 
@@ -175,7 +175,7 @@ const OWN = TARGETS.flatMap(([target, folder, fault]): Mutant[] => [
     find: '  check: lowerCheck,',
     replace: '  check: () => undefined,',
     what: 'the checks of the sandbox are no instructions',
-    killedBy: native(`the sandbox on ${target} stops every access`),
+    killedBy: native('stops every access'),
   },
   {
     id: `${target}/sandbox-fault`,
@@ -183,7 +183,7 @@ const OWN = TARGETS.flatMap(([target, folder, fault]): Mutant[] => [
     find: `  fault: ${fault},`,
     replace: '  fault: () => undefined,',
     what: 'a failed check is not reported',
-    killedBy: native(`the sandbox on ${target} stops every access`),
+    killedBy: native('stops every access'),
   },
 ]);
 
