@@ -12,7 +12,7 @@ export interface PlacedMember {
   readonly member: BtfMember;
   readonly offset: number;
   readonly bits: number;
-  /** Width of padding to write before it, in pieces that never cross a 64-bit boundary. */
+  /** Widths of the padding to write before it, each in a unit of the layout's. */
   readonly padding: readonly number[];
 }
 
@@ -22,6 +22,8 @@ export interface CLayout {
   readonly packed: boolean;
   /** Padding after the last member. */
   readonly tail: readonly number[];
+  /** Type of padding: as wide as the struct is aligned, since some ABIs align a struct by its nameless bit fields too. */
+  readonly unit: 'char' | 'short' | 'int' | 'long';
   /** Alignment to ask for: only a union that is larger than its members needs it. */
   readonly aligned: number | undefined;
 }
@@ -99,24 +101,25 @@ export function createLayouts(btf: Btf, pointerSize: number): CLayouts {
     for (const { type: member } of type.members) natural = Math.max(natural, alignOf(member));
     const packed = isPacked(type, natural, 0);
     const align = packed ? 1 : natural;
+    const unit = packed ? 8 : Math.min(natural, 8);
     if (type.kind === 'UNION') return unionLayout(type, packed, align);
     let at = 0;
     const members = type.members.map((member): PlacedMember => {
       const place = placed(member);
       const size = 8 * (place.bits > 0 ? sizeOf(btf, member.type, pointerSize) : sizeOrZero(member));
       const start = place.bits > 0 ? bitfieldStart(at, place.bits, size, packed) : roundUp(at, 8 * (packed ? 1 : alignOf(member.type))); // prettier-ignore
-      const padding = start < place.offset ? pieces(at, place.offset, budget) : [];
+      const padding = start < place.offset ? pieces(at, place.offset, 8 * unit, budget) : [];
       at = place.offset + (place.bits > 0 ? place.bits : size);
       return { ...place, padding };
     });
-    const tail = roundUp(at, 8 * align) < 8 * type.size ? pieces(at, 8 * type.size, budget) : [];
-    return { members, packed, tail, aligned: undefined };
+    const tail = roundUp(at, 8 * align) < 8 * type.size ? pieces(at, 8 * type.size, 8 * unit, budget) : [];
+    return { members, packed, tail, unit: UNITS[unit] ?? 'char', aligned: undefined };
   };
   const unionLayout = (type: BtfComposite, packed: boolean, align: number): CLayout => {
     const members = type.members.map((member) => ({ ...placed(member), padding: [] }));
     const widest = Math.max(0, ...members.map(({ member, bits }) => (bits > 0 ? Math.ceil(bits / 8) : sizeOrZero(member)))); // prettier-ignore
     const size = roundUp(widest, align);
-    return { members, packed, tail: [], aligned: size < type.size ? powerOfTwo(type.size) : undefined };
+    return { members, packed, tail: [], unit: 'char', aligned: size < type.size ? powerOfTwo(type.size) : undefined };
   };
   const sizeOrZero = (member: BtfMember): number => {
     const { kind } = resolveType(btf, member.type);
@@ -142,13 +145,15 @@ function roundUp(value: number, unit: number): number {
 /** Pieces of padding in all that is printed: 32 MiB. More comes from hostile data. */
 const MAX_PIECES = 1 << 22;
 
-/** Widths from one bit to another, split at 64-bit boundaries: each is a bit field that stays where it is. */
-function pieces(from: number, to: number, budget: { left: number }): number[] {
-  budget.left -= Math.ceil((to - from) / 64);
+const UNITS: Readonly<Record<number, CLayout['unit']>> = { 1: 'char', 2: 'short', 4: 'int', 8: 'long' };
+
+/** Widths from one bit to another, split where units end: each is a bit field that stays where it is. */
+function pieces(from: number, to: number, unit: number, budget: { left: number }): number[] {
+  budget.left -= Math.ceil((to - from) / unit);
   if (budget.left < 0) throw new BpfError('E_BTF_TYPE', 'padding of the structs is too large');
   const widths: number[] = [];
   for (let at = from; at < to;) {
-    const next = Math.min(to, (Math.floor(at / 64) + 1) * 64);
+    const next = Math.min(to, (Math.floor(at / unit) + 1) * unit);
     widths.push(next - at);
     at = next;
   }

@@ -23,6 +23,8 @@ export interface BtfDetail {
  * Compares two BTFs by the names of their types: structs and unions member by member, also of anonymous parts,
  * enumerations value by value, typedefs, functions and variables by their type. Ids and the order of types do not matter;
  * of several types with one name and kind, one that is the same in both is looked for first.
+ *
+ * @throws BpfError E_BTF_TYPE for types that refer to themselves in a circle, or are nested too deep
  */
 export function diffBtf(before: Btf, after: Btf): BtfDifference[] {
   const [a, b] = [namedTypes(before), namedTypes(after)];

@@ -88,6 +88,7 @@ export function referencesOf(type: BtfType): number[] {
  * functions and sections are places rather than types, and stay.
  *
  * @returns the types, and the new id of each old one
+ * @throws BpfError E_UNSUPPORTED for split BTF
  */
 export function dedupBtf(btf: Btf): { readonly btf: Btf; readonly ids: readonly number[] } {
   if (btf.base !== undefined) throw new BpfError('E_UNSUPPORTED', 'finding equal types of split BTF');

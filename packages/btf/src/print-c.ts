@@ -230,7 +230,8 @@ class CPrinter {
       throw new BpfError('E_BTF_TYPE', 'the types are too large to be printed');
     const layout = this.#layouts.layoutOf(type);
     const tabs = '\t'.repeat(indent + 1);
-    const pad = (widths: readonly number[]): string => widths.map((bits) => `${tabs}long: ${bits};\n`).join('');
+    const pad = (widths: readonly number[]): string =>
+      widths.map((bits) => `${tabs}${layout.unit}: ${bits};\n`).join('');
     const members = layout.members.map(({ member, bits, padding }, index) => {
       const name = member.name === '' ? '' : identifier(member.name);
       const width = bits > 0 ? `: ${bits}` : '';

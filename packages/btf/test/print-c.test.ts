@@ -84,11 +84,13 @@ test('layout: padding, packed structs, bit fields, large unions', () => {
   ]); // prettier-ignore
   expect(printC(btf)).toBe(`struct spaced {
 	char a;
-	long: 56;
+	int: 24;
+	int: 32;
 	int b;
-	long: 32;
+	int: 32;
 	char c;
-	long: 56;
+	int: 24;
+	int: 32;
 };
 
 struct packed {
@@ -98,7 +100,7 @@ struct packed {
 
 struct bits {
 	int a: 3;
-	long: 5;
+	int: 5;
 	int b: 5;
 	int c;
 };
@@ -115,7 +117,8 @@ union wide {
 struct holder {
 	char a;
 	struct packed b;
-	long: 16;
+	char: 8;
+	char: 8;
 	struct {
 		int x;
 		char y;
