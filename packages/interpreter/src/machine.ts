@@ -33,6 +33,8 @@ export interface MachineLimits {
   /** Scramble r1 to r5 after calls. */
   readonly clobber: boolean;
   readonly alignAtomics: boolean;
+  /** Loads of memory that is not there give 0. */
+  readonly probeLoads: boolean;
 }
 
 /**

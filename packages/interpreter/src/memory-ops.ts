@@ -1,5 +1,5 @@
 /** Memory accesses that the execution loop does not do inline: atomics, and whatever its fast check did not pass. */
-import { faultError, formatAddress, type Access } from './fault.ts';
+import { faultError, faultOf, formatAddress, type Access } from './fault.ts';
 import { insnIndex, WIDE_ATOMIC } from './image.ts';
 import { storeBigInt } from './int64.ts';
 import type { Machine } from './machine.ts';
@@ -79,8 +79,14 @@ function hookedLoad(cx: Machine, width: number, signed: boolean): boolean {
 export function slowLoad(cx: Machine, width: number, signed: boolean, align: boolean = cx.image.alignAll): void {
   const { code, pc, little } = cx;
   if (cx.memory.loadHooks.size > 0 && hookedLoad(cx, width, signed)) return;
-  const { region, offset } = checkedAddress(cx, code[pc + 2]!, width, 'read', align);
-  loadBytes(code, code[pc + 1]!, cx.memory.views[region]!, { offset, width, signed, little });
+  try {
+    const { region, offset } = checkedAddress(cx, code[pc + 2]!, width, 'read', align);
+    loadBytes(code, code[pc + 1]!, cx.memory.views[region]!, { offset, width, signed, little });
+  } catch (error) {
+    if (!cx.limits.probeLoads || faultOf(error)?.kind !== 'memory') throw error;
+    code[code[pc + 1]!] = 0;
+    code[code[pc + 1]! + 1] = 0;
+  }
 }
 
 interface LoadShape {

@@ -46,6 +46,11 @@ export interface InterpreterOptions {
   readonly mayGotoLimit?: number;
   /** Which accesses fault when misaligned; default atomics only, as in the kernel. */
   readonly alignment?: 'atomics' | 'all' | 'none';
+  /**
+   * Loads of memory that is not there give 0 instead of a fault, as loads through pointers of kernel types do in the kernel
+   * (`BPF_PROBE_MEM`); default false.
+   */
+  readonly probeLoads?: boolean;
   /** Scramble r1 to r5 after each call, as native code may; default: helpers leave them, functions leave their own. */
   readonly clobber?: boolean;
   /** Runs the program instead of the loop of this package; needs a memory with an arena. */

@@ -74,6 +74,7 @@ export function createMachine(main: Image, memory: Memory, options: InterpreterO
     mayGotoLimit: checkedOption('mayGotoLimit', options.mayGotoLimit ?? BPF_MAX_LOOPS, 0, 0x7fffffff),
     clobber: options.clobber ?? false,
     alignAtomics: options.alignment !== 'none',
+    probeLoads: options.probeLoads ?? false,
   };
   return {
     memory,

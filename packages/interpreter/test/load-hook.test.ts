@@ -43,3 +43,17 @@ test('a packet that changes while the program runs is read anew by each packet l
   const helper = { id: 1, call: () => void Object.assign(packet, { start: 1 }) };
   expect(createInterpreter(program, { helpers: [helper] }).run({ packet }).r0).toBe(30n);
 });
+
+test('loads of memory that is not there give 0 when asked to probe; stores fault all the same', () => {
+  const program = makeProgram([
+    makeInsn(0x18, 1, 0, 0, 0x1000),
+    makeInsn(0, 0, 0, 0, 0x7fff),
+    makeInsn(0xb7, 0, 0, 0, 5), // r0 = 5
+    makeInsn(0x79, 0, 1, 8, 0), // r0 = *(u64 *)(r1 + 8)
+    makeInsn(0x95, 0, 0, 0, 0),
+  ]);
+  expect(createInterpreter(program).tryRun().fault?.code).toBe('E_RUN_MEMORY');
+  expect(createInterpreter(program, { probeLoads: true }).run().r0).toBe(0n);
+  const store = makeProgram([makeInsn(0xb7, 1, 0, 0, 0), makeInsn(0x7b, 1, 1, 0, 0), makeInsn(0x95, 0, 0, 0, 0)]);
+  expect(createInterpreter(store, { probeLoads: true }).tryRun().fault?.code).toBe('E_RUN_MEMORY');
+});

@@ -1,5 +1,5 @@
 export { createVm } from './vm.ts';
-export type { Vm, VmOptions } from './vm.ts';
+export type { MapChange, Vm, VmOptions } from './vm.ts';
 export { defaultEvent } from './vm-program.ts';
 export type { VmProgram, VmRunResult } from './vm-program.ts';
 export type { VmMap } from './vm-map.ts';

@@ -1,6 +1,6 @@
 /** The maps of a VM: created from definitions, in the memory of its programs, filled as the object says. */
 import { type Btf, sizeOf } from '@polybpf/btf';
-import { type BpfError, isBpfError } from '@polybpf/errors';
+import { BpfError, isBpfError } from '@polybpf/errors';
 import type { Memory, RegionInit } from '@polybpf/interpreter';
 import type { MapDef, Program } from '@polybpf/isa';
 import { createMap, type GuestMap, MAP_TYPE, type MapArena, type MapOptions } from '@polybpf/maps';
@@ -31,10 +31,21 @@ const ARRAY = MAP_TYPE.ARRAY;
 const RDONLY_PROG = 0x80;
 const PERF_BUFFER_BYTES = 1 << 30;
 
+/** Maps that hold file descriptors, with keys that are indices: both have 4 bytes where the object says nothing (libbpf). */
+const DESCRIPTOR_MAPS: ReadonlySet<number> = /* @__PURE__ */ new Set([
+  MAP_TYPE.PROG_ARRAY,
+  MAP_TYPE.PERF_EVENT_ARRAY,
+  MAP_TYPE.CGROUP_ARRAY,
+  MAP_TYPE.ARRAY_OF_MAPS,
+]);
+
 /** Sections of data are arrays of one element; constants cannot be written by programs. */
 function specOf(def: MapDef, cpus: number): MapDef {
-  // As libbpf: without a size, a buffer for each CPU.
-  if (def.type === MAP_TYPE.PERF_EVENT_ARRAY && def.maxEntries === 0) return { ...def, maxEntries: cpus };
+  if (DESCRIPTOR_MAPS.has(def.type) || def.type === MAP_TYPE.HASH_OF_MAPS) {
+    const perCpu = def.type === MAP_TYPE.PERF_EVENT_ARRAY && def.maxEntries === 0;
+    const keySize = def.keySize === 0 && DESCRIPTOR_MAPS.has(def.type) ? 4 : def.keySize;
+    return { ...def, keySize, valueSize: def.valueSize || 4, maxEntries: perCpu ? cpus : def.maxEntries };
+  }
   if (def.kind === 'map') return def;
   const constant = def.kind === 'rodata' || def.kind === 'kconfig';
   return { ...def, type: ARRAY, keySize: 4, maxEntries: 1, flags: constant ? RDONLY_PROG : 0 };
@@ -45,7 +56,19 @@ function specOf(def: MapDef, cpus: number): MapDef {
  *
  * @throws BpfError `E_KERNEL_CALL` when the kernel would refuse a definition
  */
-export function createMaps(world: World, defs: readonly MapDef[], btf: Btf | undefined): VmMapEntry[] {
+export function createMaps(
+  world: World,
+  defs: readonly MapDef[],
+  btf: Btf | undefined,
+  changes: Readonly<Record<string, Partial<MapDef>>>,
+): VmMapEntry[] {
+  const stranger = Object.keys(changes).find((name) => !defs.some((def) => def.name === name));
+  if (stranger !== undefined) {
+    throw new BpfError('E_INPUT', 'map to change', {
+      expected: defs.map(({ name }) => name).join(', '),
+      got: stranger,
+    });
+  }
   const arena = memoryArena(world.memory);
   return defs.map((def, index) => {
     const handle = world.memory.addressOf(
@@ -62,7 +85,7 @@ export function createMaps(world: World, defs: readonly MapDef[], btf: Btf | und
       freeField: (_field, address) => void world.timers.delete(address),
     };
     try {
-      const guest = createMap(specOf(def, world.cpus), options);
+      const guest = createMap(specOf({ ...def, ...changes[def.name] }, world.cpus), options);
       guest.handle = handle;
       // Nobody reads while programs run: room for all records of a run.
       guest.events?.open(PERF_BUFFER_BYTES);

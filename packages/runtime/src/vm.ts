@@ -55,9 +55,22 @@ export interface VmOptions extends OwnHelpers {
   readonly engine?: Engine;
   /** Bytes of guest memory in all, for an engine in WebAssembly; default 64 MiB. */
   readonly arenaBytes?: number;
+  /**
+   * Whether loads of memory that is not there give 0, as loads through pointers of kernel types do in the kernel; default:
+   * for programs that have such pointers (fentry, fexit, tp_btf, LSM, struct_ops).
+   */
+  readonly probeLoads?: boolean;
+  /** Sizes and flags of maps that user space sets before it loads, by name. */
+  readonly maps?: Readonly<Record<string, MapChange>>;
   /** Called before every instruction. */
   readonly trace?: TraceHook;
 }
+
+/** What user space can change in a map's definition. */
+export type MapChange = Partial<Pick<MapDef, 'keySize' | 'valueSize' | 'maxEntries' | 'flags'>>;
+
+/** Program types whose arguments are pointers of kernel types. */
+const PROBING_TYPES: ReadonlySet<string> = /* @__PURE__ */ new Set(['tracing', 'lsm', 'struct_ops']);
 
 /** See the file's head. */
 export interface Vm extends Disposable {
@@ -148,7 +161,7 @@ export function createVm(options: VmOptions): Vm {
     },
   };
   const defs = object?.maps ?? [...new Set(programs.flatMap(({ maps }) => maps))];
-  const entries = createMaps(world, defs, object?.btf);
+  const entries = createMaps(world, defs, object?.btf, options.maps ?? {});
   fillObjectMaps(world, entries, programs);
   const interpreterOptions: InterpreterOptions = {
     memory,
@@ -172,7 +185,12 @@ export function createVm(options: VmOptions): Vm {
   const host = createHost(world, printed, options.tracepoints ?? (() => undefined), advanceTo);
   const vmPrograms = programs.map((program) => {
     let interpreter: Interpreter | undefined;
-    return createVmProgram(host, program, () => (interpreter ??= createInterpreter(program, interpreterOptions)));
+    const probeLoads = options.probeLoads ?? PROBING_TYPES.has(program.type ?? '');
+    return createVmProgram(
+      host,
+      program,
+      () => (interpreter ??= createInterpreter(program, { ...interpreterOptions, probeLoads })),
+    );
   });
   const programByName = (name?: string): VmProgram => {
     const found = name === undefined ? (vmPrograms.length === 1 ? vmPrograms[0] : undefined) : vmPrograms.find((program) => program.name === name); // prettier-ignore
