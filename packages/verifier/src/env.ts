@@ -7,6 +7,7 @@ import { StackLiveness } from './stack-liveness.ts';
 import { NotModelled, Reject } from './reject.ts';
 import type { ProgramTypes } from './program-types.ts';
 import type { VerifierLog } from './log.ts';
+import type { Watcher } from './watcher.ts';
 import { REG_WORDS } from './register-record.ts';
 
 /** One function of the program. */
@@ -57,6 +58,8 @@ export interface Pending {
   readonly insn: number;
   readonly previous: number;
   readonly logLength: number;
+  /** Where the watcher was. */
+  readonly mark: unknown;
 }
 
 /** A visit of a loop: the state that entered it, and the states at its ends that are waiting for marks. */
@@ -189,6 +192,8 @@ export class Env {
   readonly loopCallback: Map<number, number> = new Map();
   /** A function has just returned: the log says where to. */
   returned = false;
+  /** Looks on, e.g. to explain a refusal. */
+  watcher: Watcher | undefined = undefined;
   exploreAluLimits = false;
   seenException = false;
   /** History entry of the current insn, index of its first word; -1 when there is none yet. */
@@ -244,7 +249,7 @@ export class Env {
     this.callMap = new Int32Array(count);
     this.loopInline = new Uint8Array(count);
     this.subprogramOf = new Int32Array(count);
-    this.defaultPrecise = options.bpfCapable ? 0 : 1;
+    this.defaultPrecise = options.bpfCapable && !options.allPrecise ? 0 : 1;
     this.liveness = new StackLiveness(this);
     this.state = this.pool.state();
   }
@@ -261,7 +266,7 @@ export class Env {
 
   /** Says something that does not decide. */
   note(text: string): void {
-    if (this.log !== undefined) this.log.line(text);
+    if (this.log !== undefined && text !== '') this.log.line(text);
   }
 
   readonly noter: (text: string) => void = (text) => this.note(text);
@@ -278,6 +283,8 @@ export interface EnvOptions {
   readonly testRegInvariants: boolean;
   readonly sleepable: boolean;
   readonly gpl: boolean;
+  /** All scalars count when states are compared: a path that ends in a known state is contained in it. */
+  readonly allPrecise: boolean;
   readonly logLevel: number;
   /** Possible CPUs of the host that is imagined. */
   readonly cpus: number;

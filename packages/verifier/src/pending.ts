@@ -14,7 +14,7 @@ export function pushBranch(env: Env, next: number, previous: number, speculative
 
 /** Queues a state of its own. */
 export function enqueue(env: Env, state: State, next: number, previous: number): void {
-  env.pending.push({ state, insn: next, previous, logLength: env.log?.length ?? 0 });
+  env.pending.push({ state, insn: next, previous, logLength: env.log?.length ?? 0, mark: env.watcher?.mark() });
   if (env.pending.length > MAX_PENDING) {
     reject(EFAULT, `The sequence of ${env.pending.length} jumps is too complex.`);
   }
@@ -28,6 +28,7 @@ export function popBranch(env: Env): boolean {
   env.state = next.state;
   env.insn = next.insn;
   env.previousInsn = next.previous;
+  env.watcher?.restore(next.mark);
   if (env.options.logLevel < 2) env.log?.cut(next.logLength);
   return true;
 }

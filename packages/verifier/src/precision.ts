@@ -14,7 +14,7 @@ export const WANTED: Wanted = new Wanted();
 
 /** The register of the current frame must be precise: marks it and all that it was computed from, back to where it was set. */
 export function markPrecise(env: Env, reg: number): void {
-  if (!env.options.bpfCapable) return;
+  if (!env.options.bpfCapable || env.options.allPrecise) return;
   WANTED.reset();
   const state = env.state;
   if (env.frame.w[regAt(reg) + W_TYPE] !== SCALAR_VALUE) reject(EFAULT, 'verifier bug: backtracking misuse');
@@ -28,7 +28,7 @@ export function markPrecise(env: Env, reg: number): void {
  * @returns whether something became precise that was not
  */
 export function markChain(env: Env, start: State): boolean {
-  if (!env.options.bpfCapable) return false;
+  if (!env.options.bpfCapable || env.options.allPrecise) return false;
   const want = WANTED;
   want.frame = start.curframe;
   if (want.isEmpty()) return false;

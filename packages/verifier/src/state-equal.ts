@@ -124,7 +124,7 @@ function coversRegister(env: Env, o: Int32Array, a: number, c: Int32Array, b: nu
   switch (baseType(type)) {
     case SCALAR_VALUE: {
       if (env.exploreAluLimits) return sameWords(o, a, c, b, W_ID) && checkScalarIds(o[a + W_ID]!, c[b + W_ID]!);
-      if (o[a + W_PRECISE] === 0 && exact === NOT_EXACT) return true;
+      if (o[a + W_PRECISE] === 0 && exact === NOT_EXACT && !env.options.allPrecise) return true;
       const oldId = o[a + W_ID]!;
       const newId = c[b + W_ID]!;
       if ((oldId & ADD_CONST) !== (newId & ADD_CONST)) return false;

@@ -31,6 +31,7 @@ import { MAIN_CALLSITE, regAt } from './state.ts';
 import type { Columns } from './successors.ts';
 import { walkAll } from './walk.ts';
 import { markKnown } from './bounds.ts';
+import type { Watcher } from './watcher.ts';
 
 /** How a program is verified. */
 export interface VerifyOptions {
@@ -84,7 +85,7 @@ const GPL_LICENSES: ReadonlySet<string> = new Set([
   'Dual MPL/GPL',
 ]);
 
-function optionsOf(input: VerifyInput, options: VerifyOptions): EnvOptions {
+function optionsOf(input: VerifyInput, options: VerifyOptions, allPrecise: boolean): EnvOptions {
   const privilege = options.privilege ?? 'root';
   const flags = input.flags ?? 0;
   const perfmon = privilege === 'root';
@@ -97,6 +98,7 @@ function optionsOf(input: VerifyInput, options: VerifyOptions): EnvOptions {
     testStateFreq: privilege !== 'none' && (flags & F_TEST_STATE_FREQ) !== 0,
     testRegInvariants: privilege !== 'none' && (flags & F_TEST_REG_INVARIANTS) !== 0,
     sleepable: (flags & F_SLEEPABLE) !== 0,
+    allPrecise,
     gpl: GPL_LICENSES.has(input.license ?? 'GPL'),
     logLevel: options.logLevel ?? 0,
     cpus: options.cpus ?? 2,
@@ -111,8 +113,29 @@ function optionsOf(input: VerifyInput, options: VerifyOptions): EnvOptions {
  * @throws BpfError `E_INPUT` for a profile or program type that there is none of
  */
 export function verify(input: VerifyInput, options: VerifyOptions = {}): VerifyReport {
+  return watch(input, options, undefined, false).report;
+}
+
+/** A verification, and what is left of it to look at. */
+export interface Watched {
+  readonly report: VerifyReport;
+  /** Undefined when it was refused before it began. */
+  readonly env: Env | undefined;
+}
+
+/**
+ * {@link verify} with someone looking on.
+ *
+ * @param allPrecise - no scalar is left out when states are compared; takes longer, and says more
+ */
+export function watch(
+  input: VerifyInput,
+  options: VerifyOptions,
+  watcher: Watcher | undefined,
+  allPrecise: boolean,
+): Watched {
   const registry = registryOf(options.profile ?? '6.18');
-  const envOptions = optionsOf(input, options);
+  const envOptions = optionsOf(input, options, allPrecise);
   const variant = registry.variant({
     type: input.type ?? 'socket_filter',
     attachType: input.attachType,
@@ -126,12 +149,13 @@ export function verify(input: VerifyInput, options: VerifyOptions = {}): VerifyR
   try {
     checkLoad(input, envOptions, variant, registry);
     const env = buildEnv(input, options, registry, variant, envOptions, log);
+    env.watcher = watcher;
     holder.env = env;
     run(env, input);
-    return report(env, log, undefined);
+    return { report: report(env, log, undefined), env };
   } catch (reason) {
     if (!(reason instanceof Reject) && !(reason instanceof NotModelled)) throw reason;
-    return report(holder.env, log, reason);
+    return { report: report(holder.env, log, reason), env: holder.env };
   }
 }
 

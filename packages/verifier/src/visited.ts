@@ -272,9 +272,10 @@ function store(env: Env, insn: number, cur: State, bucket: State[]): void {
   updatePeak(env);
   env.previousJumps = env.jumps;
   env.previousProcessed = env.processed;
-  if (env.options.bpfCapable) markAllImprecise(cur);
+  if (env.options.bpfCapable && !env.options.allPrecise) markAllImprecise(cur);
   const stored = env.pool.copyTakingHistory(cur);
   stored.insn = insn;
+  env.watcher?.stored(insn, stored);
   enterLoop(env, stored);
   cur.parent = stored;
   cur.firstInsn = insn;

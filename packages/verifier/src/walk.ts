@@ -32,7 +32,8 @@ import { endPath, isVisited } from './visited.ts';
 /** Walks all paths from the current state of the environment on. */
 export function walkAll(env: Env): void {
   for (;;) {
-    walkPath(env);
+    const pruned = walkPath(env);
+    env.watcher?.end(env, pruned);
     env.log?.touchAll();
     endPath(env, env.state);
     env.liveness.update();
@@ -40,8 +41,8 @@ export function walkAll(env: Env): void {
   }
 }
 
-/** Walks until the path ends: at an exit of the outermost function, or in a state that is known. */
-function walkPath(env: Env): void {
+/** Walks until the path ends: at an exit of the outermost function, or in a state that is known; true for the latter. */
+function walkPath(env: Env): boolean {
   const { log } = env;
   let arrived = env.previousInsn >= 0 && log !== undefined;
   for (;;) {
@@ -55,7 +56,7 @@ function walkPath(env: Env): void {
     state.insn = insn;
     if (env.prunePoint[insn] !== 0 && isVisited(env, insn)) {
       log?.safe(env, arrived);
-      return;
+      return true;
     }
     if (env.jumpPoint[insn] !== 0) pushHistory(env, state, 0, 0, 0);
     if (log !== undefined) {
@@ -63,16 +64,17 @@ function walkPath(env: Env): void {
       arrived = false;
     }
     if (!state.speculative) env.seen[insn] = 1;
+    env.watcher?.step(env);
     env.previousInsn = insn;
-    if (state.speculative && env.nospec[insn] !== 0) return;
+    if (state.speculative && env.nospec[insn] !== 0) return false;
     if (state.speculative) {
-      if (!walkSpeculative(env)) return;
-    } else if (walkInsn(env)) return;
+      if (!walkSpeculative(env)) return false;
+    } else if (walkInsn(env)) return false;
     if (log !== undefined && env.returned) {
       arrived = true;
       env.returned = false;
     }
-    if (state.speculative && env.nospecResult[insn] !== 0) return;
+    if (state.speculative && env.nospecResult[insn] !== 0) return false;
   }
 }
 
