@@ -23,6 +23,8 @@ export interface CompiledModule {
   readonly classes: Uint8Array;
   /** Bytes of code of the functions, without what surrounds them. */
   readonly codeBytes: number;
+  /** Bytes of the largest function; V8 takes {@link LARGEST_FUNCTION}. */
+  readonly largest: number;
   /** The host has to execute some of the instructions. */
   readonly hosted: boolean;
   /** Functions that needed a dispatch loop. */
@@ -49,6 +51,12 @@ export interface Standalone {
   readonly budget: number;
 }
 
+/** Largest function body that V8 takes. */
+export const LARGEST_FUNCTION = 7_654_321;
+/** Where function bodies are written, time after time; they are copied into their module. */
+const BODIES: WasmWriter = /* @__PURE__ */ new WasmWriter(1 << 18);
+/** Bytes that the bodies' writer keeps for the next program. */
+const KEPT = 1 << 22;
 const NO_LEVELS: Levels = new Map();
 /** `memory.fill` of memory 0. */
 const MEMORY_FILL = [0xfc, 0x0b, 0x00];
@@ -59,7 +67,8 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
   const entries = [...new Set([0, ...(options.entries ?? [])])];
   const flow = findFlow(binding.image, entries, levels, binding.arena);
   const live = findLiveness(flow);
-  const w = new WasmWriter(1024 + flow.length * 24);
+  const w = BODIES;
+  w.at = 0;
   const context = new ModuleContext(w, flow, live, binding, levels, options.facts);
   const scratch = new Int32Array(flow.blocks).fill(NONE);
   const slotOf = new Int32Array(flow.length + 1).fill(NONE);
@@ -74,6 +83,7 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
     context.usesMayGoto[f] = order.some((b) => flow.classes[flow.last[b]!] === CLASS.mayGoto);
   });
   let irreducible = 0;
+  let largest = 0;
   for (const shape of shapes) {
     if (shape.irreducible) irreducible++;
     const parameters = live.before[flow.start[shape.order[0]!]!]! & ALL_REGISTERS;
@@ -83,18 +93,23 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
     const size = w.openSize();
     new FunctionEmitter(context, shape, slots, found, parameters).emit();
     w.closeSize(size);
+    largest = Math.max(largest, w.at - size);
   }
   flow.entries.forEach((entry, f) => emitEntry(context, f, live.before[entry]! & ALL_REGISTERS));
   const { standalone } = options;
   for (const spill of context.spills) emitSpill(context, spill.mask, spill.resumes, standalone !== undefined);
   if (standalone !== undefined) emitRun(w, standalone, binding, flow.entries.length);
+  const bytes = assemble(context, w.result(), standalone);
+  const codeBytes = w.at;
+  if (w.bytes.length > KEPT) w.bytes = new Uint8Array(KEPT);
   return {
-    bytes: assemble(context, w.result(), standalone),
+    bytes,
     hosted: flow.hosted,
     entries: flow.entries,
     rest: flow.rest,
     classes: flow.classes,
-    codeBytes: w.at,
+    codeBytes,
+    largest,
     irreducible,
   };
 }
@@ -236,6 +251,43 @@ function emitRun(w: WasmWriter, { memBytes, budget }: Standalone, binding: Bindi
   w.closeSize(size);
 }
 
+/** Functions that modules import, or have stand-ins for. */
+const IMPORTS = [
+  ['host', TYPE_CALL],
+  ['resume', TYPE_RESUME],
+] as const;
+
+/** What modules start with, by the number of functions that they import: header, types, imports. Made once. */
+const PREFIXES: readonly (() => Uint8Array)[] = [0, 1, 2].map((imported) => {
+  let bytes: Uint8Array | undefined;
+  return () => (bytes ??= emitPrefix(imported));
+});
+
+/** Modules that import both functions import their memory too; the others own one. */
+function emitPrefix(imported: number): Uint8Array {
+  const w = new WasmWriter();
+  w.header();
+  emitTypes(w);
+  w.op(2);
+  const size = w.openSize();
+  w.u32(imported === 2 ? 3 : imported);
+  if (imported === 2) {
+    w.name('bpf');
+    w.name('memory');
+    w.op(2);
+    w.op(0);
+    w.u32(0);
+  }
+  for (const [name, type] of IMPORTS.slice(0, imported)) {
+    w.name('bpf');
+    w.name(name);
+    w.op(0);
+    w.u32(type);
+  }
+  w.closeSize(size);
+  return w.result().slice();
+}
+
 function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, standalone?: Standalone): Uint8Array {
   const functions = flow.entries.length;
   // A module of its own imports what it needs; functions of the same type stand in for the rest, and are never called.
@@ -250,32 +302,13 @@ function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, sta
     body();
     w.closeSize(size);
   };
-  w.header();
-  emitTypes(w);
-  const importTypes = [
-    ['host', TYPE_CALL],
-    ['resume', TYPE_RESUME],
-  ] as const;
-  section(2, () => {
-    w.u32(imported + (standalone === undefined ? 1 : 0));
-    if (standalone === undefined) {
-      w.name('bpf');
-      w.name('memory');
-      w.op(2);
-      w.op(0);
-      w.u32(0);
-    }
-    for (const [name, type] of importTypes.slice(0, imported)) {
-      w.name('bpf');
-      w.name(name);
-      w.op(0);
-      w.u32(type);
-    }
-  });
+  const start = PREFIXES[standalone === undefined ? 2 : imported]!();
+  w.bytes.set(start, w.at);
+  w.at += start.length;
   w.reserve(64 + 2 * functions + 2 * spills.length);
   section(3, () => {
     w.u32(count);
-    for (const [, type] of importTypes.slice(imported)) w.u32(type);
+    for (const [, type] of IMPORTS.slice(imported)) w.u32(type);
     for (const entry of flow.entries) w.u32(TYPE_FUNCTION + registerCount(live.before[entry]! & ALL_REGISTERS));
     for (let f = 0; f < functions; f++) w.u32(TYPE_ENTRY);
     for (const { mask, resumes } of spills) w.u32((resumes ? TYPE_EXIT : TYPE_HOST) + registerCount(mask));

@@ -67,6 +67,7 @@ export class FunctionEmitter {
   /** Root that register (or slot, from 11 on) `r` is kept relative to, or NONE: its local holds address - tag. */
   relativeTo(r: number): number {
     const root = this.pointers.walk.root[r]!;
+    if (root === NONE) return NONE;
     return root !== NONE && root !== FRAME_ROOT && this.locals.roots.has(root) ? root : NONE;
   }
 
@@ -180,6 +181,7 @@ export class FunctionEmitter {
   /** Registers and slots that are relative to a root here and not at the start of block `to` become values. */
   #convert(to: number): void {
     const { pointers } = this;
+    if (this.locals.roots.size === 0) return;
     const at = to * pointers.wide;
     for (let r = 0; r < pointers.wide; r++) {
       if (pointers.rootsIn[at + r] !== pointers.walk.root[r] && this.#isLive(to, r)) this.makeAbsolute(r);
@@ -189,6 +191,7 @@ export class FunctionEmitter {
   /** Says whether {@link convert} has anything to do. */
   #converts(to: number): boolean {
     const { pointers } = this;
+    if (this.locals.roots.size === 0) return false;
     const at = to * pointers.wide;
     for (let r = 0; r < pointers.wide; r++) {
       if (pointers.rootsIn[at + r] !== pointers.walk.root[r] && this.relativeTo(r) !== NONE && this.#isLive(to, r))
@@ -233,6 +236,10 @@ export class FunctionEmitter {
       steps.push(END, 0);
     }
     // The list ascends; the merge point that comes last is the outermost block.
+    if (shape.firstMerge[k] === NONE) {
+      steps.push(BODY, k);
+      return;
+    }
     const merges: number[] = [];
     for (let m = shape.firstMerge[k]!; m !== NONE; m = shape.nextMerge[m]!) merges.push(m);
     w.reserve(16 + 2 * merges.length + 4096);
@@ -340,7 +347,8 @@ export class FunctionEmitter {
     const first = flow.start[b]!;
     const { pointers } = this;
     const { walk } = pointers;
-    walk.root.set(pointers.rootsIn.subarray(k * pointers.wide, (k + 1) * pointers.wide));
+    const { wide, rootsIn } = pointers;
+    for (let r = 0, at = k * wide; r < wide; r++) walk.root[r] = rootsIn[at + r]!;
     w.reserve();
     if (!charged) this.#charge(k, b, first);
     if (first === flow.end[b]) {
@@ -478,9 +486,11 @@ export class FunctionEmitter {
         this.#steps.push(TREE, taken);
       } else {
         // A loop may start there, where less is relative to roots than here.
-        const roots = this.pointers.walk.root.slice();
         this.#steps.push(TREE, next);
-        if (this.#converts(next)) this.#steps.push(CONVERT, this.#later.push({ to: next, roots }) - 1);
+        if (this.#converts(next)) {
+          const roots = this.pointers.walk.root.slice();
+          this.#steps.push(CONVERT, this.#later.push({ to: next, roots }) - 1);
+        }
         this.#steps.push(END, 0, TREE, taken);
         if (this.#converts(taken)) this.#convert(taken);
       }

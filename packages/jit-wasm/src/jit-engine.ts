@@ -5,7 +5,7 @@
 import type { Engine } from '@polybpf/interpreter';
 import { callHelper, closeFrame, CODE_START, driveToEnd, type Execute, type Image, insnIndex, type Machine, prepareFrames, REGISTER_WORDS, SLOT_WORDS, slotWord, STATUS_DONE, STATUS_PAUSED, switchImage, wasmApi } from '@polybpf/interpreter/engine'; // prettier-ignore
 import { type Bridge, bridgeOf } from './bridge.ts';
-import { type CompiledModule, compileImage } from './compile-module.ts';
+import { type CompiledModule, compileImage, LARGEST_FUNCTION } from './compile-module.ts';
 import { LEVEL_HOST } from './flow.ts';
 import { bindInterpreter, depthLimitOf, writeLimits } from './interpreter-engine.ts';
 import { FIXED_FRAMES, MAILBOX } from './mailbox.ts';
@@ -112,6 +112,10 @@ class JitMachine {
     const { image } = unit;
     const facts = image === this.main ? this.facts : undefined;
     const module = compileImage(this.binding(unit), { entries: [...unit.extra], levels: unit.levels, facts });
+    if (module.largest > LARGEST_FUNCTION) {
+      unit.attempts = ATTEMPTS;
+      return false;
+    }
     const api = wasmApi();
     const instance = new api.Instance(new api.Module(module.bytes), {
       bpf: { memory: this.cx.memory.arena!.memory, ...this.bridge.imports },

@@ -221,8 +221,11 @@ export function findPointers(
   for (let r = 0; r < REGISTERS; r++) roots[r] = r;
   seen[0] = 1;
   const load = (k: number): void => {
-    walk.root.set(roots.subarray(k * wide, (k + 1) * wide));
-    walk.off.set(offs.subarray(k * wide, (k + 1) * wide));
+    const { root, off } = walk;
+    for (let r = 0, at = k * wide; r < wide; r++, at++) {
+      root[r] = roots[at]!;
+      off[r] = offs[at]!;
+    }
   };
   const join = (to: number): boolean => {
     const at = to * wide;

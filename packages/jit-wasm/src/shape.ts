@@ -106,7 +106,8 @@ function findChains(flow: Flow, { order, taken, next, isLoop, forward }: Graph):
   const back = new Int32Array(size).fill(NONE);
   const above = new Int32Array(size).fill(NONE);
   for (let k = 0; k < size; k++) {
-    for (const to of [taken[k]!, next[k]!]) {
+    for (let edge = 0; edge < 2; edge++) {
+      const to = (edge === 0 ? taken : next)[k]!;
       if (to === NONE) continue;
       if (to > k) above[to] = k;
       else back[to] = back[to] === NONE ? k : -2;
@@ -189,7 +190,8 @@ function dominators(taken: Int32Array, next: Int32Array, size: number): Int32Arr
 /** Every edge back goes to a block that dominates its source. */
 function isReducible(taken: Int32Array, next: Int32Array, idom: Int32Array, size: number): boolean {
   for (let k = 0; k < size; k++) {
-    for (const to of [taken[k]!, next[k]!]) {
+    for (let edge = 0; edge < 2; edge++) {
+      const to = (edge === 0 ? taken : next)[k]!;
       if (to <= 0 || to > k) continue;
       let d = k;
       while (d > to) d = idom[d]!;
@@ -218,7 +220,10 @@ function budgetChecks(
   const cost = new Int32Array(size);
   for (let k = size - 1; k >= 0; k--) {
     let more = 0;
-    for (const to of [taken[k]!, next[k]!]) if (to !== NONE && checks[to] === 0) more = Math.max(more, cost[to]!);
+    for (let edge = 0; edge < 2; edge++) {
+      const to = (edge === 0 ? taken : next)[k]!;
+      if (to !== NONE && checks[to] === 0 && cost[to]! > more) more = cost[to]!;
+    }
     cost[k] = count[order[k]!]! + more;
   }
   return { checks, cost };

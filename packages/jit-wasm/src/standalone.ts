@@ -22,7 +22,7 @@ import {
 } from '@polybpf/interpreter';
 import { type Machine, prepareFrames } from '@polybpf/interpreter/engine';
 import type { Program } from '@polybpf/isa';
-import { compileImage } from './compile-module.ts';
+import { compileImage, LARGEST_FUNCTION } from './compile-module.ts';
 import { FIXED_FRAMES, MAILBOX } from './mailbox.ts';
 import type { Facts } from './module-context.ts';
 
@@ -51,9 +51,6 @@ export interface WasmProgram {
   /** Functions that needed a dispatch loop, because a jump enters a loop from the side. */
   readonly irreducible: number;
 }
-
-/** Largest function body that V8 takes. */
-const LARGEST_FUNCTION = 7_654_321;
 
 /**
  * Compiles a program into a module of its own.
@@ -99,8 +96,8 @@ export function compileToWasm(program: Program, options: CompileOptions = {}): W
       standalone: { pages: (arena.used + 0x1ffff) >> 16, data: contents(arena.bytes, arena.used + 0x10000, skip), mem, memBytes, budget }, // prettier-ignore
     },
   );
-  if (module.codeBytes > LARGEST_FUNCTION) {
-    throw new BpfError('E_UNSUPPORTED', `a WebAssembly module of ${module.codeBytes} bytes of code`, {
+  if (module.largest > LARGEST_FUNCTION) {
+    throw new BpfError('E_UNSUPPORTED', `a function of ${module.largest} bytes of WebAssembly`, {
       expected: `at most ${LARGEST_FUNCTION} bytes`,
     });
   }

@@ -266,6 +266,9 @@ describe('engines', () => {
         ),
       ),
     ).toContain('r0 4d');
+    // Two pointers meet in one register.
+    const meet = program('r4 = r10', 'r4 += -8', '*(u8 *)(r10 - 8) = 9', 'r5 = *(u8 *)(r1 + 0)', 'r0 = *(u8 *)(r1 + 1)', 'r3 = r1', 'if r2 == 2 goto l', 'r3 = r4', 'goto m', 'l:', 'r3 += 1', 'm:', 'r0 = *(u8 *)(r3 + 0)', 'r0 += r5', 'exit'); // prettier-ignore
+    for (const length of [2, 3]) same(meet, { mem: Uint8Array.from({ length }, (_, i) => i * 16 + 1) });
     // Pointers that are kept there, over a call and over a jump.
     const kept = program('*(u64 *)(r10 - 8) = r1', '*(u64 *)(r10 - 16) = r2', 'call f', 'r1 = *(u64 *)(r10 - 8)', 'r2 = *(u64 *)(r10 - 16)', 'if r0 == 0 goto l', 'r1 += 1', 'l:', 'r0 = *(u8 *)(r1 + 1)', 'r0 += r2', 'exit', 'f:', 'r0 = r2', 'r0 &= 1', '*(u64 *)(r10 - 8) = r0', 'exit'); // prettier-ignore
     for (const length of [4, 5]) same(kept, { mem: Uint8Array.from({ length }, (_, i) => i * 16) });

@@ -71,12 +71,12 @@ export const WASM_MUTANTS: readonly Mutant[] = [
     killedBy: { test: ENGINES, name: 'keep places of the frame true' },
   },
   {
-    id: 'wasm/old-root-of-a-loop',
+    id: 'wasm/relative-across-merge',
     file: `${SRC}function-emitter.ts`,
-    find: 'this.makeAbsolute(r);\n      walk.root[r] = NONE;',
-    replace: 'walk.root[r] = NONE;',
-    what: 'a pointer of the last round stays relative to a root that is made anew',
-    killedBy: { test: ENGINES, name: 'keep pointers of the last round apart' },
+    find: 'this.#convert(to);\n    if (!this.#isLabel(k, to)) {',
+    replace: 'if (!this.#isLabel(k, to)) {',
+    what: 'a pointer stays relative to its root where ways meet on which it has different ones',
+    killedBy: { test: ENGINES, name: 'keep places of the frame true' },
   },
   {
     id: 'wasm/sum-of-pointers',
