@@ -1,7 +1,7 @@
 /** From an event to guest memory: context, packet, sockets, what pointers point to. */
 import { BpfError } from '@polybpf/errors';
 import { type LoadHook, PACKET_REGION, type PacketInput, type RegionInit } from '@polybpf/interpreter';
-import type { Program } from '@polybpf/isa';
+import type { Endian, Program } from '@polybpf/isa';
 import { networkShort, writeInteger } from './byte-order.ts';
 import { CONTEXT_STRUCTS, encodeStruct, SKB_FIELDS, type StructLayout } from './context-layouts.ts';
 import type { ArgumentsEvent, BpfEvent, FlowDissectorEvent, KprobeEvent, PerfEventEvent, SkbEvent, StructEvent, TracepointEvent, XdpEvent } from './events.ts'; // prettier-ignore
@@ -179,7 +179,7 @@ function bindXdp(binder: Binder, event: XdpEvent): BoundContext {
 }
 
 /** Program types that see the Ethernet header in a test run (`bpf_prog_test_run_skb`). */
-const LINK_HEADER_TYPES: ReadonlySet<string> = /* @__PURE__ */ new Set(['sched_cls', 'sched_act', 'lwt_in', 'lwt_out', 'lwt_xmit', 'lwt_seg6local', 'flow_dissector']); // prettier-ignore
+const LINK_HEADER_TYPES: ReadonlySet<string> = /* @__PURE__ */ new Set(['sched_cls', 'sched_act']);
 const ETH_HLEN = 14;
 /** `NET_SKB_PAD` of x86_64. */
 const SKB_HEADROOM = 64;
@@ -352,6 +352,20 @@ function bindStruct(binder: Binder, event: StructEvent): BoundContext {
   packet.network = packet.data;
   packet.sync();
   return plain(binder, context, { packet, packetInput: livePacket(packet) });
+}
+
+/** The kernel keeps what a flow dissector says about offsets inside the packet (`bpf_flow_dissect`). */
+export function clampFlowKeys(keys: Uint8Array, length: number, endian: Endian): Uint8Array {
+  const clamped = keys.slice();
+  const view = new DataView(clamped.buffer);
+  const little = endian === 'little';
+  const clamp = (at: number, low: number): number => {
+    const value = Math.max(low, Math.min(view.getUint16(at, little), length));
+    view.setUint16(at, value, little);
+    return value;
+  };
+  clamp(2, clamp(0, ETH_HLEN));
+  return clamped;
 }
 
 /** A flow dissector starts behind the Ethernet header with `nhoff` and `n_proto` in its keys (`bpf_flow_dissect`). */

@@ -45,8 +45,8 @@ export interface SkbEvent extends EventFacts {
   readonly kind: 'skb';
   readonly packet: Uint8Array;
   /**
-   * Whether the program sees the Ethernet header; default: as test runs have it, true for `sched_cls`, `sched_act` and lwt
-   * types, false for socket filters, cgroup and sockmap programs.
+   * Whether the program sees the Ethernet header; default: as test runs have it, true for `sched_cls` and `sched_act`, false
+   * for socket filters and for cgroup, sockmap and lwt programs.
    */
   readonly linkHeader?: boolean;
   /** Fields of `__sk_buff`, e.g. `mark`, `priority`, `ifindex`, `cb`, `queue_mapping`, `tc_classid`, `remote_port`. */

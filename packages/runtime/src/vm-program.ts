@@ -2,7 +2,7 @@
 import type { BpfError } from '@polybpf/errors';
 import type { Interpreter, RunFault, RunInput } from '@polybpf/interpreter';
 import type { Program } from '@polybpf/isa';
-import { bindContext, type BoundContext, type ContextOptions } from './bind-context.ts';
+import { bindContext, type BoundContext, clampFlowKeys, type ContextOptions } from './bind-context.ts';
 import { type BpfEvent, checkEventKind, eventKindOf, type EventFacts, structOfType } from './events.ts';
 import { verdictName } from './verdict.ts';
 import type { Redirect, RunState, TaskState, World } from './world.ts';
@@ -173,7 +173,8 @@ export function createVmProgram(host: ProgramHost, program: Program, interpreter
         packet: packet?.contents.slice(),
         metadata: packet === undefined ? undefined : packet.bytes.slice(packet.meta, packet.data),
         context: bound.bytes.slice(),
-        flowKeys: bound.flowKeys?.slice(),
+        flowKeys:
+          bound.flowKeys === undefined ? undefined : clampFlowKeys(bound.flowKeys, packet!.length, world.endian),
         printed: host.printed.slice(firstLine),
         redirects: state.redirects,
         effects: state.effects,

@@ -77,7 +77,8 @@ export function openTwin(kernel: LiveKernel, object: LoadedObject, options: Part
       const theirs = kernel.testRun(fds.get(program)!, { ...(event.kind === 'xdp' || event.kind === 'skb' ? { data: event.packet } : {}), ...(context === undefined ? {} : { context }) }); // prettier-ignore
       expect(ours.error, label).toBeUndefined();
       expect(ours.retval, `${label}: verdict`).toBe(theirs.retval);
-      const linkHeader = event.kind === 'skb' && vm.program(program).type === 'socket_filter' ? 14 : 0;
+      const linkHeader =
+        event.kind === 'skb' && !['sched_cls', 'sched_act'].includes(vm.program(program).type) ? 14 : 0;
       // XDP gives the metadata back with the packet.
       const metadata = event.kind === 'xdp' ? ours.metadata! : new Uint8Array(0);
       const packet = Buffer.concat([metadata, ours.packet!]);
