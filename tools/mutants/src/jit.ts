@@ -34,8 +34,8 @@ export const JIT_MUTANTS: readonly Mutant[] = [
   {
     id: 'jit/store-needs-upper-half',
     file: ANALYSE,
-    find: 'return live | (FULL << dst_reg) | ((wide ? FULL : LOW) << src_reg);',
-    replace: 'return live | (FULL << dst_reg) | (LOW << src_reg);',
+    find: 'return live | (address << dst_reg) | ((wide ? FULL : LOW) << src_reg);',
+    replace: 'return live | (address << dst_reg) | (LOW << src_reg);',
     what: 'the upper half counts as dead in front of a 64-bit store',
     killedBy: { engine: 'x86_64', vector: 'fusion/add64-then-dead' },
   },
