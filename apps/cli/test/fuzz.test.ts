@@ -102,7 +102,7 @@ describe('the command', () => {
 
   it.each([
     [['--against', 'interpreter'], /nothing to compare/],
-    [['--against', 'interpreter,magic'], /unknown engine, expected kernel, interpreter, native:ARCH, got magic/],
+    [['--against', 'interpreter,magic'], /unknown engine, expected kernel, interpreter, wasm, .*, got magic/],
     [['--against', 'native:pdp11'], /target name/],
     [['--count', '0'], /--count/],
     [['--count', '1.5'], /--count/],
