@@ -2,17 +2,32 @@
 import { markKnown, markUnknown, signExtend32, signExtend64, syncBounds, zeroExtend } from './bounds.ts';
 import { type Env, FAKE, reject } from './env.ts';
 import { checkInvariants } from './invariants.ts';
-import { assignId } from './linked.ts';
+import { assignId, clearId, linkConstant } from './linked.ts';
 import { isPointer } from './memory-access.ts';
+import { pushBranch } from './pending.ts';
 import { ALU_NAMES, pointerAlu } from './pointer-alu.ts';
 import { markPrecise } from './precision.ts';
 import { checkDestination, checkReadable } from './registers.ts';
 import { EACCES, EINVAL } from './reject.ts';
-import { ADD_CONST, copyRegister, W_ID, W_MASK, W_OFF, W_PRECISE, W_TYPE, W_UMAX, W_VAR } from './register-record.ts';
+import {
+  copyRegister,
+  W_ID,
+  W_MASK,
+  W_PRECISE,
+  W_S32MAX,
+  W_S32MIN,
+  W_SMAX,
+  W_SMIN,
+  W_TYPE,
+  W_U32MAX,
+  W_U32MIN,
+  W_UMAX,
+  W_VAR,
+} from './register-record.ts';
 import { PTR_TO_ARENA, SCALAR_VALUE } from './register-types.ts';
 import { sanitizeNeeded, sanitizeScalar } from './sanitize.ts';
 import { scalarByteOrder } from './byte-order.ts';
-import { BPF_ADD, BPF_ARSH, BPF_DIV, BPF_END, BPF_LSH, BPF_MOD, BPF_MOV, BPF_NEG, BPF_RSH, BPF_SUB, scalarAlu } from './scalar-alu.ts'; // prettier-ignore
+import { BPF_ADD, BPF_AND, BPF_ARSH, BPF_DIV, BPF_END, BPF_LSH, BPF_MOD, BPF_MOV, BPF_NEG, BPF_OR, BPF_RSH, BPF_SUB, scalarAlu } from './scalar-alu.ts'; // prettier-ignore
 import { regAt } from './state.ts';
 import { CLASS_ALU64 } from './successors.ts';
 import { bitWidth } from './word64.ts';
@@ -100,21 +115,44 @@ function operate(env: Env, op: number, alu32: boolean, register: boolean, dst: n
     }
   }
   if (sanitizeNeeded(op)) sanitizeScalar(env);
-  const constant = (s[k + W_MASK]! | s[k + W_MASK + 1]!) === 0;
+  const known = (s[k + W_MASK]! | s[k + W_MASK + 1]!) === 0;
+  if (known && (op === BPF_AND || op === BPF_OR)) forkScalar(env, w, d);
+  const constant = known || (alu32 && s[k + W_MASK] === 0);
   const low = s[k + W_VAR]!;
   const high = s[k + W_VAR + 1]!;
+  const narrow = w[d + W_UMAX + 1] === 0;
   scalarAlu(op, alu32, w, d, s, k, env.defaultPrecise);
-  const id = w[d + W_ID]!;
-  if (env.options.bpfCapable && op === BPF_ADD && !alu32 && id !== 0 && constant) {
-    // Remember the distance, so that a later comparison of one tells about the other.
-    if ((id & ADD_CONST) !== 0 || high !== 0 || low < 0) {
-      w[d + W_OFF] = 0;
-      w[d + W_ID] = 0;
-    } else {
-      w[d + W_ID] = id | ADD_CONST;
-      w[d + W_OFF] = low;
-    }
-  } else w[d + W_ID] = 0;
+  const linked = env.options.bpfCapable && (op === BPF_ADD || op === BPF_SUB) && w[d + W_ID] !== 0 && constant;
+  if (linked && !(register && src === dst)) linkConstant(w, d, op === BPF_SUB, alu32, narrow, low, high);
+  else clearId(w, d);
+}
+
+/**
+ * A scalar that is 0 or all ones, as arithmetic shifts make it, is walked as each of the two: the result of a mask is
+ * then known (kernel: maybe_fork_scalars). The queued branch does the instruction again with 0.
+ */
+function forkScalar(env: Env, w: Int32Array, d: number): void {
+  const whole = (w[d + W_SMIN]! & w[d + W_SMIN + 1]!) === -1 && (w[d + W_SMAX]! | w[d + W_SMAX + 1]!) === 0;
+  if (!whole && !(w[d + W_S32MIN] === -1 && w[d + W_S32MAX] === 0)) return;
+  const branch = pushBranch(env, env.insn, env.insn, false);
+  const b = branch.frames[branch.curframe]!.w;
+  if (whole) {
+    markKnown(b, d, 0, 0);
+    markKnown(w, d, -1, -1);
+  } else {
+    knowLow(b, d, 0);
+    knowLow(w, d, -1);
+  }
+}
+
+/** (kernel: __mark_reg32_known) */
+function knowLow(w: Int32Array, at: number, value: number): void {
+  w[at + W_VAR] = value;
+  w[at + W_MASK] = 0;
+  w[at + W_S32MIN] = value;
+  w[at + W_S32MAX] = value;
+  w[at + W_U32MIN] = value;
+  w[at + W_U32MAX] = value;
 }
 
 function walkMove(

@@ -1,8 +1,19 @@
 /** Scalars that are the same value, or differ by a constant: what is learnt of one holds for all (kernel: sync_linked_regs). */
-import { markKnown } from './bounds.ts';
+import { markKnown, syncBounds, zeroExtend } from './bounds.ts';
 import type { Env } from './env.ts';
 import { LINKED_MAX, linkedCount, linkedEntry, linkedFrame, linkedIndex, linkedIsRegister, packHigh, packLinked, packLow } from './linked-pack.ts'; // prettier-ignore
-import { ADD_CONST, copyRegister, REG_WORDS, W_ID, W_MASK, W_OFF, W_TYPE, W_VAR } from './register-record.ts';
+import {
+  ADD_CONST,
+  ADD_CONST32,
+  ADD_CONST64,
+  copyRegister,
+  REG_WORDS,
+  W_ID,
+  W_MASK,
+  W_OFF,
+  W_TYPE,
+  W_VAR,
+} from './register-record.ts';
 import { SCALAR_VALUE } from './register-types.ts';
 import { add32, add64 } from './scalar-alu.ts';
 import { FP, regAt, slotAt, type State } from './state.ts';
@@ -12,11 +23,37 @@ import { tnumAdd } from './tnum.ts';
 /** Gives a scalar an id before it is copied, so that the copies stay linked (kernel: assign_scalar_id_before_mov). */
 export function assignId(env: Env, w: Int32Array, at: number): void {
   if (w[at + W_TYPE] !== SCALAR_VALUE) return;
-  if ((w[at + W_ID]! & ADD_CONST) !== 0) {
-    w[at + W_ID] = 0;
-    w[at + W_OFF] = 0;
-  }
+  if ((w[at + W_ID]! & ADD_CONST) !== 0) clearId(w, at);
   if (w[at + W_ID] === 0 && (w[at + W_MASK]! | w[at + W_MASK + 1]!) !== 0) w[at + W_ID] = ++env.idGen;
+}
+
+/** Takes a scalar out of its links (kernel: clear_scalar_id). */
+export function clearId(w: Int32Array, at: number): void {
+  w[at + W_ID] = 0;
+  w[at + W_OFF] = 0;
+}
+
+/**
+ * After an addition or subtraction of a constant: remembers the distance, so that a later comparison of one register
+ * tells about the other. `low` and `high` are the constant, `narrow` tells whether the scalar had no upper half before.
+ */
+export function linkConstant(
+  w: Int32Array,
+  at: number,
+  subtract: boolean,
+  alu32: boolean,
+  narrow: boolean,
+  low: number,
+  high: number,
+): void {
+  const id = w[at + W_ID]!;
+  const fits = alu32 ? narrow : high === low >> 31;
+  if ((id & ADD_CONST) !== 0 || !fits || (subtract && low === -0x80000000)) {
+    clearId(w, at);
+    return;
+  }
+  w[at + W_ID] = id | (alu32 ? ADD_CONST32 : ADD_CONST64);
+  w[at + W_OFF] = subtract ? -low : low;
 }
 
 /** Links that were collected for the jump at hand. */
@@ -64,7 +101,7 @@ export function collectLinks(env: Env, state: State, id: number): void {
 function collect(w: Int32Array, at: number, id: number, frame: number, index: number, isRegister: boolean): void {
   if (w[at + W_TYPE] !== SCALAR_VALUE || (w[at + W_ID]! & ~ADD_CONST) !== id) return;
   if (count < LINKED_MAX) entries[count++] = packLinked(frame, index, isRegister);
-  else w[at + W_ID] = 0;
+  else clearId(w, at);
 }
 
 const KNOWN = new Int32Array(REG_WORDS);
@@ -88,15 +125,19 @@ export function syncLinks(state: State, w: Int32Array, at: number): void {
       copyRegister(to, t, KNOWN, 0);
       continue;
     }
+    // One that was added in 32 bits and one that was added in 64 have no common distance.
+    if (((id ^ known) & ADD_CONST) === ADD_CONST) continue;
     const offset = to[t + W_OFF]!;
-    const delta = (offset - KNOWN[W_OFF]!) | 0;
+    const delta = offset - KNOWN[W_OFF]!;
     DELTA[W_TYPE] = SCALAR_VALUE;
-    markKnown(DELTA, 0, delta, delta >> 31);
+    markKnown(DELTA, 0, delta | 0, delta < 0 ? -1 : 0);
     copyRegister(to, t, KNOWN, 0);
     to[t + W_OFF] = offset;
     to[t + W_ID] = id;
     add32(to, t, DELTA, 0);
     add64(to, t, DELTA, 0);
     tnumAdd(to, t + W_VAR, to, t + W_VAR, DELTA, W_VAR);
+    if (((id | known) & ADD_CONST32) !== 0) zeroExtend(to, t);
+    syncBounds(to, t);
   }
 }

@@ -37,8 +37,12 @@ export const W_FRAME = 22;
 /** 1: the exact value mattered for the verdict. */
 export const W_PRECISE = 23;
 
-/** In an id: the scalar is that of the id plus the constant in {@link W_OFF} (kernel: BPF_ADD_CONST). */
-export const ADD_CONST: number = 1 << 31;
+/** In an id: the scalar is that of the id plus the constant in {@link W_OFF}, added in 64 bits (kernel: BPF_ADD_CONST64). */
+export const ADD_CONST64: number = 1 << 31;
+/** The same, added in 32 bits (kernel: BPF_ADD_CONST32). */
+export const ADD_CONST32: number = 1 << 30;
+/** Either of the two (kernel: BPF_ADD_CONST). */
+export const ADD_CONST: number = ADD_CONST64 | ADD_CONST32;
 
 /** Copies a record. */
 export function copyRegister(to: Int32Array, t: number, from: Int32Array, f: number): void {

@@ -127,7 +127,7 @@ function coversRegister(env: Env, o: Int32Array, a: number, c: Int32Array, b: nu
       if (o[a + W_PRECISE] === 0 && exact === NOT_EXACT && !env.options.allPrecise) return true;
       const oldId = o[a + W_ID]!;
       const newId = c[b + W_ID]!;
-      if ((oldId & ADD_CONST) !== (newId & ADD_CONST)) return false;
+      if (oldId !== 0 && ((oldId & ADD_CONST) === 0) !== ((newId & ADD_CONST) === 0)) return false;
       if ((oldId & ADD_CONST) !== 0 && o[a + W_OFF] !== c[b + W_OFF]) return false;
       return rangeWithin(o, a, c, b) && tnumIn(o, a + W_VAR, c, b + W_VAR) && checkScalarIds(oldId, newId);
     }
