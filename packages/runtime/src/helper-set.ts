@@ -70,9 +70,15 @@ function refuse(name: string): HelperTable[string] {
 /**
  * The helpers that programs of a VM may call.
  *
+ * @param btfNames - names of kfuncs that instructions call by BTF id
  * @throws BpfError `E_INPUT` for a mock of something that the profile has not
  */
-export function createHelperSet(world: World, registry: Registry, own: OwnHelpers): HelperRegistry {
+export function createHelperSet(
+  world: World,
+  registry: Registry,
+  own: OwnHelpers,
+  btfNames: ReadonlyMap<number, string> = new Map(),
+): HelperRegistry {
   const infos = Object.values(registry.profile.helpers).filter(({ available }) => available);
   const bind = (id: number, name: string, code: HelperTable[string]): Helper => ({
     id,
@@ -92,8 +98,15 @@ export function createHelperSet(world: World, registry: Registry, own: OwnHelper
     else if (registry.kfunc(key) !== undefined) kfuncs.unshift({ id: 0, name: key, call: mock });
     else throw new BpfError('E_INPUT', 'mock', { expected: 'name of a helper or kfunc of the profile', got: key });
   }
-  return createHelperRegistry(
+  const found = createHelperRegistry(
     [...helpers, ...(own.helpers ?? [])],
     [...(own.kfuncs ?? []), ...kfuncs, ...kfuncRefusals],
   );
+  return {
+    helper: (id) => found.helper(id),
+    kfunc(reference) {
+      const name = reference.name ?? btfNames.get(reference.id);
+      return found.kfunc?.({ ...reference, ...(name === undefined ? {} : { name }) });
+    },
+  };
 }

@@ -111,15 +111,18 @@ export interface RecordOptions extends Omit<VmOptions, 'object' | 'program' | 'p
 export function recordVm(options: RecordOptions): Recorder {
   const { bytes, object } = options;
   const vm = createVm(options);
-  const data = object.maps.flatMap(({ name, kind }): [string, string][] => {
-    const values = kind === 'map' ? undefined : vm.map(name).guest.values;
-    return values === undefined ? [] : [[name, toHexText(values.bytes)]];
-  });
-  const header: RecordingHeader = {
+  // Globals that are set before the first run are part of what is replayed.
+  let data: [string, string][] | undefined;
+  const captured = (): [string, string][] =>
+    (data ??= object.maps.flatMap(({ name, kind }): [string, string][] => {
+      const values = kind === 'map' ? undefined : vm.map(name).guest.values;
+      return values === undefined ? [] : [[name, toHexText(values.bytes)]];
+    }));
+  const header = (): RecordingHeader => ({
     format: RECORDING_FORMAT,
     object: toHexText(bytes),
     programs: Object.fromEntries(object.programs.map((program) => [program.name, toHexText(encodeProgram(program.insns, program.endian))])), // prettier-ignore
-    data: Object.fromEntries(data),
+    data: Object.fromEntries(captured()),
     inputs: {
       profile: options.profile ?? '6.18',
       cpus: options.cpus ?? 1,
@@ -130,16 +133,17 @@ export function recordVm(options: RecordOptions): Recorder {
       hz: options.hz ?? 1000,
       seed: options.seed ?? 1,
     },
-  };
+  });
   const steps: RecordedStep[] = [];
   return {
     vm,
     run(program, event) {
+      captured();
       const result = vm.program(program).tryRun(event);
       steps.push({ event: encodeEvent(event, program), result: encodeResult(result) });
       return result;
     },
-    finish: () => ({ header, steps, maps: dumpMaps(vm) }),
+    finish: () => ({ header: header(), steps, maps: dumpMaps(vm) }),
   };
 }
 

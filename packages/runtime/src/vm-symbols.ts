@@ -10,6 +10,8 @@ export interface SymbolTable {
   readonly resolve: ResolveSymbol;
   readonly names: ReadonlyMap<bigint, string>;
   readonly percpu: Map<bigint, readonly bigint[]>;
+  /** Names of the kernel's functions and variables that instructions mean by BTF id. */
+  readonly byBtfId: ReadonlyMap<number, string>;
 }
 
 /** Gives each symbol an address. */
@@ -39,6 +41,7 @@ export function createSymbols(
   return {
     names,
     percpu,
+    byBtfId,
     resolve(reference) {
       if (reference.kind === 'extern') return addresses.get(reference.symbol);
       if (reference.kind === 'btf_id') {

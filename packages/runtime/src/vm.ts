@@ -165,7 +165,7 @@ export function createVm(options: VmOptions): Vm {
   fillObjectMaps(world, entries, programs);
   const interpreterOptions: InterpreterOptions = {
     memory,
-    helpers: createHelperSet(world, registry, options),
+    helpers: createHelperSet(world, registry, options, symbols.byBtfId),
     maps: (def) => bindEntry(world, entries, def),
     resolve: symbols.resolve,
     programs,
