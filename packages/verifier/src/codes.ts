@@ -35,6 +35,10 @@ const CODES: readonly (readonly [RegExp, string])[] = [
 /** Code of a refusal, or the feature that is missing. */
 export function codeOf(reason: Reject | NotModelled): string {
   if (reason instanceof NotModelled) return reason.feature;
-  const last = reason.text.slice(reason.text.lastIndexOf('\n') + 1);
-  return CODES.find(([pattern]) => pattern.test(last))?.[1] ?? 'rejected';
+  return codeOfText(reason.text.slice(reason.text.lastIndexOf('\n') + 1));
+}
+
+/** Code of a message of the kernel; `rejected` for one that is not known. */
+export function codeOfText(message: string): string {
+  return CODES.find(([pattern]) => pattern.test(message))?.[1] ?? 'rejected';
 }

@@ -50,7 +50,7 @@ export function formatFrame(state: State, frame: Frame, names: StateNames, shown
       text += ` fp${-8 * (slot + 1)}=dynptr_${names.dynptrText(frame, slot)}`;
     } else if (kind === STACK_ITER) {
       if (frame.w[slotAt(slot) + W_REF] !== 0) text += ` fp${-8 * (slot + 1)}=iter_${names.iteratorText(frame, slot)}`;
-    } else text += formatSlot(frame, slot, kind, names);
+    } else text += formatSlot(frame, slot, names);
   }
   if (state.refs.length > 0) {
     const ids: number[] = [];
@@ -62,16 +62,26 @@ export function formatFrame(state: State, frame: Frame, names: StateNames, shown
   return text;
 }
 
-function formatSlot(frame: Frame, slot: number, kind: number, names: RegisterNames): string {
+function formatSlot(frame: Frame, slot: number, names: RegisterNames): string {
+  const at = slotAt(slot);
+  const kinds = frame.kinds.subarray(slot * 8, slot * 8 + 8);
+  const text = slotText(frame.w, at, kinds, frame.frameno, names);
+  return text === '' ? '' : ` fp${-8 * (slot + 1)}=${text}`;
+}
+
+function slotText(w: Int32Array, at: number, kinds: Uint8Array, frameno: number, names: RegisterNames): string {
+  const spilled = kinds[7] === STACK_SPILL;
   let letters = '';
   let written = false;
-  for (let i = 0; i < 8; i++) {
-    const one = frame.kinds[slot * 8 + i]!;
+  for (const one of kinds) {
     if (one !== STACK_INVALID) written = true;
-    if (kind === STACK_SPILL && one === STACK_SPILL) break;
+    if (spilled && one === STACK_SPILL) break;
     letters += KIND_LETTERS[one]!;
   }
-  if (!written) return '';
-  const register = kind === STACK_SPILL ? formatRegister(frame.w, slotAt(slot), frame.frameno, names) : '';
-  return ` fp${-8 * (slot + 1)}=${letters}${register}`;
+  return written ? letters + (spilled ? formatRegister(w, at, frameno, names) : '') : '';
+}
+
+/** A slot by itself: its bytes' kinds, and the register that is saved there; '' for one that was never written. */
+export function formatSlotText(words: Int32Array, kinds: Uint8Array, frameno: number, names: RegisterNames): string {
+  return slotText(words, 0, kinds, frameno, names);
 }

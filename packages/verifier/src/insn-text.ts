@@ -95,15 +95,7 @@ function atomic(size: string, dst: number, src: number, off: number, imm: number
     : `r${src} = atomic${wide}_fetch_${name}(${place}, r${src})`;
 }
 
-function jump(
-  opcode: number,
-  dst: number,
-  src: number,
-  off: number,
-  imm: number,
-  i: number,
-  names: InsnNames,
-): string {
+function jump(opcode: number, dst: number, src: number, off: number, imm: number, i: number, names: InsnNames): string {
   const op = opcode & 0xf0;
   const short = (opcode & 7) === CLASS_JMP32;
   if (op === 0x80) {

@@ -218,7 +218,14 @@ export class VerifierLog {
   }
 
   /** What is known of the stack slots before an insn changes (kernel: log_mask_change). */
-  livenessChange(chain: string, kind: 'live' | 'written', frame: number, insn: number, was: SlotMask, is: SlotMask): void {
+  livenessChange(
+    chain: string,
+    kind: 'live' | 'written',
+    frame: number,
+    insn: number,
+    was: SlotMask,
+    is: SlotMask,
+  ): void {
     const more = slotNumbers(is[0] & ~was[0], is[1] & ~was[1]);
     const less = slotNumbers(was[0] & ~is[0], was[1] & ~is[1]);
     if (more.length + less.length === 0) return;

@@ -200,7 +200,8 @@ export class StackLiveness {
       for (let frame = 0; frame <= depth; frame++) {
         const masks = frames[frame];
         if (masks === undefined) continue;
-        for (let i = from; i < to; i++) if (this.updateInsn(masks, start, postorder[i]!, instance, frame)) changed = true;
+        for (let i = from; i < to; i++)
+          if (this.updateInsn(masks, start, postorder[i]!, instance, frame)) changed = true;
       }
     }
     if (this.env.options.logLevel > 1) this.env.log?.livenessUpdate(this.chain(instance), rounds);

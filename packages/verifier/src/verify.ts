@@ -1,5 +1,11 @@
 /** The face: one program in, one report out (kernel: bpf_check). */
-import { createRegistry, type ProgramVariant, profileByName, type Registry, type RegistryProfile } from '@polybpf/helpers';
+import {
+  createRegistry,
+  type ProgramVariant,
+  profileByName,
+  type Registry,
+  type RegistryProfile,
+} from '@polybpf/helpers';
 import { BpfError } from '@polybpf/errors';
 import type { Insn } from '@polybpf/isa';
 import { codeOf } from './codes.ts';
