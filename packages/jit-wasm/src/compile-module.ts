@@ -78,10 +78,12 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
   };
   flow.entries.forEach((entry, f) => context.functionAt.set(flow.blockAt[entry]!, f));
   const shapes = flow.entries.map((entry) => findShape(flow, flow.blockAt[entry]!, scratch));
-  shapes.forEach(({ order }, f) => {
-    context.usesFrame[f] = order.some((b) => someInsn(flow, b, (i) => usesFrame(flow, i)));
-    context.usesMayGoto[f] = order.some((b) => flow.classes[flow.last[b]!] === CLASS.mayGoto);
-  });
+  // Only calls ask for it.
+  if (shapes.length > 1)
+    shapes.forEach(({ order }, f) => {
+      context.usesFrame[f] = order.some((b) => someInsn(flow, b, (i) => usesFrame(flow, i)));
+      context.usesMayGoto[f] = order.some((b) => flow.classes[flow.last[b]!] === CLASS.mayGoto);
+    });
   let irreducible = 0;
   let largest = 0;
   for (const shape of shapes) {

@@ -15,6 +15,9 @@ const LOADS: Readonly<Record<string, number>> = {
   load8: W.i64_load8_u, load16: W.i64_load16_u, load32: W.i64_load32_u, load64: W.i64_load,
   load_signed8: W.i64_load8_s, load_signed16: W.i64_load16_s, load_signed32: W.i64_load32_s,
 }; // prettier-ignore
+/** Opcode by micro-op, 0 for what is no load; 1 for loads with sign. */
+const LOAD_OPCODES: Uint8Array = /* @__PURE__ */ Uint8Array.from(NAMES, (name) => LOADS[name] ?? 0);
+const SIGNED: Uint8Array = /* @__PURE__ */ Uint8Array.from(NAMES, (name) => (name.startsWith('load_signed') ? 1 : 0));
 const STORES: Readonly<Record<number, number>> = { 1: W.i64_store8, 2: W.i64_store16, 4: W.i64_store32, 8: W.i64_store }; // prettier-ignore
 
 /** Emits a load, store or atomic. Returns false when the instruction cannot succeed: the host goes on there. */
@@ -44,25 +47,27 @@ export function emitAccess(f: FunctionEmitter, i: number): boolean {
     } else emitAlignmentCheck(f, i, code[kind === CLASS.load ? pc + 2 : pc + 1]! >> 1, code[pc + 3]!, width);
   }
   const offset = group === undefined ? f.pointers.offsetOf[i]! : f.pointers.offsetOf[i]! - Math.min(0, group.min);
-  const place = (): void => pushPlace(f, i, group);
   if (kind === CLASS.load) {
-    place();
+    pushPlace(f, i, group);
     emitLoad(f, i, offset, width);
     f.setRegister(code[pc + 1]! >> 1);
   } else if (kind === CLASS.store) {
     if (slot !== NONE) emitSlotWrite(f, pc, slot, width);
-    place();
+    pushPlace(f, i, group);
     pushStored(f, pc);
     if (f.big) swapBytes(f.w, width, f.locals.a, f.locals.t);
     f.w.access(STORES[width]!, offset);
-  } else emitAtomic(f, pc, place, offset, width);
+  } else {
+    pushPlace(f, i, group);
+    emitAtomic(f, pc, offset, width);
+  }
   return true;
 }
 
 /** load_acquire and store_release are loads and stores that must be aligned, as atomics. */
 function needsAlignment(f: FunctionEmitter, i: number, kind: number): boolean {
   if (!f.context.binding.alignAtomics) return false;
-  return kind === CLASS.atomic || f.isRare(i);
+  return kind === CLASS.atomic || (f.flow.hasOrdered && f.isRare(i));
 }
 
 function emitAlignmentCheck(f: FunctionEmitter, i: number, base: number, displacement: number, width: number): void {
@@ -80,9 +85,10 @@ function emitAlignmentCheck(f: FunctionEmitter, i: number, base: number, displac
 
 /** Register = slot. */
 function emitSlotRead(f: FunctionEmitter, i: number, slot: number): void {
-  const name = NAMES[f.flow.ops[i]!]!;
+  const op = f.flow.ops[i]!;
   f.getRaw(11 + slot);
-  if (name.startsWith('load_signed'))
+  const name = SIGNED[op] === 1 ? NAMES[op]! : undefined;
+  if (name !== undefined)
     f.w.op(name === 'load_signed32' ? W.i64_extend32_s : name === 'load_signed16' ? W.i64_extend16_s : W.i64_extend8_s);
   f.setRegister(f.image.code[slotWord(i) + 1]! >> 1);
 }
@@ -309,9 +315,9 @@ function pushEnd({ w, locals }: FunctionEmitter, kind: number): void {
 
 function emitLoad(f: FunctionEmitter, i: number, offset: number, width: number): void {
   const { w, locals } = f;
-  const name = NAMES[f.flow.ops[i]!]!;
-  const signed = name.startsWith('load_signed');
-  const opcode = LOADS[name]!;
+  const op = f.flow.ops[i]!;
+  const signed = SIGNED[op] === 1;
+  const opcode = LOAD_OPCODES[op]!;
   if (!f.big) {
     w.access(opcode, offset);
     return;
@@ -322,8 +328,8 @@ function emitLoad(f: FunctionEmitter, i: number, offset: number, width: number):
   if (signed && width === 4) w.op(W.i64_extend32_s);
 }
 
-/** RFC 9669 sec. 5.3; results of 32-bit operations are zero-extended. */
-function emitAtomic(f: FunctionEmitter, pc: number, place: () => void, offset: number, width: number): void {
+/** The place is on the stack. RFC 9669 sec. 5.3; results of 32-bit operations are zero-extended. */
+function emitAtomic(f: FunctionEmitter, pc: number, offset: number, width: number): void {
   const { w, locals } = f;
   const { code } = f.image;
   const wide = width === 8;
@@ -333,7 +339,6 @@ function emitAtomic(f: FunctionEmitter, pc: number, place: () => void, offset: n
     w.access(wide ? W.i64_load : W.i64_load32_u, offset);
     if (f.big) swapBytes(w, width, locals.a, locals.t);
   };
-  place();
   w.tee(locals.u);
   pushOld();
   w.set(locals.b);

@@ -38,10 +38,17 @@ export interface Flow {
   readonly entries: readonly number[];
   /** Says whether any instruction is executed by the host. */
   readonly hosted: boolean;
+  /** Says whether any instruction names r10. */
+  readonly framed: boolean;
+  /** Says whether there are load_acquire or store_release instructions. */
+  readonly hasOrdered: boolean;
 }
 
 /** How an instruction is to be compiled when it is not to be compiled as usual: by level, see `engine.ts`. */
 export type Levels = ReadonlyMap<number, number>;
+
+/** Word of r10 in a slot. */
+const R10_WORD = 20;
 
 /** Level of instructions that the host executes. */
 export const LEVEL_HOST = 2;
@@ -58,6 +65,8 @@ export function findFlow(image: Image, entries: readonly number[], levels: Level
   const known = new Set(functions);
   const work = [...entries];
   let hosted = false;
+  let hasOrdered = false;
+  let framed = false;
   const addFunction = (insn: number): void => {
     if (known.has(insn)) return;
     known.add(insn);
@@ -76,10 +85,13 @@ export function findFlow(image: Image, entries: readonly number[], levels: Level
       }
       const pc = slotWord(i);
       const op = decodedOp(image, i);
+      framed ||= code[pc + 1] === R10_WORD || code[pc + 2] === R10_WORD;
       let kind: number = CLASSES[op]!;
       ops[i] = op;
-      if (op === OP.rare) kind = rareClass(ops, i, code[pc + 7]!, arena);
-      else if (levels.size > 0 && levels.get(i) === LEVEL_HOST) kind = CLASS.host;
+      if (op === OP.rare) {
+        kind = rareClass(ops, i, code[pc + 7]!, arena);
+        hasOrdered ||= kind === CLASS.load || kind === CLASS.store;
+      } else if (levels.size > 0 && levels.get(i) === LEVEL_HOST) kind = CLASS.host;
       classes[i] = kind;
       if (kind === CLASS.exit || kind === CLASS.stop) break;
       if (kind === CLASS.imm64) {
@@ -107,7 +119,17 @@ export function findFlow(image: Image, entries: readonly number[], levels: Level
       i++;
     }
   }
-  return { image, length, ops, classes, entries: functions, hosted, ...findBlocks(image, classes, leader, seen) };
+  return {
+    image,
+    length,
+    ops,
+    classes,
+    entries: functions,
+    hosted,
+    framed,
+    hasOrdered,
+    ...findBlocks(image, classes, leader, seen),
+  };
 }
 
 /** The micro-op of an instruction; `undecoded` when it cannot be decoded. Breakpoints stay where they are. */

@@ -35,6 +35,7 @@ export function findSlots(flow: Flow, { order, taken, next }: Shape, slotOf: Int
   const { classes, start, last, end } = flow;
   const { code } = flow.image;
   const none: FrameSlots = { slots: [], slotOf, liveIn: new Int32Array(order.length) };
+  if (!flow.framed) return none;
   const found = new Map<number, { offset: number; width: number; loads: number; bad: boolean }>();
   for (const b of order) {
     if (start[b] === end[b]) continue;

@@ -13,7 +13,7 @@ import { emitHost, emitLocalCall } from './emit-call.ts';
 import { type Flow, NONE } from './flow.ts';
 import { declareLocals, layOutLocals, type Locals } from './function-locals.ts';
 import { FRAME_REGION_BIAS, MAILBOX } from './mailbox.ts';
-import { CLASS } from './micro-ops.ts';
+import { CLASS, OP } from './micro-ops.ts';
 import { BAD_JUMP_BIT, type ModuleContext } from './module-context.ts';
 import type { FrameSlots } from './frame-slots.ts';
 import { FIRST_DEFINED, FRAME_ROOT, type Pointers } from './pointers.ts';
@@ -67,8 +67,7 @@ export class FunctionEmitter {
   /** Root that register (or slot, from 11 on) `r` is kept relative to, or NONE: its local holds address - tag. */
   relativeTo(r: number): number {
     const root = this.pointers.walk.root[r]!;
-    if (root === NONE) return NONE;
-    return root !== NONE && root !== FRAME_ROOT && this.locals.roots.has(root) ? root : NONE;
+    return root !== NONE && root !== FRAME_ROOT && this.context.tagOf[root] !== 0 ? root : NONE;
   }
 
   /** Local of register or slot `r`. */
@@ -81,7 +80,7 @@ export class FunctionEmitter {
     this.w.get(this.localOf(r));
     const root = this.relativeTo(r);
     if (root === NONE) return;
-    this.w.get(this.locals.roots.get(root)!.tag);
+    this.w.get(this.context.tagOf[root]!);
     this.w.op(W.i64_add);
   }
 
@@ -121,12 +120,15 @@ export class FunctionEmitter {
   /** The whole function, locals and body; the size is written by the caller. */
   emit(): void {
     const { w, shape } = this;
+    const { tagOf } = this.context;
+    for (const { root, tag } of this.locals.roots.values()) tagOf[root] = tag;
     declareLocals(w, this.locals);
     this.#prologue();
     if (shape.irreducible) this.#dispatch();
     else this.#structured();
     w.op(W.unreachable);
     w.op(W.end);
+    for (const root of this.locals.roots.keys()) tagOf[root] = 0;
   }
 
   #prologue(): void {
@@ -361,7 +363,7 @@ export class FunctionEmitter {
       const kind = flow.classes[i]!;
       if (kind <= CLASS.imm64) {
         if (kind === CLASS.imm64) this.release(i);
-        else if (i < last && emitShiftPair(this, i)) {
+        else if (flow.ops[i] === OP.lsh64 && i < last && emitShiftPair(this, i)) {
           walk.step(i);
           walk.step(i + 1);
           if (i + 1 === last) return last;
@@ -402,7 +404,7 @@ export class FunctionEmitter {
   release(i: number): void {
     const id = FIRST_DEFINED + i;
     const { wide, walk } = this.pointers;
-    if (!this.locals.roots.has(id)) return;
+    if (this.context.tagOf[id] === 0) return;
     for (let r = 0; r < wide; r++) {
       if (walk.root[r] !== id) continue;
       this.makeAbsolute(r);
@@ -415,7 +417,7 @@ export class FunctionEmitter {
     const id = FIRST_DEFINED + i;
     const { walk } = this.pointers;
     walk.step(i);
-    if (walk.root[d] !== id || !this.locals.roots.has(id)) return;
+    if (walk.root[d] !== id || this.context.tagOf[id] === 0) return;
     // The register holds the value until its region has been looked up.
     walk.root[d] = NONE;
     emitRoot(this, id, d);

@@ -3,6 +3,7 @@ import { type Image } from '@polybpf/interpreter/engine';
 import type { Flow, Levels } from './flow.ts';
 import type { Liveness } from './liveness.ts';
 import { ALL_REGISTERS } from './liveness.ts';
+import { FIRST_DEFINED } from './pointers.ts';
 import { W, type WasmWriter } from './wasm-writer.ts';
 
 /** What does not change while a program's machine lives, and is written into the code. */
@@ -62,6 +63,8 @@ export class ModuleContext {
   readonly usesFrame: boolean[] = [];
   readonly usesMayGoto: boolean[] = [];
   readonly spills: Spill[] = [];
+  /** By number of a root, the local with its upper half in the function that is written; 0: nobody asks for it. */
+  readonly tagOf: Int32Array;
   readonly #spillNumbers: Map<number, number> = new Map();
   readonly #functions: number;
 
@@ -74,6 +77,7 @@ export class ModuleContext {
     this.facts = facts;
     this.big = flow.image.program.endian === 'big';
     this.#functions = flow.entries.length;
+    this.tagOf = new Int32Array(flow.length + FIRST_DEFINED + 1);
   }
 
   /** Number of the function that stores the registers of `mask` and then has the host go on. */

@@ -339,12 +339,12 @@ class Grouper {
     const use = kind === CLASS.load ? READ : kind === CLASS.store ? WRITE : READ | WRITE;
     let g = open[base]!;
     let at = g === NONE ? displacement : delta[base]! + displacement;
-    if (g === NONE || at <= -REACH || at >= REACH || this.levels.has(i)) {
+    if (g === NONE || at <= -REACH || at >= REACH || (this.levels.size > 0 && this.levels.has(i))) {
       g = groups.length;
       at = displacement;
       open[base] = g;
       delta[base] = 0;
-      const from = this.levels.has(i) ? NONE : root[base]!;
+      const from = this.levels.size > 0 && this.levels.has(i) ? NONE : root[base]!;
       groups.push({ base, root: from, first: i, min: at, max: at + width, kind: use, count: 1, proven: this.facts?.[i] === 1, local: NONE }); // prettier-ignore
     } else {
       const group = groups[g]!;

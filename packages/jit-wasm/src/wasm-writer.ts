@@ -160,41 +160,66 @@ export class WasmWriter {
   }
 
   i32Const(value: number): void {
-    this.bytes[this.at++] = W.i32_const;
+    const { bytes, at } = this;
+    bytes[at] = W.i32_const;
+    if (value >= -64 && value < 64) {
+      bytes[at + 1] = value & 127;
+      this.at = at + 2;
+      return;
+    }
+    this.at = at + 1;
     this.s32(value);
   }
 
   /** `i64.const` of a 32-bit number, sign-extended, or of two halves. */
   i64Const(low: number, high: number = low >> 31): void {
-    this.bytes[this.at++] = W.i64_const;
+    const { bytes, at } = this;
+    bytes[at] = W.i64_const;
+    if (low >= -64 && low < 64 && high === low >> 31) {
+      bytes[at + 1] = low & 127;
+      this.at = at + 2;
+      return;
+    }
+    this.at = at + 1;
     this.s64(low, high);
   }
 
   get(local: number): void {
-    this.bytes[this.at++] = W.local_get;
-    this.u32(local);
+    this.index(W.local_get, local);
   }
 
   set(local: number): void {
-    this.bytes[this.at++] = W.local_set;
-    this.u32(local);
+    this.index(W.local_set, local);
   }
 
   tee(local: number): void {
-    this.bytes[this.at++] = W.local_tee;
-    this.u32(local);
+    this.index(W.local_tee, local);
   }
 
   /** A load or store with its alignment hint 0 and a displacement. */
   access(opcode: number, offset: number): void {
-    this.bytes[this.at++] = opcode;
-    this.bytes[this.at++] = 0;
+    const { bytes, at } = this;
+    bytes[at] = opcode;
+    bytes[at + 1] = 0;
+    if (offset < 128) {
+      bytes[at + 2] = offset;
+      this.at = at + 3;
+      return;
+    }
+    this.at = at + 2;
     this.u32(offset);
   }
 
-  /** `br`, `br_if` or `call` with its index. */
+  /** An opcode with an index: of a local, a label or a function. */
   index(opcode: number, index: number): void {
-    this.bytes[this.at++] = opcode;
+    const { bytes, at } = this;
+    bytes[at] = opcode;
+    if (index < 128) {
+      bytes[at + 1] = index;
+      this.at = at + 2;
+      return;
+    }
+    this.at = at + 1;
     this.u32(index);
   }
 
