@@ -1,7 +1,10 @@
 export { adviseOn } from './advice.ts';
 export type { Advice } from './advice.ts';
+export { applyFacts } from './apply-facts.ts';
 export { explain } from './explain.ts';
 export type { Cause, Explanation, InsnPlace, NamedValue, PathStep, SourcePlace } from './explain.ts';
+export { facts } from './facts.ts';
+export type { AccessFact, FactOptions, Facts, ScalarFact } from './facts.ts';
 export { formatExplanation, formatModernLog } from './format-explanation.ts';
 export type { FunctionInfo, LineInfo, Privilege, VerifyInput, VerifyMap } from './input.ts';
 export type { Verdict, VerifyReport } from './report.ts';
