@@ -142,8 +142,8 @@ function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
-/** Pieces of padding in all that is printed: 32 MiB. More comes from hostile data. */
-const MAX_PIECES = 1 << 22;
+/** Pieces of padding in all that is printed: 2 MiB of longs. More comes from hostile data. */
+const MAX_PIECES = 1 << 18;
 
 const UNITS: Readonly<Record<number, CLayout['unit']>> = { 1: 'char', 2: 'short', 4: 'int', 8: 'long' };
 

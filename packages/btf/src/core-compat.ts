@@ -15,6 +15,9 @@ import { resolveType, typeById } from './resolve.ts';
 /** libbpf's limit for nested function prototypes and members, and for chains of pointers and arrays. */
 const MAX_LEVEL = 32;
 
+/** Members of members and parameters of parameters are compared pairwise, which could take for ever. */
+const MAX_COMPARISONS = 1 << 17;
+
 export function isEnum(type: BtfType): type is BtfEnum | BtfEnum64 {
   return type.kind === 'ENUM' || type.kind === 'ENUM64';
 }
@@ -64,11 +67,19 @@ function isPlainInt(type: BtfType): boolean {
 /** Do two types have the same shape? The caller has compared their names. */
 export function typesAreCompatible(local: Btf, localId: number, target: Btf, targetId: number): boolean {
   if (!kindsAreCompatible(typeById(local, localId), typeById(target, targetId))) return false;
-  return shapesAgree(local, localId, target, targetId, MAX_LEVEL);
+  return shapesAgree(local, localId, target, targetId, MAX_LEVEL, { left: MAX_COMPARISONS });
 }
 
-function shapesAgree(local: Btf, localId: number, target: Btf, targetId: number, level: number): boolean {
-  if (level <= 0) throw tooDeep(localId);
+function shapesAgree(
+  local: Btf,
+  localId: number,
+  target: Btf,
+  targetId: number,
+  level: number,
+  budget: { left: number },
+): boolean {
+  // prettier-ignore
+  if (level <= 0 || --budget.left < 0) throw tooDeep(localId);
   let [a, b] = [resolveType(local, localId), resolveType(target, targetId)];
   for (let depth = 0; depth < MAX_LEVEL; depth++) {
     if (!kindsAreCompatible(a, b)) return false;
@@ -89,7 +100,9 @@ function shapesAgree(local: Btf, localId: number, target: Btf, targetId: number,
       case 'FUNC_PROTO': {
         const other = b as BtfFuncProto;
         if (a.params.length !== other.params.length) return false;
-        const agree = a.params.every((p, k) => shapesAgree(local, p.type, target, other.params[k]!.type, level - 1));
+        const agree = a.params.every((p, k) =>
+          shapesAgree(local, p.type, target, other.params[k]!.type, level - 1, budget),
+        );
         if (!agree) return false;
         [a, b] = [resolveType(local, a.returnType), resolveType(target, other.returnType)];
         break;
@@ -110,9 +123,6 @@ interface Pair {
 export function typesMatch(local: Btf, localId: number, target: Btf, targetId: number): boolean {
   return matches({ local, target }, localId, targetId, false, MAX_LEVEL, { left: MAX_COMPARISONS });
 }
-
-/** Members of members are compared pairwise; types that refer to each other could make that take for ever. */
-const MAX_COMPARISONS = 1 << 20;
 
 function matches(
   pair: Pair,

@@ -117,10 +117,14 @@ interface Walk {
   readonly accessors: CoreAccessor[];
   readonly steps: number[];
   bitOffset: number;
+  /** Members that may still be looked at; anonymous ones within each other could multiply without end. */
+  budget: number;
 }
 
+const MAX_MEMBERS = 1 << 17;
+
 function matchField(local: CoreSpec, target: Btf, rootType: number): CoreSpec | undefined {
-  const walk: Walk = { accessors: [], steps: [], bitOffset: 0 };
+  const walk: Walk = { accessors: [], steps: [], bitOffset: 0, budget: MAX_MEMBERS };
   let current = rootType;
   for (const [k, accessor] of local.accessors.entries()) {
     if (accessor.name !== undefined) {
@@ -141,7 +145,8 @@ function matchField(local: CoreSpec, target: Btf, rootType: number): CoreSpec | 
     walk.bitOffset += accessor.index * sizeOf(target, element.id) * 8;
     current = element.id;
   }
-  return { btf: target, rootType, ...walk };
+  const { accessors, steps, bitOffset } = walk;
+  return { btf: target, rootType, accessors, steps, bitOffset };
 }
 
 function step(walk: Walk, index: number): void {
@@ -162,6 +167,7 @@ function matchMember(
   if (!isComposite(owner) || !isComposite(from)) return undefined;
   const wanted = from.members[accessor.index]!;
   for (const [index, member] of owner.members.entries()) {
+    if (--walk.budget < 0) throw new BpfError('E_LOAD_RELOCATION', 'types are too large to be searched');
     if (member.name !== '' && member.name !== wanted.name) continue;
     step(walk, index);
     walk.bitOffset += member.bitOffset;

@@ -135,10 +135,17 @@ const MAX_DEPTH = 32;
  * A type on one line, as in C but read from left to right: `struct task_struct *`, `int[4]`, `int (*)(char, long)`.
  * What has no name is `struct {...}`.
  */
-export function formatType(btf: Btf, id: number, depth = 0): string {
-  if (depth > MAX_DEPTH) return '...';
+export function formatType(btf: Btf, id: number): string {
+  return typeText(btf, id, 0, { left: MAX_PARTS });
+}
+
+/** Parts of one line; functions that take functions could make it endless. */
+const MAX_PARTS = 256;
+
+function typeText(btf: Btf, id: number, depth: number, budget: { left: number }): string {
+  if (depth > MAX_DEPTH || --budget.left < 0) return '...';
   const type = typeById(btf, id);
-  const inner = (other: number): string => formatType(btf, other, depth + 1);
+  const inner = (other: number): string => typeText(btf, other, depth + 1, budget);
   switch (type.kind) {
     case 'VOID':
       return 'void';

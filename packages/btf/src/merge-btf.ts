@@ -88,7 +88,7 @@ export function referencesOf(type: BtfType): number[] {
  * functions and sections are places rather than types, and stay.
  *
  * @returns the types, and the new id of each old one
- * @throws BpfError E_UNSUPPORTED for split BTF
+ * @throws BpfError E_UNSUPPORTED for split BTF, E_BTF_TYPE for chains of types that no compiler writes
  */
 export function dedupBtf(btf: Btf): { readonly btf: Btf; readonly ids: readonly number[] } {
   if (btf.base !== undefined) throw new BpfError('E_UNSUPPORTED', 'finding equal types of split BTF');
@@ -112,12 +112,16 @@ function equivalenceClasses(types: readonly BtfType[]): number[] {
   const bodies = types.map((type) => JSON.stringify({ ...mapReferences(type, () => 0), id: 0 }, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))); // prettier-ignore
   const references = types.map(referencesOf);
   let classes = numbered(bodies);
-  for (;;) {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
     const refined = numbered(classes.map((own, id) => `${own}:${references[id]!.map((other) => classes[other]).join()}`)); // prettier-ignore
     if (countOf(refined) === countOf(classes)) return refined;
     classes = refined;
   }
+  throw new BpfError('E_BTF_TYPE', 'types form chains that are too long', { expected: `at most ${MAX_ROUNDS} steps` });
 }
+
+/** Each round looks one step further along references; those of compilers need a few dozen. */
+const MAX_ROUNDS = 256;
 
 function numbered(keys: readonly string[]): number[] {
   const numbers = new Map<string, number>();

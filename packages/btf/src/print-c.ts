@@ -66,11 +66,14 @@ class CPrinter {
   readonly #tags = new Map<number, BtfDeclTag[]>();
   readonly #referenced = new Set<number>();
   readonly #budget: { left: number };
+  /** Steps along types; parameters of functions are written out each time, which multiplies in the same way. */
+  #steps: number;
 
   constructor(btf: Btf, pointerSize: number) {
     this.#btf = btf;
     this.#names = createNames(btf);
     this.#budget = memberBudget(btf);
+    this.#steps = (1 << 18) + 64 * btf.types.length + 16 * (btf.base?.types.length ?? 0);
     this.#layouts = createLayouts(btf, pointerSize);
     for (const type of btf.types) {
       if (type.kind === 'DECL_TAG') {
@@ -132,7 +135,7 @@ class CPrinter {
 
   /** Makes sure that a type can be named where it is used next; with `complete`, also that its size is known. */
   #need(id: number, complete: boolean, depth: number): void {
-    if (depth > MAX_DEPTH) throw tooDeep(id);
+    if (depth > MAX_DEPTH || --this.#steps < 0) throw tooDeep(id);
     const type = typeById(this.#btf, id);
     const need = (other: number, isComplete: boolean): void => this.#need(other, isComplete, depth + 1);
     switch (type.kind) {
@@ -252,6 +255,7 @@ class CPrinter {
 
   /** A declaration: the type around `inner`, from the inside out. */
   #declare(id: number, inner: string, indent: number): string {
+    if (--this.#steps < 0) throw tooDeep(id);
     let text = inner;
     let current = typeById(this.#btf, id);
     let qualifiers = NO_QUALIFIERS;
@@ -381,5 +385,8 @@ function enumMode(type: BtfEnum | BtfEnum64): string {
 }
 
 function tooDeep(id: number): BpfError {
-  return new BpfError('E_BTF_TYPE', `types from ${id} on form a cycle or a chain that is too long`);
+  return new BpfError(
+    'E_BTF_TYPE',
+    `types from ${id} on form a cycle, or a chain that is too long, or are too large to be printed`,
+  );
 }

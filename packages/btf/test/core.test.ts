@@ -169,6 +169,13 @@ describe('relocations', () => {
     expect(relocator.resolve({ type: 3, access: '0:1:2', kind: 0 }).value).toBe(16n);
   });
 
+  test('anonymous structs within each other are not searched for ever', () => {
+    const levels = Array.from({ length: 40 }, (_, k) => struct(k === 0 ? 'inner' : '', 8, [['', k + 2, 0], ['', k + 2, 0]], 'UNION')); // prettier-ignore
+    const own = btfOf([INT, struct('inner', 8, [['x', 1, 0]], 'UNION')]);
+    const target = btfOf([...levels, INT]);
+    expect(() => createCoreRelocator(own, target).resolve({ type: 2, access: '0:0', kind: 0 })).toThrow(/too large to be searched/); // prettier-ignore
+  });
+
   test('any types and access strings: an answer or a BpfError', () => {
     const access = fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 5 }).map((steps) => steps.join(':'));
     fc.assert(

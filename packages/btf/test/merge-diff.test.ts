@@ -32,6 +32,11 @@ test('equal types become one, also those that refer to themselves', () => {
   expect(new Set(ids.slice(9)).size).toBe(4);
 });
 
+test('a chain that would take for ever is refused', () => {
+  const chain = btfOf([INT, ...Array.from({ length: 3000 }, (_, k) => to('PTR', k + 1))]);
+  expect(() => dedupBtf(chain)).toThrow(/chains that are too long/);
+});
+
 test('variables, functions and sections stay, however alike', () => {
   const one = btfOf([INT, proto(1), func('f', 2, 0), { kind: 'VAR', name: 'v', type: 1, linkage: 0 }]);
   const { btf } = dedupBtf(mergeBtf([one, one]).btf);

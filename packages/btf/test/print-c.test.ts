@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isBpfError } from '@polybpf/errors';
-import { diffBtf } from '../src/diff-btf.ts';
+import { typesAreCompatible, typesMatch } from '../src/core-compat.ts';
+import { diffBtf, formatType } from '../src/diff-btf.ts';
 import { encodeBtf } from '../src/encode-btf.ts';
 import { parseBtf } from '../src/parse-btf.ts';
 import { printC } from '../src/print-c.ts';
@@ -238,6 +239,12 @@ test('anonymous structs within each other, and padding without end, are refused 
   expect(() => printC(deep)).toThrow(/too (large|deep)/);
   expect(() => printTypeScript(deep)).toThrow(/too (large|deep)/);
   expect(() => diffBtf(deep, deep)).toThrow(/too (large|deep)/);
+  // Each of 30 functions takes the next one four times.
+  const functions = btfOf([...Array.from({ length: 30 }, (_, k) => proto(0, ...['a', 'b', 'c', 'd'].map((name) => [name, k + 2] as const))), INT, to('TYPEDEF', 1, 'f')]); // prettier-ignore
+  expect(() => printC(functions)).toThrow(/too (large|long)/);
+  expect(formatType(functions, 1).length).toBeLessThan(10_000);
+  expect(() => typesAreCompatible(functions, 1, functions, 1)).toThrow(/too deep/);
+  expect(() => typesMatch(functions, 1, functions, 1)).toThrow(/too deep/);
   const padded = btfOf(Array.from({ length: 100 }, (_, k) => struct(`s${k}`, 0xffff_fff8, [])));
   expect(() => printC(padded)).toThrow(/too large/);
 });
