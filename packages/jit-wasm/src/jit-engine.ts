@@ -252,6 +252,12 @@ class JitMachine {
   distrust(unit: Unit, i: number): void {
     const kind = unit.module!.classes[i]!;
     if (kind !== CLASS.load && kind !== CLASS.store && kind !== CLASS.atomic) return;
+    if (kind === CLASS.load && this.cx.memory.loadHooks.size > 0) {
+      // Regions with a hook have nothing that compiled code may read.
+      unit.levels.set(i, LEVEL_HOST);
+      unit.stale = true;
+      return;
+    }
     const count = (unit.exits.get(i) ?? 0) + 1;
     unit.exits.set(i, count);
     if (count < PATIENCE) return;
