@@ -1,5 +1,7 @@
 export { adviseOn } from './advice.ts';
 export type { Advice } from './advice.ts';
+export { annotate, formatAnnotation } from './annotate.ts';
+export type { AnnotatedInsn, Annotation, LineProfile } from './annotate.ts';
 export { applyFacts } from './apply-facts.ts';
 export { explain } from './explain.ts';
 export type { Cause, Explanation, InsnPlace, NamedValue, PathStep, SourcePlace } from './explain.ts';
