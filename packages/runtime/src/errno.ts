@@ -20,5 +20,6 @@ export const EMSGSIZE = 90;
 export const EOPNOTSUPP = 95;
 export const EAFNOSUPPORT = 97;
 export const ENETUNREACH = 101;
+export const EALREADY = 114;
 /** Of the kernel only, not of user space. */
 export const ENOTSUPP = 524;

@@ -1,7 +1,6 @@
 /** Helpers that change the size or the headers of socket buffers: `net/core/filter.c`, `net/core/skbuff.c`. */
-import { BpfError } from '@polybpf/errors';
 import { swap16 } from './byte-order.ts';
-import { EFAULT, EINVAL, ENOMEM, ENOTSUPP } from './errno.ts';
+import { EALREADY, EFAULT, EINVAL, ENOMEM, ENOTSUPP } from './errno.ts';
 import { etherTypeAt } from './ether-type.ts';
 import { skbOf } from './helpers-skb.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
@@ -18,9 +17,19 @@ const MAX_LENGTH = 4 * 4096 - 320;
 
 const ADJ_ROOM_NET = 0;
 const ADJ_ROOM_MAC = 1;
-const ADJ_ROOM_FIXED_GSO = 1n;
-const ADJ_ROOM_NO_CSUM_RESET = 1n << 5n;
-const ADJ_ROOM_KNOWN = 0x1ffn;
+const FIXED_GSO = 1n;
+const ENCAP_L3_IPV4 = 1n << 1n;
+const ENCAP_L3_IPV6 = 1n << 2n;
+const ENCAP_L4_GRE = 1n << 3n;
+const ENCAP_L4_UDP = 1n << 4n;
+const NO_CSUM_RESET = 1n << 5n;
+const ENCAP_L2_ETH = 1n << 6n;
+const DECAP_L3_IPV4 = 1n << 7n;
+const DECAP_L3_IPV6 = 1n << 8n;
+const DECAP_L3 = DECAP_L3_IPV4 | DECAP_L3_IPV6;
+/** Length of the inner link header (`BPF_F_ADJ_ROOM_ENCAP_L2`). */
+const ENCAP_L2_SHIFT = 56n;
+const ADJ_ROOM_KNOWN = 0x1ffn | (0xffn << ENCAP_L2_SHIFT);
 
 function isVlan(protocol: number): boolean {
   return protocol === ETH_P_8021Q || protocol === ETH_P_8021AD;
@@ -80,6 +89,40 @@ function baseLength({ protocol }: PacketBuffer): number {
   return protocol === ETH_P_IP ? 20 : 40;
 }
 
+/** `bpf_skb_net_shrink`. */
+function shrinkRoom(packet: PacketBuffer, offset: number, delta: number, flags: bigint): number {
+  if ((flags & ~(FIXED_GSO | DECAP_L3 | NO_CSUM_RESET)) !== 0n) return -EINVAL;
+  if (offset - delta > packet.length) return -ENOMEM;
+  resizeNetwork(packet, offset, delta);
+  if ((flags & DECAP_L3_IPV6) !== 0n) packet.protocol = ETH_P_IPV6;
+  else if ((flags & DECAP_L3_IPV4) !== 0n) packet.protocol = ETH_P_IP;
+  return 0;
+}
+
+/** `bpf_skb_net_grow`: with a flag for encapsulation the new room is that of the outer headers. */
+function growRoom(packet: PacketBuffer, offset: number, delta: number, flags: bigint): number {
+  const both = (a: bigint, b: bigint): boolean => (flags & a) !== 0n && (flags & b) !== 0n;
+  const encapsulates = (flags & (ENCAP_L3_IPV4 | ENCAP_L3_IPV6)) !== 0n;
+  const innerLink = Number(flags >> ENCAP_L2_SHIFT);
+  const linkLength = packet.network - packet.mac;
+  if (encapsulates) {
+    if (both(ENCAP_L3_IPV4, ENCAP_L3_IPV6) || both(ENCAP_L4_GRE, ENCAP_L4_UDP)) return -EINVAL;
+    if ((flags & ENCAP_L2_ETH) !== 0n && innerLink < ETH_HLEN) return -EINVAL;
+    if (packet.encapsulated) return -EALREADY;
+    if (innerLink > delta) return -EINVAL;
+  }
+  resizeNetwork(packet, offset, delta);
+  if (!encapsulates) return 0;
+  packet.encapsulated = true;
+  const outer = (flags & ENCAP_L3_IPV6) !== 0n ? ETH_P_IPV6 : ETH_P_IP;
+  if (outer !== packet.protocol) packet.hash = 0;
+  packet.protocol = outer;
+  packet.network = packet.data + linkLength;
+  if ((flags & (ENCAP_L4_GRE | ENCAP_L4_UDP)) !== 0n)
+    packet.transport = packet.network + (outer === ETH_P_IPV6 ? 40 : 20);
+  return 0;
+}
+
 export const SKB_ADJUST_HELPERS: HelperTable = {
   /** skb, len, flags. */
   bpf_skb_change_tail(cx, world) {
@@ -87,6 +130,7 @@ export const SKB_ADJUST_HELPERS: HelperTable = {
     const length = cx.arg32(2);
     const start = packet.transport >= 0 ? packet.transport : packet.network;
     if (cx.arg(3) !== 0n || length > MAX_LENGTH || length < start - packet.data) return -EINVAL;
+    if (packet.encapsulated) return -ENOTSUPP;
     packet.reserve(0, Math.max(0, length - packet.length));
     const end = packet.data + length;
     if (end > packet.end) packet.bytes.fill(0, packet.end, end);
@@ -111,8 +155,10 @@ export const SKB_ADJUST_HELPERS: HelperTable = {
     const to = fromNetwork(world, cx.arg32(2));
     const offset = packet.network - packet.mac;
     if (packet.protocol === ETH_P_IP && to === ETH_P_IPV6) resizeNetwork(packet, offset, 20);
-    else if (packet.protocol === ETH_P_IPV6 && to === ETH_P_IP) resizeNetwork(packet, offset, -20);
-    else return -ENOTSUPP;
+    else if (packet.protocol === ETH_P_IPV6 && to === ETH_P_IP) {
+      if (offset + 20 > packet.length) return -ENOMEM;
+      resizeNetwork(packet, offset, -20);
+    } else return -ENOTSUPP;
     packet.protocol = to;
     packet.hash = 0;
     packet.sync();
@@ -155,16 +201,18 @@ export const SKB_ADJUST_HELPERS: HelperTable = {
     if (Math.abs(delta) > 0xfff) return -EFAULT;
     if (packet.protocol !== ETH_P_IP && packet.protocol !== ETH_P_IPV6) return -ENOTSUPP;
     if (mode !== ADJ_ROOM_NET && mode !== ADJ_ROOM_MAC) return -ENOTSUPP;
-    if ((flags & ~(ADJ_ROOM_FIXED_GSO | ADJ_ROOM_NO_CSUM_RESET)) !== 0n) {
-      throw new BpfError('E_UNSUPPORTED', `bpf_skb_adjust_room with encapsulation flags 0x${flags.toString(16)}`);
+    const decap = flags & DECAP_L3;
+    let least = baseLength(packet);
+    if (decap !== 0n) {
+      if (delta >= 0 || decap === DECAP_L3) return -EINVAL;
+      least = decap === DECAP_L3_IPV4 ? 20 : 40;
     }
-    const base = baseLength(packet);
-    const offset = packet.network - packet.mac + (mode === ADJ_ROOM_NET ? base : 0);
+    const offset = packet.network - packet.mac + (mode === ADJ_ROOM_NET ? baseLength(packet) : 0);
     const rest = packet.end - packet.network;
-    if (delta < 0 ? -delta >= rest || rest + delta < base : packet.length + delta > MAX_LENGTH) return -ENOTSUPP;
-    if (delta !== 0) resizeNetwork(packet, offset, delta);
-    packet.sync();
-    return 0;
+    if (delta < 0 ? -delta >= rest || rest + delta < least : packet.length + delta > MAX_LENGTH) return -ENOTSUPP;
+    const error = delta < 0 ? shrinkRoom(packet, offset, delta, flags) : growRoom(packet, offset, delta, flags);
+    if (error === 0) packet.sync();
+    return error;
   },
   /** Sets the congestion mark of IPv4 or IPv6: 1 when it is set, 0 when the packet does not support it. */
   bpf_skb_ecn_set_ce(_cx, world) {

@@ -41,6 +41,8 @@ export class PacketBuffer {
   protocol = 0;
   vlan: VlanTag | undefined;
   hash = 0;
+  /** Outer headers were put around it (`skb->encapsulation`). */
+  encapsulated = false;
   readonly #onChange: ((packet: PacketBuffer) => void) | undefined;
 
   constructor(memory: Memory, init: PacketBufferInit) {

@@ -8,6 +8,9 @@ import { describeKernel } from '../../kernel/test/with-kernel.ts';
 import { openTwin } from './kernel-twin.native.ts';
 import { packetSource } from './packets.ts';
 
+/** Programs for adjust_room; a campaign sets POLYBPF_PACKETS. */
+const PROGRAMS = Number(process.env['POLYBPF_PACKETS'] ?? 300) / 2;
+
 let kernel: LiveKernel;
 beforeAll(() => {
   kernel = openLiveKernel();
@@ -47,6 +50,34 @@ describeKernel('program types', () => {
     const skip = type.startsWith('lwt') ? SKB_LINES.filter((line) => !line.includes('(r6 + 40)')) : SKB_LINES;
     using twin = openTwin(kernel, object([...skip, ...end, 'exit'], type, attachType));
     for (let k = 0; k < 100; k++) twin.compare('main', skb({ packet: source.packet() }), `packet ${k}`);
+  });
+
+  test('adjust_room: headers, encapsulation, decapsulation', () => {
+    const source = packetSource(33);
+    const { number } = source;
+    const bit = (one: bigint): bigint => (number(3) === 0 ? one : 0n);
+    const room = (slot: number): string[] => {
+      // Both together stay in the head-room: when the kernel moves a packet it moves a transport header that is not set too.
+      const delta = number(3) === 0 ? -number(60) : number(31);
+      const encap = number(2) === 0 ? [2n, 4n, 6n][number(3)]! : 0n;
+      const flags = encap | bit(8n) | bit(16n) | bit(1n) | bit(32n) | bit(64n) | (delta < 0 || number(9) === 0 ? bit(128n) | bit(256n) : 0n) | (number(3) === 0 ? BigInt(number(20)) << 56n : 0n); // prettier-ignore
+      const sane = number(2) === 0 ? flags & (delta < 0 ? 0x1a1n : 0xff000000000000ffn) : flags;
+      return [
+        'r1 = r6',
+        `r2 = ${delta}`,
+        `r3 = ${number(9) === 0 ? 2 : number(2)}`,
+        `r4 = ${sane} ll`,
+        'call 50',
+        ...note(slot),
+      ];
+    };
+    const note = (slot: number): string[] => ['*(u64 *)(r10 - 16) = r0', `*(u32 *)(r10 - 4) = ${slot}`, 'r1 = map notes ll', 'r2 = r10', 'r2 += -4', 'r3 = r10', 'r3 += -16', 'r4 = 0', 'call 2']; // prettier-ignore
+    const state = (slot: number): string[] => ['r0 = *(u32 *)(r6 + 0)', 'r1 = *(u32 *)(r6 + 16)', 'r0 <<= 32', 'r0 |= r1', ...note(slot), '*(u64 *)(r10 - 24) = 0', 'r1 = r6', 'r2 = 0', 'r3 = r10', 'r3 += -24', 'r4 = 4', 'r5 = 1', 'call 68', 'r1 = *(u64 *)(r10 - 24)', 'r0 <<= 33', 'r0 ^= r1', ...note(slot + 1)]; // prettier-ignore
+    for (let k = 0; k < PROGRAMS; k++) {
+      const lines = ['.map notes type=array key=4 value=8 entries=16', 'r6 = r1', ...room(0), ...state(1), ...room(3), ...state(4), 'r1 = r6', `r2 = ${number(300)}`, 'r3 = 0', 'call 38', ...note(6), ...state(7), 'r0 = 0', 'exit']; // prettier-ignore
+      using twin = openTwin(kernel, object(lines, 'sched_cls'));
+      for (let run = 0; run < 4; run++) twin.compare('main', skb({ packet: source.packet() }), `program ${k}, packet ${run}: ${lines.filter((line) => /^r[2-4] = .*(\d|ll)$/.test(line)).join(', ')}`); // prettier-ignore
+    }
   });
 
   test('flow_dissector: keys', () => {
