@@ -20,6 +20,7 @@ import { SPARC64_MUTANTS } from './src/sparc64.ts';
 import { S390X_MUTANTS } from './src/s390x.ts';
 import { SANDBOX_MUTANTS } from './src/sandbox.ts';
 import { WASM_MUTANTS } from './src/wasm.ts';
+import { VARIANT_MUTANTS } from './src/variants.ts';
 import { X86_64_MUTANTS } from './src/x86-64.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -36,6 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SPARC64_MUTANTS,
   ...LOONGARCH64_MUTANTS,
   ...ARM_MUTANTS,
+  ...VARIANT_MUTANTS,
   ...SANDBOX_MUTANTS,
   ...WASM_MUTANTS,
   ...LOADER_MUTANTS,

@@ -3,7 +3,7 @@
 /** Engines that vectors run on; `interpreter-big` is the interpreter in big-endian mode. */
 export const ENGINES = [
   'interpreter', 'interpreter-big', 'x86_64', 'arm64', 's390x', 'riscv64', 'ppc64', 'ppc64le', 'mips64', 'mips64le', 'sparc64',
-  'loongarch64', 'arm', 'armeb',
+  'loongarch64', 'arm', 'armeb', 'ppc64+power9', 'ppc64+power10', 'riscv64+zba', 'riscv64+zbb', 'mips64+r6', 'x86_64+win64',
 ] as const; // prettier-ignore
 export type EngineName = (typeof ENGINES)[number];
 

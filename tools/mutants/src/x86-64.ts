@@ -328,8 +328,8 @@ export const X86_64_MUTANTS: readonly Mutant[] = [
   {
     id: 'x86_64/red-zone',
     file: `${folder}/abi.ts`,
-    find: 'if (!fn.hasCalls && below + PUSH_ROOM <= RED_ZONE) {',
-    replace: 'if (below + PUSH_ROOM <= RED_ZONE) {',
+    find: 'if (!fn.hasCalls && (used === 0 || used + PUSH_ROOM <= convention.redZone)) {',
+    replace: 'if (used === 0 || used + PUSH_ROOM <= convention.redZone) {',
     what: 'a function with calls keeps its stack below rsp',
     killedBy: vector('call-local/nested-frames-same-slot'),
   },

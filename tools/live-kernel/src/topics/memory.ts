@@ -177,8 +177,47 @@ function offsets(): Draft[] {
       }); // prettier-ignore
     }
   }
+  // Load-linked and its like have other displacements than loads.
+  for (const width of [32, 64]) {
+    for (const at of [
+      248, 252, 256, 264, 504, 512, 2040, 2044, 2048, 4088, 4092, 4096, 32760, 32764, -256, -260, -264, -512, -520,
+      -2048, -2052, -2056, -4096, -4104, -32768,
+    ]) {
+      if (at % (width / 8) === 0) drafts.push(atomicsAt(width, at));
+    }
+  }
   const seen = new Set<string>();
   return drafts.filter(({ id }) => !seen.has(id) && seen.add(id));
+}
+
+/** Every atomic operation that ends in another loop, at one displacement. */
+function atomicsAt(width: number, at: number): Draft {
+  const place = `r1 ${at < 0 ? '-' : '+'} ${Math.abs(at)}`;
+  const name = (register: number): string => `${width === 64 ? 'r' : 'w'}${register}`;
+  const suffix = width === 64 ? '_64' : '32_32';
+  return {
+    id: `atomics-${width}-${at < 0 ? `minus-${-at}` : at}`,
+    mem: '00'.repeat(16),
+    flags: ['Displacement'],
+    asm: [
+      `r1 += ${-at}`,
+      'r2 = 5',
+      `lock *(u${width} *)(${place}) += ${name(2)}`,
+      'r3 = 7',
+      `${name(3)} = atomic_fetch_add((u${width} *)(${place}), ${name(3)})`,
+      'r0 = 12',
+      'r4 = 99',
+      `${name(0)} = cmpxchg${suffix}(${place}, ${name(0)}, ${name(4)})`,
+      'r5 = 1',
+      `${name(5)} = xchg${suffix}(${place}, ${name(5)})`,
+      'r0 *= 31',
+      'r0 += r3',
+      'r0 *= 31',
+      'r0 += r5',
+      `*(u${width} *)(${place}) = 0`,
+      'exit',
+    ],
+  };
 }
 
 function swaps(): Draft[] {
