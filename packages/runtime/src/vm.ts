@@ -2,7 +2,7 @@
 import type { Btf } from '@polybpf/btf';
 import { BpfError } from '@polybpf/errors';
 import { createRegistry, profileByName, type Registry, type RegistryProfile } from '@polybpf/helpers';
-import { createArena, createInterpreter, createMemory, type Engine, type Interpreter, type InterpreterOptions, type Memory, type TraceHook } from '@polybpf/interpreter'; // prettier-ignore
+import { createArena, createInterpreter, createMemory, type Engine, type Interpreter, type InterpreterOptions, type Memory, type Region, type TraceHook } from '@polybpf/interpreter'; // prettier-ignore
 import type { MapDef, Program } from '@polybpf/isa';
 import { loadObject, type LoadedObject, type LoadOptions } from '@polybpf/loader';
 import type { GuestMap } from '@polybpf/maps';
@@ -275,22 +275,17 @@ function createHost(
   tracepoints: TracepointLayouts,
   advanceTo: (time: bigint) => void,
 ): ProgramHost {
-  const tasks = new Map<number, bigint>();
+  let tasks: Region | undefined;
   const owners = new Map<string, object>();
   return {
     world,
     printed,
     context: { tracepoints },
     advanceTo,
+    // One region without bytes: each task has an address of its own in it, none can be read.
     taskAddress(pid) {
-      let address = tasks.get(pid);
-      if (address === undefined) {
-        address = world.memory.addressOf(
-          world.memory.add({ name: `task ${pid}`, kind: 'mem', data: new Uint8Array(0) }),
-        );
-        tasks.set(pid, address);
-      }
-      return address;
+      tasks ??= world.memory.add({ name: 'tasks', kind: 'mem', data: new Uint8Array(0) });
+      return world.memory.addressOf(tasks, ((pid * 16) >>> 0) + 16);
     },
     owner(kind, id) {
       const key = `${kind} ${id}`;
