@@ -134,6 +134,10 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--abi <NAME>', 'another calling convention: an option of the target, see targets')
     .option('--cpu <NAME[,NAME]>', 'newer or fewer instructions: options of the target, see targets')
     .addOption(bounds())
+    .option(
+      '--verified',
+      'verify first, and leave out what is never reached and checks that are proven; 1 when refused',
+    )
     .action((file: string, flags: CompileFlags) => finish(runCompile(file, flags) ? EXIT_DONE : EXIT_FAILED));
 
   add('conformance', 'run test vectors on engines and targets')
@@ -189,6 +193,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     ) // prettier-ignore
     .option('-v, --verbose <N>', "the verifier's log: 1 trace, 2 more of it, 4 figures, or a sum of these")
     .addOption(choice('--log <form>', 'form of the report; default: a table and the log', VERIFY_LOGS))
+    .option('--annotate', 'print the programs with the state at each instruction, visits, and where the work went')
     .option('--csv', 'one line for each program, with the columns of veristat')
     .option('--compare <BASE>', 'tell what changed since the output of verify --json')
     .option('--case <FILE>', 'instead of FILE: single cases, a JSON document a line; prints one for each')

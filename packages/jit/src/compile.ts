@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly bounds?: Bounds;
   /** With `sandbox`: the arena has 2 to the power of this many bytes, 17 to 40; default 28. */
   readonly arenaBits?: number;
+  /** With `sandbox`: by instruction, 1 for accesses that a verifier has proven, which are not checked. */
+  readonly proven?: Uint8Array;
 }
 
 /** Whether memory accesses of compiled code are checked. */
@@ -101,7 +103,7 @@ export function compile(program: Program, target: Target, options: CompileOption
   const addresses = target.strictAlignment === true ? findAlignments(analysis) : NO_ADDRESSES;
   for (const fn of analysis.functions) {
     const selected = select(analysis, fn, relocationOf, selectOptions);
-    const { ops, registers } = arenaBits > 0 ? confine(fn, selected, program.maps, arenaBits, wordBits) : { ops: selected, registers: NO_REGISTERS }; // prettier-ignore
+    const { ops, registers } = arenaBits > 0 ? confine(fn, selected, program.maps, arenaBits, wordBits, options.proven) : { ops: selected, registers: NO_REGISTERS }; // prettier-ignore
     const { info, assignedOps } = describe(fn, target, ops, registers, pools, analysis);
     const frame = target.planFrame(info);
     if (target.codeAlignment > 1 && nodes.length > 0) nodes.push(makeNode(ALIGN, [target.codeAlignment]));

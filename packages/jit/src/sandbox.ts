@@ -39,6 +39,7 @@ export function confine(
   maps: readonly MapDef[],
   arenaBits: number,
   addressBits: 32 | 64 = 64,
+  proven?: Uint8Array,
 ): Confined {
   const given: Given = { maps, addressBits };
   const usesFrame = ops.some((op) => leavesFrame(fn, op));
@@ -50,7 +51,13 @@ export function confine(
   ops.forEach((op, i) => {
     state = states.get(i)?.slice() ?? state;
     const field = baseField(op);
-    if (field !== undefined && op[field] !== R10 && !isCovered(state[op[field]], op.offset, op.width / 8)) {
+    const isProven = proven?.[op.insn] === 1;
+    if (
+      field !== undefined &&
+      !isProven &&
+      op[field] !== R10 &&
+      !isCovered(state[op[field]], op.offset, op.width / 8)
+    ) {
       const check = blankOp('check', op.insn);
       check.a = op[field];
       check.b = ARENA;

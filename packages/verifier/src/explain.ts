@@ -149,7 +149,8 @@ function defect({ words, kinds }: Value): string {
 function lostAt(causes: readonly Cause[], values: readonly Value[]): Cause | undefined {
   if (causes.length === 0) return undefined;
   const final = defect(values[values.length - 1]!);
-  if (final.startsWith('pointer')) return causes[causes.length - 1];
+  // A pointer is what it was made; what comparisons taught about it was not enough.
+  if (final.startsWith('pointer')) return causes.findLast(({ kind }) => kind === 'set');
   let at = causes.length - 1;
   while (at > 0 && defect(values[at - 1]!) === final) at--;
   return causes[at];

@@ -11,7 +11,12 @@ import { formatTable, printJson, printLine } from '../print.ts';
 import type { CompileFlags } from './compile.ts';
 
 /** Runs the command for the target `wasm`. */
-export function compileWasm(path: string, flags: CompileFlags, programs: readonly Program[]): boolean {
+export function compileWasm(
+  path: string,
+  flags: CompileFlags,
+  programs: readonly Program[],
+  proven: readonly Uint8Array[] = [],
+): boolean {
   for (const name of ['header', 'map', 'abi', 'cpu', 'bounds'] as const) {
     if (flags[name] !== undefined) throw new BpfError('E_USAGE', `--${name} is not for --target wasm`);
   }
@@ -19,8 +24,9 @@ export function compileWasm(path: string, flags: CompileFlags, programs: readonl
     throw new BpfError('E_USAGE', '--format', { expected: 'raw: a module is one file', got: flags.format });
   }
   const stem = basename(path === '-' ? 'stdin' : path).replace(/\.[^.]*$/, '');
-  const outputs = programs.map((program) => {
-    const module = compileToWasm(program, { helpers: basicHelpers() });
+  const outputs = programs.map((program, i) => {
+    const facts = proven[i] === undefined ? {} : { facts: proven[i] };
+    const module = compileToWasm(program, { helpers: basicHelpers(), ...facts });
     return { program, module, file: fileOf(stem, flags.output, program, programs.length) };
   });
   for (const { module, file } of outputs) {

@@ -28,6 +28,7 @@ import {
   type TargetKernelFlags,
 } from '../input.ts';
 import { formatTable, printJson, printLine } from '../print.ts';
+import { verifyPrograms } from '../verify/verify-programs.ts';
 
 const FORMATS = { raw: 'bin', object: 'o', listing: 'lst' } as const;
 export type CompileFormat = keyof typeof FORMATS;
@@ -42,6 +43,7 @@ export interface CompileFlags extends TargetKernelFlags {
   readonly abi?: string;
   readonly cpu?: string;
   readonly bounds?: Bounds;
+  readonly verified?: boolean;
   readonly input?: InputKind;
   readonly endian?: Endian;
   readonly json?: boolean;
@@ -61,12 +63,16 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
     ...(flags.endian === undefined ? {} : { endian: flags.endian }),
     kernel: flags,
   });
-  const programs = choosePrograms(input, flags.prog);
+  const chosen = choosePrograms(input, flags.prog);
+  const verified = flags.verified === true ? verifyPrograms(input, chosen) : undefined;
+  const programs = verified?.programs ?? chosen;
   if (programs.length === 0) throw new BpfError('E_LOAD_PROGRAM', 'the file has no program');
-  if (flags.target === 'wasm') return compileWasm(path, flags, programs);
+  if (flags.target === 'wasm') return compileWasm(path, flags, programs, verified?.proven);
   const targets = targetsByList(withOptionNames(flags));
   const format = flags.format ?? (flags.output === undefined ? 'listing' : formatOfName(flags.output));
-  const all = targets.map((target) => compileFor(target, input, programs, targets.length > 1, flags.bounds));
+  const all = targets.map((target) =>
+    compileFor(target, input, programs, targets.length > 1, flags.bounds, verified?.proven),
+  );
   const files = all.map((entry) =>
     entry.refused === undefined ? fileOf(path, flags, format, entry.target, targets.length) : null,
   );
@@ -135,11 +141,15 @@ function compileFor(
   programs: readonly Program[],
   several: boolean,
   bounds: Bounds = 'none',
+  proven: readonly Uint8Array[] = [],
 ): Compiled {
   try {
     return {
       target,
-      programs: programs.map((program) => compile(inOrder(input, program, target.endian), target, { bounds })),
+      programs: programs.map((program, i) => {
+        const own = proven[i] === undefined ? {} : { proven: proven[i] };
+        return compile(inOrder(input, program, target.endian), target, { bounds, ...own });
+      }),
     };
   } catch (error) {
     if (!isBpfError(error) || !several) throw error;

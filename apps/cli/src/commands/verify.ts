@@ -1,6 +1,6 @@
 /** `polybpf verify`: would this kernel accept the programs of a file, and why not. */
 import { BpfError, isBpfError } from '@polybpf/errors';
-import type { Privilege } from '@polybpf/verifier';
+import { annotate, explain, formatAnnotation, formatModernLog, type Privilege } from '@polybpf/verifier';
 import { z } from 'zod';
 import { readInput, writeStdout } from '../files.ts';
 import { choosePrograms, type InputKind, readProgramFile } from '../input.ts';
@@ -8,10 +8,17 @@ import { readKernelProfiles } from '../kernel-profile.ts';
 import { printJson, printLine } from '../print.ts';
 import { readCases } from '../verify/case-file.ts';
 import { verifyInputs } from '../verify/object-input.ts';
+import { annotationDocument, explanationDocument } from '../verify/documents.ts';
 import { reportCsv, reportDocument, reportMatrix, reportSarif, reportTable } from '../verify/reports.ts';
-import { readKernelTypes, runVerifier, type TimedReport, type VerifierSettings } from '../verify/run-verifier.ts';
+import {
+  readKernelTypes,
+  runVerifier,
+  type TimedReport,
+  type VerifierSettings,
+  verifyOptions,
+} from '../verify/run-verifier.ts';
 
-export const VERIFY_LOGS = ['classic', 'json', 'sarif'] as const;
+export const VERIFY_LOGS = ['classic', 'v7', 'json', 'sarif'] as const;
 export type VerifyLog = (typeof VERIFY_LOGS)[number];
 export const PRIVILEGES = ['root', 'bpf', 'none'] as const;
 
@@ -26,6 +33,7 @@ export interface VerifyFlags {
   readonly case?: string;
   readonly compare?: string;
   readonly csv?: boolean;
+  readonly annotate?: boolean;
   readonly input?: InputKind;
   readonly json?: boolean;
 }
@@ -87,7 +95,7 @@ function print(
   version: string,
 ): void {
   if (flags.json === true || flags.log === 'json') {
-    return printJson({ file: path, programs: reports.map(reportDocument) });
+    return printJson({ file: path, programs: reports.map((report) => explained(report, flags, settings)) });
   }
   if (flags.log === 'sarif') return printJson(reportSarif(path, reports, version));
   if (flags.csv === true) return printLine(reportCsv(path, reports));
@@ -96,11 +104,34 @@ function print(
   printLine(reportTable(reports, several));
   if (flags.compare !== undefined) printLine(`\n${comparison(flags.compare, reports)}`);
   for (const report of reports) {
-    if (report.verdict === 'accept' && report.log === '') continue;
-    const how = settings.find(({ profile }) => profile.name === report.profile)!;
-    const { log } = report.log !== '' ? report : runVerifier(report.input, { ...how, logLevel: 1 });
-    if (log !== '') printLine(`\n--- ${report.name}${several ? `, Linux ${report.profile}` : ''}\n${log.trimEnd()}`);
+    const text = textOf(report, flags, settings);
+    if (text !== '') printLine(`\n--- ${report.name}${several ? `, Linux ${report.profile}` : ''}\n${text.trimEnd()}`);
   }
+}
+
+/** Log, explanation and annotated program, as far as they are asked for. */
+function textOf(report: TimedReport, flags: VerifyFlags, settings: readonly VerifierSettings[]): string {
+  const how = settingsOf(report, settings);
+  const annotated = flags.annotate === true ? formatAnnotation(annotate(report.input, verifyOptions(how))) : '';
+  if (report.verdict === 'accept' && report.log === '') return annotated;
+  const { log } = report.log !== '' ? report : runVerifier(report.input, { ...how, logLevel: 1 });
+  const explanation = flags.log === 'v7' ? explain(report.input, verifyOptions(how)) : undefined;
+  return `${explanation === undefined ? log : formatModernLog(log, explanation)}${annotated === '' ? '' : `\n${annotated}`}`;
+}
+
+function settingsOf({ profile }: TimedReport, settings: readonly VerifierSettings[]): VerifierSettings {
+  return settings.find((how) => how.profile.name === profile)!;
+}
+
+/** A document with the reason of a refusal and, when asked for, the annotated program. */
+function explained(report: TimedReport, flags: VerifyFlags, settings: readonly VerifierSettings[]): object {
+  const options = verifyOptions(settingsOf(report, settings));
+  const explanation = report.verdict === 'reject' ? explain(report.input, options) : undefined;
+  return {
+    ...reportDocument(report),
+    ...(explanation === undefined ? {} : { explanation: explanationDocument(explanation) }),
+    ...(flags.annotate === true ? { annotation: annotationDocument(annotate(report.input, options)) } : {}),
+  };
 }
 
 /** One JSON line for each case. */

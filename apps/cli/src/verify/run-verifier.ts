@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isBpfError } from '@polybpf/errors';
 import type { RegistryProfile } from '@polybpf/helpers';
-import { type Privilege, verify, type VerifyInput, type VerifyReport } from '@polybpf/verifier';
+import { type Privilege, verify, type VerifyInput, type VerifyOptions, type VerifyReport } from '@polybpf/verifier';
 import { LIVE_BTF } from '../btf-file.ts';
 import { readInput } from '../files.ts';
 
@@ -24,17 +24,21 @@ export interface TimedReport extends VerifyReport {
 
 /** Verifies; input that the verifier cannot make anything of is `unsupported` with the code of its error. */
 export function runVerifier(input: VerifyInput, settings: VerifierSettings): TimedReport {
-  const { profile, privilege, logLevel, kernelBtf } = settings;
-  const named = { name: input.name ?? '', profile: profile.name, input };
+  const named = { name: input.name ?? '', profile: settings.profile.name, input };
   const started = performance.now();
   try {
-    const report = verify(input, { profile, privilege, logLevel, ...(kernelBtf === undefined ? {} : { kernelBtf }) });
+    const report = verify(input, verifyOptions(settings));
     return { ...report, ...named, elapsedMs: performance.now() - started };
   } catch (error) {
     if (!isBpfError(error)) throw error;
     const elapsedMs = performance.now() - started;
     return { ...NOTHING, ...named, code: error.code, message: error.message, elapsedMs };
   }
+}
+
+/** Settings as the verifier takes them. */
+export function verifyOptions({ profile, privilege, logLevel, kernelBtf }: VerifierSettings): VerifyOptions {
+  return { profile, privilege, logLevel, ...(kernelBtf === undefined ? {} : { kernelBtf }) };
 }
 
 const NOTHING = {
