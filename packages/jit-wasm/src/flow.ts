@@ -2,7 +2,7 @@
  * What compiled code has to know of a program: reachable instructions, basic blocks, functions. Made from the decoded
  * slots of the interpreter, so that both have one idea of what an instruction is.
  */
-import { CODE_START, decodeSlot, type Image, insnIndex, isInsnStart, SLOT_WORDS, slotWord } from '@polybpf/interpreter/engine'; // prettier-ignore
+import { CODE_START, decodeSlot, type Image, insnIndex, SLOT_WORDS, slotWord } from '@polybpf/interpreter/engine'; // prettier-ignore
 import { INSN_TABLE } from '@polybpf/isa';
 import { accessOp, CLASS, CLASSES, OP, RARE_KINDS } from './micro-ops.ts';
 
@@ -234,9 +234,4 @@ function link(
     if ((target - CODE_START) % SLOT_WORDS === 0) taken[b] = blockAt[insnIndex(target)]!;
     if (kind !== CLASS.always) next[b] = blockAt[insn + 1]!;
   }
-}
-
-/** Says whether the program has an instruction at this index. */
-export function isInstruction(image: Image, insn: number): boolean {
-  return isInsnStart(image, insn);
 }
