@@ -2,24 +2,15 @@
 export const EPERM = 1;
 export const ENOENT = 2;
 export const E2BIG = 7;
-export const EBADF = 9;
-export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
 export const EFAULT = 14;
 export const EBUSY = 16;
-export const EEXIST = 17;
 export const EINVAL = 22;
 export const ENOSPC = 28;
 export const ERANGE = 34;
-export const ENODATA = 61;
-export const EPROTO = 71;
-export const EOVERFLOW = 75;
-export const ENOMSG = 42;
-export const EMSGSIZE = 90;
+export const EDEADLK = 35;
 export const EOPNOTSUPP = 95;
-export const EAFNOSUPPORT = 97;
-export const ENETUNREACH = 101;
 export const EALREADY = 114;
 /** Of the kernel only, not of user space. */
 export const ENOTSUPP = 524;

@@ -4,7 +4,7 @@
  */
 import { BpfError } from '@polybpf/errors';
 import type { FieldValue } from './context-layouts.ts';
-import { REGISTER_LAYOUTS, type RegisterValues } from './registers.ts';
+import type { RegisterValues } from './registers.ts';
 
 /** What can be said about the moment of any event. */
 export interface EventFacts {
@@ -357,6 +357,3 @@ export function checkEventKind(type: string, event: BpfEvent): void {
     got: event.kind === 'struct' ? event.struct : event.kind,
   });
 }
-
-/** Names of architectures that have registers. */
-export const REGISTER_ARCHITECTURES: readonly string[] = /* @__PURE__ */ Object.keys(REGISTER_LAYOUTS);

@@ -1,7 +1,7 @@
 /** Helpers of checksums: `net/core/filter.c`, `net/core/utils.c`. */
 import type { HelperContext } from '@polybpf/interpreter';
 import { csumFold16, csumPartial, csumReplace2, csumReplace4, csumReplaceByDiff, csumSub } from './checksum.ts';
-import { EFAULT, EINVAL, ENOTSUPP } from './errno.ts';
+import { EACCES, EFAULT, EINVAL, ENOTSUPP } from './errno.ts';
 import { currentRun, type HelperTable, unknownFlags, type World } from './world.ts';
 
 const FIELD_MASK = 0xfn;
@@ -53,7 +53,7 @@ export const CSUM_HELPERS: HelperTable = {
   },
   /** Only a packet whose card summed it up (`CHECKSUM_COMPLETE`) has a sum to update. */
   bpf_csum_update: () => -ENOTSUPP,
-  bpf_csum_level: (cx) => (cx.arg(2) <= 3n ? (cx.arg(2) === 0n ? -13 : 0) : -EINVAL),
+  bpf_csum_level: (cx) => (cx.arg(2) <= 3n ? (cx.arg(2) === 0n ? -EACCES : 0) : -EINVAL),
   /** skb, offset, from, to, flags. */
   bpf_l3_csum_replace(cx, world) {
     if (unknownFlags(cx.arg(5), FIELD_MASK)) return -EINVAL;

@@ -2,14 +2,13 @@
 import { BpfError } from '@polybpf/errors';
 import type { HelperContext } from '@polybpf/interpreter';
 import { BPF_MAX_LOOPS } from '@polybpf/isa';
-import { E2BIG, EBUSY, EINVAL } from './errno.ts';
+import { E2BIG, EBUSY, EDEADLK, EINVAL } from './errno.ts';
 import { type HelperTable, mapArgument, type TimerState, unknownFlags, type World } from './world.ts';
 
 /** CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME. */
 const CLOCKS: ReadonlySet<bigint> = /* @__PURE__ */ new Set([0n, 1n, 7n]);
 const TIMER_ABSOLUTE = 1n;
 const TIMER_CPU_PIN = 2n;
-const EDEADLK = 35;
 
 function lock(cx: HelperContext, world: World): void {
   const address = cx.arg(1);

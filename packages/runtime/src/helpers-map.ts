@@ -48,8 +48,3 @@ export const MAP_HELPERS: HelperTable = {
     );
   },
 };
-
-/** Maps by name, for messages. */
-export function mapName(world: World, handle: bigint): string {
-  return world.maps.get(handle)?.name ?? `0x${handle.toString(16)}`;
-}

@@ -1,6 +1,6 @@
 /** Helpers that ask about the current task, its cgroup, its namespaces: `kernel/bpf/helpers.c`. All of it is from the event. */
 import { BpfError } from '@polybpf/errors';
-import { EINVAL, ENOENT } from './errno.ts';
+import { EINVAL, ENOENT, EOPNOTSUPP } from './errno.ts';
 import { currentRun, type HelperTable, type World } from './world.ts';
 import { encodeText } from './text.ts';
 
@@ -73,7 +73,7 @@ export const TASK_HELPERS: HelperTable = {
   bpf_get_func_arg_cnt: (_cx, world) => currentRun(world).functionArgs.length,
   bpf_get_func_ret(cx, world) {
     const { functionResult } = currentRun(world);
-    if (functionResult === undefined) return -95;
+    if (functionResult === undefined) return -EOPNOTSUPP;
     cx.memory.write(cx.arg(2), 8, functionResult);
     return 0;
   },
