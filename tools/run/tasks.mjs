@@ -94,8 +94,9 @@ function testNative({ root, missingPackages }) {
 
 /** @param {string} root */
 function runNative(root) {
-  // One package at a time: these tests start emulators and compilers, and some measure time.
-  return program(root, 'turbo', ['run', 'test:native', '--continue', '--concurrency=1', '--output-logs=new-only']);
+  // Two packages at a time: these tests wait for emulators and compilers more than they compute. More would starve those
+  // that watch over hanging programs.
+  return program(root, 'turbo', ['run', 'test:native', '--continue', '--concurrency=2', '--output-logs=errors-only']);
 }
 
 /**

@@ -57,6 +57,11 @@ const KFUNCS = {
   helper: () => undefined,
   kfunc: ({ name }: { readonly name?: string }) => LIBGCC.find((one) => one.name === name),
 };
+/**
+ * Every call leaves the machine code. A program that calls functions of libgcc, which only old compilers do, runs on a
+ * CPU of each kind: a CISC, a RISC, a big-endian one.
+ */
+const FEW_TARGETS: ReadonlySet<string> = new Set(['x86_64', 'arm64', 's390x']);
 
 function swap(value: bigint, bytes: number): bigint {
   let result = 0n;
@@ -125,8 +130,9 @@ function check(one: Case, compiler: Compiler, version: string): void {
       engine: `interpreter ${endian}`,
       ...truth,
     });
+    const calls = program.relocations.some(({ symbol }) => symbol.startsWith('__bswap'));
     for (const target of ALL_TARGETS) {
-      if (target.endian !== endian) continue;
+      if (target.endian !== endian || (calls && !FEW_TARGETS.has(target.name))) continue;
       using prepared = machines.get(target.name)!.prepare(program, { helpers: KFUNCS });
       const result = prepared.run({ mem: one.mem(endian) });
       expect({ engine: target.name, r0: hex64(result.r0), memSha256: digest(result.mem) }).toEqual({
