@@ -2,7 +2,7 @@
 import type { HelperContext } from '@polybpf/interpreter';
 import type { GuestMap } from '@polybpf/maps';
 import { EINVAL } from './errno.ts';
-import { type HelperTable, mapArgument, type World } from './world.ts';
+import { type HelperTable, mapArgument } from './world.ts';
 
 function key(cx: HelperContext, map: GuestMap, n = 2): Uint8Array {
   return cx.memory.view(cx.arg(n), map.keySize);
