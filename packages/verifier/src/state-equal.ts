@@ -84,11 +84,11 @@ function checkIds(old: number, cur: number): boolean {
   return true;
 }
 
-/** Scalars without an id are each a value of their own. */
+/** An old scalar without an id knows of no other; a current one without an id is a value of its own. */
 function checkScalarIds(old: number, cur: number): boolean {
-  const a = old === 0 ? ++temporaryId : old;
+  if (old === 0) return true;
   const b = cur === 0 ? ++temporaryId : cur;
-  return checkIds(a, b);
+  return checkIds(old, b);
 }
 
 /** Whether the bounds of `cur` lie within those of `old`. */
