@@ -36,6 +36,8 @@ export interface Flow {
   readonly rest: Int32Array;
   /** First instructions of functions: the main program first. */
   readonly entries: readonly number[];
+  /** Those of them whose address the program takes: helpers may call them. */
+  readonly addressed: readonly number[];
   /** Says whether any instruction is executed by the host. */
   readonly hosted: boolean;
   /** Says whether any instruction names r10. */
@@ -65,6 +67,7 @@ export function findFlow(image: Image, entries: readonly number[], levels: Level
   const known = new Set(functions);
   const work = [...entries];
   let hosted = false;
+  const addressed: number[] = [];
   let hasOrdered = false;
   let framed = false;
   const addFunction = (insn: number): void => {
@@ -95,8 +98,10 @@ export function findFlow(image: Image, entries: readonly number[], levels: Level
       classes[i] = kind;
       if (kind === CLASS.exit || kind === CLASS.stop) break;
       if (kind === CLASS.imm64) {
-        if (INSN_TABLE[code[pc + 7]!]!.op === 'func' && code[pc + 5] === image.codeRegion)
+        if (INSN_TABLE[code[pc + 7]!]!.op === 'func' && code[pc + 5] === image.codeRegion) {
           addFunction(code[pc + 4]! >> 3);
+          addressed.push(code[pc + 4]! >> 3);
+        }
         i += 2;
         continue;
       }
@@ -125,6 +130,7 @@ export function findFlow(image: Image, entries: readonly number[], levels: Level
     ops,
     classes,
     entries: functions,
+    addressed,
     hosted,
     framed,
     hasOrdered,

@@ -11,6 +11,8 @@ import { CLASS, OP } from './micro-ops.ts';
 export const ALL_REGISTERS = 0x3ff;
 /** r1 to r5. */
 const ARGUMENTS = 0x3e;
+/** r6 to r9. */
+const PRESERVED = 0x3c0;
 /** r0 to r5: what a function leaves to its caller. */
 const RETURNED = 0x3f;
 const FETCH_ADD: number = /* @__PURE__ */ ATOMIC_OPS.indexOf('fetch_add');
@@ -121,7 +123,14 @@ export function findLiveness(flow: Flow): Liveness {
       leaked |= out & ARGUMENTS;
       return (out & ~RETURNED) | liveIn[blockAt[(code[slotWord(i) + 3]! - CODE_START) >> 3]!]!;
     }
+    if (classes[i] === CLASS.host) return out | inherited();
     return classes[i] === CLASS.exit ? 1 | leaked : out;
+  };
+  // A function that a helper calls back starts with r6 to r9 as they are at the call of the helper.
+  const inherited = (): number => {
+    let mask = 0;
+    for (const entry of flow.addressed) mask |= liveIn[blockAt[entry]!]!;
+    return mask & PRESERVED;
   };
   for (let changed = true; changed;) {
     changed = false;

@@ -73,6 +73,10 @@ describe('engines', () => {
     same(made);
   });
 
+  it('hand r6 to r9 to a callback that reads them, though it must not', () => {
+    expect(same(program('r6 = 100', 'r1 = func f ll', 'call 2', 'exit', 'f:', 'r0 = r6', 'exit'))).toContain('r0 65');
+  });
+
   it('end the program from a helper, however deep', () => {
     same(
       program('call f', 'r0 = 1', 'exit', 'f:', 'call g', 'r0 = 2', 'exit', 'g:', 'r1 = 0', 'call 5', 'r0 = 3', 'exit'),
