@@ -9,6 +9,7 @@ import { type CompileFlags, runCompile } from './commands/compile.ts';
 import { type ConformanceFlags, runConformance } from './commands/conformance.ts';
 import { type CompatFlags, runCompat } from './commands/compat.ts';
 import { type DisasmFlags, runDisasm } from './commands/disasm.ts';
+import { type ExplainFlags, runExplain } from './commands/explain.ts';
 import { type FuzzFlags, runFuzz } from './commands/fuzz.ts';
 import { addGenCommands } from './commands/gen.ts';
 import { type HelpersFlags, runHelpers } from './commands/helpers.ts';
@@ -198,6 +199,17 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .option('--compare <BASE>', 'tell what changed since the output of verify --json')
     .option('--case <FILE>', 'instead of FILE: single cases, a JSON document a line; prints one for each')
     .action((file: string | undefined, flags: VerifyFlags) => finish(runVerify(file, flags, VERSION)));
+
+  add('explain', "say what a log of the kernel's verifier means, line by line, and what to do")
+    .argument('<LOG>', 'log of any level, classic or of kernel 7.3; - is standard input')
+    .option('--obj <OBJ>', 'verify the program here too, and show the first line that differs; exit status 1 then')
+    .option('--prog <NAME>', 'program of an object that has several')
+    .option('--type <TYPE>', 'program type, e.g. xdp; default: by section name, else socket_filter')
+    .option('--kernel <P>', `kernel of the log: ${KERNEL_HELP}; default 6.18`)
+    .option('--btf <FILE>', 'types of the kernel, as for verify')
+    .option('--all', 'show all lines of a long log')
+    .action((file: string, flags: ExplainFlags) => finish(runExplain(file, flags)));
+
   add('targets', 'list CPUs, what they compile and how their code runs here')
     .option('--features', 'what tests gave for each feature and target, and what other implementations cover')
     .action((flags: TargetsFlags) => runTargets(flags));

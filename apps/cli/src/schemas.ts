@@ -4,7 +4,7 @@
  */
 import { reportSchema, vectorTestSchema } from '@polybpf/conformance';
 import { kernelProfileSchema } from '@polybpf/kernel';
-import { verifySchema } from './verify-schema.ts';
+import { explainSchema, verifySchema } from './verify-schema.ts';
 import { hostileSchema } from './hostile-schema.ts';
 import { z } from 'zod';
 import { eventSchema, RECORDING_LINES, RESULT_SCHEMA, RUN_SCHEMA } from './event-schema.ts';
@@ -450,7 +450,7 @@ const link = z.strictObject({
 });
 
 /** Schema of the `--json` output of each command, and of `error`. */
-export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { 'btf-dump': btfDump, 'btf-diff': btfDiff, 'gen-ts': genTs, link, error, asm, disasm, inspect, run, 'run-events': runEvents, replay, event: eventSchema, 'recording-header': RECORDING_LINES[0]!, 'recording-step': RECORDING_LINES[1]!, 'recording-maps': RECORDING_LINES[2]!, compile, conformance: reportSchema, plugin, targets, 'targets-features': targetsFeaturesSchema, verify: verifySchema, fuzz, 'fuzz-hostile': hostileSchema, helpers, compat, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
+export const OUTPUT_SCHEMAS: Readonly<Record<string, z.ZodType>> = { 'btf-dump': btfDump, 'btf-diff': btfDiff, 'gen-ts': genTs, link, error, asm, disasm, inspect, run, 'run-events': runEvents, replay, event: eventSchema, 'recording-header': RECORDING_LINES[0]!, 'recording-step': RECORDING_LINES[1]!, 'recording-maps': RECORDING_LINES[2]!, compile, conformance: reportSchema, plugin, targets, 'targets-features': targetsFeaturesSchema, verify: verifySchema, explain: explainSchema, fuzz, 'fuzz-hostile': hostileSchema, helpers, compat, 'kernel-info': kernelInfo, 'kernel-load': kernelLoad, 'kernel-run': kernelRun, 'kernel-dump': kernelDump, 'kernel-probe': kernelProbe, 'kernel-profile': kernelProfileSchema }; // prettier-ignore
 
 /** JSON Schema documents by file name. */
 export function schemaFiles(): Record<string, object> {

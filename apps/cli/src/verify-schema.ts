@@ -85,3 +85,51 @@ export const verifySchema: z.ZodType = z.strictObject({
     }),
   ),
 });
+
+const origin = z.strictObject({ name: z.string(), insn: index, text: z.string(), value: z.string() });
+
+/** Schema of what `explain --json` prints. */
+export const explainSchema: z.ZodType = z.strictObject({
+  file: z.string(),
+  level: z.union([z.literal(1), z.literal(2)]),
+  accepted: z.boolean(),
+  message: z.string(),
+  insn: index.nullable(),
+  advice: z
+    .strictObject({
+      code: z.string(),
+      category: z.string(),
+      title: z.string(),
+      reason: z.string(),
+      required: z.string(),
+      suggestion: z.string(),
+      register: index.nullable(),
+    })
+    .nullable(),
+  report: z
+    .strictObject({
+      category: z.string(),
+      title: z.string(),
+      reason: z.string(),
+      at: z.string(),
+      causalPath: z.string(),
+      suggestion: z.string(),
+    })
+    .nullable()
+    .describe('sections of a report in the form of kernel 7.3'),
+  origins: z.array(origin).describe('values of the register that the message is about, oldest first'),
+  lines: z.array(
+    z.strictObject({
+      kind: z.enum(['insn', 'state', 'from', 'source', 'precision', 'figures', 'message', 'report', 'other']),
+      line: index,
+      text: z.string(),
+      insn: index.nullable(),
+      values: z.record(z.string(), z.string()),
+      note: z.string(),
+    }),
+  ),
+  compared: z.boolean(),
+  divergence: z
+    .strictObject({ equal: index, line: index.nullable(), theirs: z.string().nullable(), ours: z.string().nullable() })
+    .nullable(),
+});

@@ -9,6 +9,8 @@ export { facts } from './facts.ts';
 export type { AccessFact, FactOptions, Facts, ScalarFact } from './facts.ts';
 export { formatExplanation, formatModernLog } from './format-explanation.ts';
 export type { FunctionInfo, LineInfo, Privilege, VerifyInput, VerifyMap } from './input.ts';
+export { firstDivergence, readLog } from './read-log.ts';
+export type { Divergence, LogLine, LogOrigin, ModernReport, ReadLog } from './read-log.ts';
 export type { Verdict, VerifyReport } from './report.ts';
 export { verify } from './verify.ts';
 export type { VerifyOptions } from './verify.ts';
