@@ -89,7 +89,7 @@ function expectSymbols(description: ElfDescription, elf: ReturnType<typeof readE
 function expectRelocations(description: ElfDescription, elf: ReturnType<typeof readElf>): void {
   const expected = description.sections.flatMap((section, position) =>
     (section.relocations ?? []).map((r) => {
-      const symbol = description.symbols[r.symbol];
+      const symbol = r.symbol === undefined ? undefined : description.symbols[r.symbol];
       return { target: position + 1, offset: r.offset, type: r.type, addend: r.addend, name: symbol?.name };
     }),
   );

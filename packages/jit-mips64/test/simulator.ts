@@ -113,7 +113,9 @@ export function simulate(compiled: CompiledProgram, mem: Uint8Array): bigint {
       registers[operands[0]!] = CODE + BigInt(goal);
       return undefined;
     }
-    const { name, reads, writes } = form as MipsForm;
+    const { name: formName, reads, writes } = form as MipsForm;
+    // It simulates release 2.
+    const name = formName as InstructionName;
     const read = reads.map((position) => registers[operands[position]!]!);
     const [x, y] = [read[0] ?? 0n, read[1] ?? 0n];
     const numbers = operands.filter((_, position) => !reads.includes(position) && !writes.includes(position));

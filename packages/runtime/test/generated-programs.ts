@@ -25,6 +25,7 @@ export function generateProgram(source: PacketSource, type: 'xdp' | 'sched_cls')
     details: [],
     maps: program.maps,
     kconfig: [],
+    variables: [],
     unresolved: [],
     warnings: [],
   };

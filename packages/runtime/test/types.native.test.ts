@@ -19,7 +19,7 @@ afterAll(() => kernel?.[Symbol.dispose]());
 
 function object(lines: readonly string[], type: string, attachType?: string): LoadedObject {
   const program = { ...assemble(lines.join('\n')), name: 'main', type, ...(attachType === undefined ? {} : { attachType }) }; // prettier-ignore
-  return { endian: 'little', programs: [program], details: [], maps: program.maps, kconfig: [], unresolved: [], warnings: [] }; // prettier-ignore
+  return { endian: 'little', programs: [program], details: [], maps: program.maps, kconfig: [], variables: [], unresolved: [], warnings: [] }; // prettier-ignore
 }
 
 /** Adds what a field or the packet holds to r9. */
