@@ -103,7 +103,7 @@ export class PathRecorder implements Watcher {
       const old = from?.registers[reg];
       const same = old !== undefined && sameRecord(old.words, 0, frame.w, at);
       const written = (writes & (1 << reg)) !== 0;
-      if (same && !written && !(entered && reg > 5)) registers.push(old);
+      if (same && !written && !entered) registers.push(old);
       else {
         const learnt = old !== undefined && !written && !entered && old.words[W_TYPE] !== NOT_INIT;
         registers.push({
