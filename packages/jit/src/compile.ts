@@ -13,7 +13,7 @@ import { ALIGN, DATA64, LABEL, makeNode, type MachineNode } from './node.ts';
 import { ALWAYS_LIVE, sandboxWriter, type SandboxWriter } from './lower-sandbox.ts';
 import { type CodeSymbol, FRAME, NO_REG, type Op } from './op.ts';
 import { confine } from './sandbox.ts';
-import { ARENA_BITS } from './sandbox-layout.ts';
+import { ARENA_BITS, REACH_BYTES, WIDE_REACH_BYTES } from './sandbox-layout.ts';
 import { select } from './select.ts';
 import type { FunctionInfo, Target } from './target.ts';
 
@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly bounds?: Bounds;
   /** With `sandbox`: the arena has 2 to the power of this many bytes, 17 to 40; default 28. */
   readonly arenaBits?: number;
+  /** With `sandbox`: WIDE_GUARD_BYTES above the arena are not mapped, so indices of 32 bits need no checks. Not for CPUs of 32 bits. */
+  readonly wideGuard?: boolean;
   /** With `sandbox`: by instruction, 1 for accesses that a verifier has proven, which are not checked. */
   readonly proven?: Uint8Array;
 }
@@ -100,10 +102,11 @@ export function compile(program: Program, target: Target, options: CompileOption
     literal(pools, `${low | 0},${high | 0}`, makeNode(DATA64, [low | 0, high | 0]));
   const pooledSymbol: LowerContext['symbolLiteral'] = (symbol, addend) => symbolLiteral(pools, symbol, addend);
   const arenaBits = options.bounds === 'sandbox' ? checkArenaBits(options.arenaBits ?? ARENA_BITS) : 0;
+  const reach = options.wideGuard === true && wordBits === 64 ? WIDE_REACH_BYTES : REACH_BYTES;
   const addresses = target.strictAlignment === true ? findAlignments(analysis) : NO_ADDRESSES;
   for (const fn of analysis.functions) {
     const selected = select(analysis, fn, relocationOf, selectOptions);
-    const { ops, registers } = arenaBits > 0 ? confine(fn, selected, program.maps, arenaBits, wordBits, options.proven) : { ops: selected, registers: NO_REGISTERS }; // prettier-ignore
+    const { ops, registers } = arenaBits > 0 ? confine(fn, selected, program.maps, arenaBits, wordBits, options.proven, reach) : { ops: selected, registers: NO_REGISTERS }; // prettier-ignore
     const { info, assignedOps } = describe(fn, target, ops, registers, pools, analysis);
     const frame = target.planFrame(info);
     if (target.codeAlignment > 1 && nodes.length > 0) nodes.push(makeNode(ALIGN, [target.codeAlignment]));

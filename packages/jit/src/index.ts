@@ -57,4 +57,5 @@ export {
   ARENA_TAG_OFFSET,
   FAULT_SYMBOL,
   GUARD_BYTES,
+  WIDE_GUARD_BYTES,
 } from './sandbox-layout.ts';

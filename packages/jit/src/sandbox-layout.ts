@@ -7,7 +7,8 @@
  * of an access, `register >> arenaBits == arena >> arenaBits`, and leaves constant offsets and small indices to them. So
  * an access ends in the arena, or in a guard zone where the CPU stops it. An access that was not stopped proves as much
  * as a check, hence {@link REACH_BYTES}: where one access stands in for the check of another, and a target moves it
- * behind that one (into a delay slot), the other still ends in the guard zone.
+ * behind that one (into a delay slot), the other still ends in the guard zone. {@link WIDE_GUARD_BYTES} is a larger zone
+ * above, for runners that have the address space.
  *
  * Return addresses and saved registers stay on the machine's stack, outside. A function whose stack is only accessed
  * through r10 at constant offsets inside its frame keeps it there too; that needs no checks. Where the address of the
@@ -20,6 +21,13 @@ import type { CodeSymbol } from './op.ts';
 export const GUARD_BYTES = 0x100000;
 /** How far from an address in the arena code may access without a check: half of the guard, less what an access is wide. */
 export const REACH_BYTES: number = GUARD_BYTES / 2 - 64;
+/**
+ * How far above an address in the arena code with `CompileOptions.wideGuard` may access without a check: an index of 32 bits,
+ * times eight, and as much again.
+ */
+export const WIDE_REACH_BYTES: number = 2 ** 36;
+/** Bytes above the arena that are not mapped where code has `CompileOptions.wideGuard`: twice that, for the reason given above. */
+export const WIDE_GUARD_BYTES: number = 2 * WIDE_REACH_BYTES + GUARD_BYTES;
 /** Size of the arena, as a power of two, when nothing else is asked for: 256 MiB. */
 export const ARENA_BITS = 28;
 

@@ -2,6 +2,7 @@ import { makeInsn, makeProgram, type MapDef, rowByName, type Insn } from '@polyb
 import { describe, expect, it } from 'vitest';
 import { analyse } from './analyse.ts';
 import { confine } from './sandbox.ts';
+import { REACH_BYTES, WIDE_REACH_BYTES } from './sandbox-layout.ts';
 import { select } from './select.ts';
 
 /** An instruction by row name; fixed fields come from the row. */
@@ -21,15 +22,24 @@ const set = (dst_reg: number, imm: number): Insn => insn('mov64_imm', { dst_reg,
 
 const DATA: MapDef = { name: '.data', kind: 'data', type: 2, keySize: 4, valueSize: 64, maxEntries: 1, flags: 0 } as MapDef; // prettier-ignore
 
-function confined(insns: Insn[]): ReturnType<typeof confine> {
+function confined(insns: Insn[], reach: number = REACH_BYTES): ReturnType<typeof confine> {
   const analysis = analyse(makeProgram(insns, { maps: [DATA] }));
   const fn = analysis.functions[0]!;
-  return confine(fn, select(analysis, fn, new Map(), { bigEndian: false }), [DATA], 28);
+  return confine(fn, select(analysis, fn, new Map(), { bigEndian: false }), [DATA], 28, 64, undefined, reach);
 }
 
 /** Insns whose access is checked, with the register. */
 function checks(...insns: Insn[]): string[] {
-  return confined([...insns, exit])
+  return checksWithin(REACH_BYTES, insns);
+}
+
+/** The same with a wide guard zone. */
+function wideChecks(...insns: Insn[]): string[] {
+  return checksWithin(WIDE_REACH_BYTES, insns);
+}
+
+function checksWithin(reach: number, insns: readonly Insn[]): string[] {
+  return confined([...insns, exit], reach)
     .ops.filter(({ kind }) => kind === 'check')
     .map(({ insn: at, a }) => `${at}:r${a === 14 ? 'fp' : a}`);
 }
@@ -111,6 +121,65 @@ describe('checks of the sandbox', () => {
     expect(checks(...base, insn('ldxw', { dst_reg: 2, src_reg: 1 }), ...access)).toEqual(['0:r1', '3:r2']);
     expect(checks(...base, insn('ldxsb', { dst_reg: 2, src_reg: 1 }), ...access)).toEqual(['0:r1', '3:r2']);
     expect(checks(...base, insn('ldxh', { dst_reg: 2, src_reg: 1 }), insn('lsh64_imm', { dst_reg: 2, imm: 3 }), ...access)).toEqual(['0:r1', '4:r2']); // prettier-ignore
+  });
+
+  it('let indices of 32 bits pass in front of a wide guard zone, and none that are larger', () => {
+    const index = (...how: Insn[]): Insn[] => [load(0, 1), insn('ldxdw', { dst_reg: 2, src_reg: 1 }), ...how, addReg(2, 1), load(0, 2)]; // prettier-ignore
+    const w2 = insn('mov32_reg', { dst_reg: 2, src_reg: 2 });
+    const shift = (imm: number, name = 'lsh64_imm'): Insn => insn(name, { dst_reg: 2, imm });
+    expect(checks(...index(w2))).toEqual(['0:r1', '4:r2']);
+    expect(wideChecks(...index(w2))).toEqual(['0:r1']);
+    expect(wideChecks(...index(w2, shift(3)))).toEqual(['0:r1']);
+    expect(wideChecks(...index(w2, shift(5)))).toEqual(['0:r1', '5:r2']);
+    expect(wideChecks(...index())).toEqual(['0:r1', '3:r2']);
+    expect(wideChecks(...index(insn('add32_imm', { dst_reg: 2, imm: -5 })))).toEqual(['0:r1']);
+    expect(wideChecks(...index(w2, insn('add64_imm', { dst_reg: 2, imm: -5 })))).toEqual(['0:r1', '5:r2']);
+    expect(wideChecks(...index(insn('ldxsw', { dst_reg: 2, src_reg: 1 })))).toEqual(['0:r1', '4:r2']);
+    expect(wideChecks(load(0, 1), add(1, -0x100000), load(0, 1))).toEqual(['0:r1', '2:r1']);
+    // 32 bits wrap around: 65536 << 16 is 0, and no large number that a subtraction makes small.
+    expect(checks(load(0, 1), set(2, 0x10000), shift(16, 'lsh32_imm'), shift(12, 'rsh32_imm'), addReg(2, 1), load(0, 2))).toEqual(['0:r1', '5:r2']); // prettier-ignore
+  });
+
+  it('know counters by the branches that bound them', () => {
+    // r3 below r2, which has 32 bits: for (r3 = 0; r3 < r2; r3++) r1[r3]
+    const loop = (condition: string): Insn[] => [
+      load(0, 1), insn('ldxw', { dst_reg: 2, src_reg: 1, offset: 4 }), set(3, 0),
+      mov(4, 1), addReg(4, 3), load(0, 4), add(3, 1), insn(condition, { dst_reg: 3, src_reg: 2, offset: -5 }),
+    ]; // prettier-ignore
+    expect(wideChecks(...loop('jlt64_reg'))).toEqual(['0:r1']);
+    for (const condition of ['jne64_reg', 'jgt64_reg', 'jslt64_reg', 'jge64_reg']) {
+      expect(wideChecks(...loop(condition)), condition).toEqual(['0:r1', '5:r4']);
+    }
+    const bounded = (condition: string, imm: number, offset: number): Insn[] => [
+      load(0, 1), load(2, 1), insn(condition, { dst_reg: 2, imm, offset }), addReg(2, 1), load(0, 2),
+    ]; // prettier-ignore
+    expect(checks(...bounded('jgt64_imm', 1000, 2))).toEqual(['0:r1']);
+    expect(checks(...bounded('jgt64_imm', 0x100000, 2))).toEqual(['0:r1', '4:r2']);
+    expect(checks(...bounded('jgt64_imm', -1, 2))).toEqual(['0:r1', '4:r2']);
+    expect(checks(...bounded('jlt64_imm', 1000, 2))).toEqual(['0:r1', '4:r2']);
+    expect(checks(...bounded('jsgt64_imm', 1000, 2))).toEqual(['0:r1', '4:r2']);
+    // A comparison of lower halves says nothing of upper ones.
+    expect(checks(...bounded('jgt32_imm', 1000, 2))).toEqual(['0:r1', '4:r2']);
+  });
+
+  it('follow pointers into slots of the stack and back, until something else is stored there', () => {
+    const spill = (...between: Insn[]): string[] => checks(load(0, 1), store(10, 1, -16), ...between, load(3, 10, -16), load(0, 3)); // prettier-ignore
+    expect(spill()).toEqual(['0:r1']);
+    expect(spill(store(10, 2, -8), store(10, 2, -24))).toEqual(['0:r1']);
+    expect(spill(store(10, 2, -16))).toEqual(['0:r1', '4:r3']);
+    expect(spill(insn('stb', { dst_reg: 10, offset: -9, imm: 1 }))).toEqual(['0:r1', '4:r3']);
+    expect(spill(insn('stw', { dst_reg: 10, offset: -16, imm: 1 }))).toEqual(['0:r1', '4:r3']);
+    expect(spill(store(10, 2, -20))).toEqual(['0:r1', '4:r3']);
+    expect(spill(store(10, 2, -12))).toEqual(['0:r1', '4:r3']);
+    expect(spill(insn('atomic_add32', { dst_reg: 10, src_reg: 2, offset: -12 }))).toEqual(['0:r1', '4:r3']);
+    expect(spill(insn('atomic_fetch_add64', { dst_reg: 10, src_reg: 2, offset: -16 }), mov(0, 2))).toEqual([
+      '0:r1',
+      '5:r3',
+    ]);
+    const skip = insn('jeq64_imm', { dst_reg: 2, offset: 1 });
+    expect(spill(skip, store(10, 2, -16))).toEqual(['0:r1', '5:r3']);
+    // Whoever has its address may write to it.
+    expect(spill(mov(1, 10), mov(2, 10), insn('call_helper', { imm: 1 }))).toEqual(['0:r1', '6:r3']);
   });
 
   it('trust the address of global data, not of maps, and not offsets beyond it', () => {

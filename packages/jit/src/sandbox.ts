@@ -18,9 +18,13 @@ import {
   join,
   type Knowledge,
   type Known,
+  learn,
   resultOf,
+  widened,
 } from './known-address.ts';
 import { ARENA, blankOp, FRAME, NO_REG, type Op, R10 } from './op.ts';
+import { REACH_BYTES } from './sandbox-layout.ts';
+import { loadedSlot, noteStore, SLOT_END } from './sandbox-slots.ts';
 
 /** Ops with checks, and what they need. */
 export interface Confined {
@@ -40,9 +44,10 @@ export function confine(
   arenaBits: number,
   addressBits: 32 | 64 = 64,
   proven?: Uint8Array,
+  reach: number = REACH_BYTES,
 ): Confined {
-  const given: Given = { maps, addressBits };
   const usesFrame = ops.some((op) => leavesFrame(fn, op));
+  const given: Given = { maps, addressBits, reach, hasSlots: !usesFrame && fn.frameAccesses > 0 };
   if (usesFrame) for (const op of ops) renameFrame(op);
   const states = flow(ops, given);
   const result: Op[] = [];
@@ -56,7 +61,7 @@ export function confine(
       field !== undefined &&
       !isProven &&
       op[field] !== R10 &&
-      !isCovered(state[op[field]], op.offset, op.width / 8)
+      !isCovered(state[op[field]], op.offset, op.width / 8, reach)
     ) {
       const check = blankOp('check', op.insn);
       check.a = op[field];
@@ -93,7 +98,7 @@ function flow(ops: readonly Op[], given: Given): Map<number, Knowledge> {
   const starts = blockStarts(ops);
   const states = new Map<number, Knowledge>();
   const visits = new Map<number, number>();
-  const entry: Knowledge = new Array<Known | undefined>(FRAME + 1).fill(undefined);
+  const entry: Knowledge = new Array<Known | undefined>(given.hasSlots ? SLOT_END : FRAME + 1).fill(undefined);
   entry[FRAME] = CHECKED;
   const pending: number[] = [];
   const reach = (start: number, state: Knowledge): void => {
@@ -108,7 +113,7 @@ function flow(ops: readonly Op[], given: Given): Map<number, Knowledge> {
     visits.set(start, count);
     const joined = before.map((value, r) => {
       const both = join(value, state[r]);
-      return count > PATIENCE && !isSame(value, both) ? undefined : both;
+      return count > PATIENCE && !isSame(value, both) ? widened(value, both) : both;
     });
     if (joined.every((value, r) => isSame(value, before[r]))) return;
     states.set(start, joined);
@@ -124,11 +129,15 @@ function flow(ops: readonly Op[], given: Given): Map<number, Knowledge> {
         break;
       }
       const op = ops[i]!;
-      step(op, state, given);
       if (op.kind === 'branch' || op.kind === 'may_goto' || op.kind === 'jump') {
-        if (op.label !== NO_REG) reach(opAt(ops, op.label), state);
+        if (op.label !== NO_REG) {
+          const taken = state.slice();
+          if (op.kind === 'branch' && given.addressBits === 64) learn(op, taken, true);
+          reach(opAt(ops, op.label), taken);
+        }
         if (op.kind === 'jump') break;
       }
+      step(op, state, given);
     }
   }
   return states;
@@ -162,9 +171,11 @@ function opAt(ops: readonly Op[], insn: number): number {
 function step(op: Op, state: Knowledge, given: Given): void {
   const field = baseField(op);
   if (field !== undefined && op[field] !== R10) state[op[field]] = accessed(op.offset);
+  if (op.kind === 'branch') return given.addressBits === 64 ? learn(op, state, false) : undefined;
+  if (given.hasSlots && field === 'd' && op.d === R10) noteStore(op, state);
   const writes = writesOf(op);
   if (writes === 0) return;
-  const result = op.d >= 0 && writes === 1 << op.d ? resultOf(op, state, given) : undefined;
+  const result = op.d >= 0 && writes === 1 << op.d ? (resultOf(op, state, given) ?? loadedSlot(op, state, given)) : undefined; // prettier-ignore
   for (let r = 0; r < R10; r++) if ((writes & (1 << r)) !== 0) state[r] = undefined;
   if (result !== undefined) state[op.d] = result;
 }

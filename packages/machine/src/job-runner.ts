@@ -283,7 +283,7 @@ export function createJobRunner(parts: JobRunnerParts): RunJobs {
       }
       if (died && outcomes.length < to) {
         const job = jobs[outcomes.length]!;
-        outcomes.push({ status: 'failed', error: broken ?? deathOf(job, status!, fault, layout.stackBytes) });
+        outcomes.push({ status: 'failed', error: broken ?? deathOf(job, status!, fault, layout) });
       }
     }
     return outcomes;
@@ -364,7 +364,12 @@ function helperError(reason: unknown, job: NativeJob | undefined): BpfError {
   });
 }
 
-function deathOf(job: NativeJob, { code, signal }: ExitStatus, fault: Fault | undefined, stackBytes: number): BpfError {
+function deathOf(
+  job: NativeJob,
+  { code, signal }: ExitStatus,
+  fault: Fault | undefined,
+  layout: SharedLayout,
+): BpfError {
   const name = fault?.signal ?? signal;
   const isInstruction = fault?.address !== undefined && INSTRUCTION_SIGNALS.includes(fault.signal);
   const insn = fault === undefined ? undefined : job.insnAt(isInstruction ? fault.address : fault.pc);
@@ -375,7 +380,7 @@ function deathOf(job: NativeJob, { code, signal }: ExitStatus, fault: Fault | un
       expected: `at most ${job.timeoutMs} ms of CPU time`,
     });
   }
-  const stopped = job.confined && fault !== undefined ? signalOf(fault, at, insn !== undefined && job.isAtomic(insn), stackBytes) : undefined; // prettier-ignore
+  const stopped = job.confined && fault !== undefined ? signalOf(fault, at, insn !== undefined && job.isAtomic(insn), layout) : undefined; // prettier-ignore
   if (stopped !== undefined) return stopped;
   const where = fault?.address === undefined || isInstruction ? '' : ` at address 0x${fault.address.toString(16)}`;
   const got = name === undefined ? (code === undefined ? 'unknown status' : `exit code ${code}`) : `${name}${where}`;

@@ -18,7 +18,7 @@
  *               data         maps, global data, allocations
  *               batch        the memory of each job
  *   0x50000000  guard, PROT_NONE
- *   0x50100000  canary
+ *   0x50100000  canary; behind WIDE_GUARD_BYTES, in which nothing is mapped, where that is asked for
  * ```
  *
  * Whatever programs have business with lies in the arena, sandboxed or not. What the runner needs to stay in control lies
@@ -27,7 +27,7 @@
  * QEMU does not see code that another process overwrites, and /dev/shm is often mounted noexec: hence the private copy.
  */
 import { BpfError } from '@polybpf/errors';
-import { ARENA_BITS, GUARD_BYTES } from '@polybpf/jit';
+import { ARENA_BITS, GUARD_BYTES, WIDE_GUARD_BYTES } from '@polybpf/jit';
 
 /** Address of the shared file. */
 export const SHARED_BASE = 0x10000000;
@@ -145,6 +145,8 @@ export interface SharedLayout {
   readonly batch: number;
   readonly batchBytes: number;
   readonly length: number;
+  /** Bytes above the arena in which nothing is mapped. */
+  readonly guardAbove: number;
 }
 
 /** Sizes that the user chooses, in bytes. */
@@ -159,9 +161,10 @@ export interface LayoutSizes {
 /**
  * Lays out the shared file. Sizes are rounded up to whole pages.
  *
+ * @param wideGuard - whether WIDE_GUARD_BYTES above the arena stay free; addresses behind it have more than 32 bits
  * @throws BpfError `E_MACHINE_LIMIT` when a size is no positive integer or the parts do not fit below the runner
  */
-export function planLayout(sizes: LayoutSizes): SharedLayout {
+export function planLayout(sizes: LayoutSizes, wideGuard = false): SharedLayout {
   for (const [name, value] of Object.entries(sizes)) {
     if (!Number.isSafeInteger(value) || value <= 0) {
       throw new BpfError('E_MACHINE_LIMIT', `option ${name}`, { expected: 'a positive integer', got: String(value) });
@@ -187,7 +190,7 @@ export function planLayout(sizes: LayoutSizes): SharedLayout {
   checkRoom('codeBytes', codeBytes, CODE_LIMIT - CODE_BASE);
   return {
     stackBytes, header, table, slots: sizes.slots, code, codeBytes, records, controlBytes, canaries, arena, arenaBytes,
-    data, dataBytes, batch, batchBytes, length,
+    data, dataBytes, batch, batchBytes, length, guardAbove: wideGuard ? WIDE_GUARD_BYTES : GUARD_BYTES,
   }; // prettier-ignore
 }
 
@@ -198,7 +201,7 @@ export function mappingsOf(layout: SharedLayout): readonly (readonly [number, nu
     [SHARED_BASE, 0, layout.controlBytes],
     [ARENA_BASE - GUARD_BYTES - PAGE, below, PAGE],
     [ARENA_BASE, layout.arena, layout.arenaBytes],
-    [ARENA_BASE + ARENA_BYTES + GUARD_BYTES, above, PAGE],
+    [ARENA_BASE + ARENA_BYTES + layout.guardAbove, above, PAGE],
   ];
 }
 

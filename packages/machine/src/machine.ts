@@ -113,8 +113,10 @@ export interface Machine {
 export interface ArenaInfo {
   readonly address: bigint;
   readonly bytes: number;
-  /** Unmapped bytes on either side. */
+  /** Unmapped bytes on either side; above it may be more. */
   readonly guardBytes: number;
+  /** Unmapped bytes above. */
+  readonly guardAboveBytes: number;
   /** Whether the pages beyond the guard zones, and the code of prepared programs, are as they were. */
   isIntact(): boolean;
 }
@@ -138,8 +140,10 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
   const defaultTimeout = checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const helperCount = options.helperCount ?? 512;
   const symbolCount = options.symbolCount ?? 256;
-  const layout = planLayout(sizesOf(options, helperCount + symbolCount));
   const execution = findExecution(target, cpu, options.via);
+  // Emulators keep the guest's address space in tables of their own.
+  const wideGuard = cpu.wideGuard === true && execution.kind === 'host';
+  const layout = planLayout(sizesOf(options, helperCount + symbolCount), wideGuard);
   const image = buildRunner(target, cpu, layout);
   const file = createSharedFile(layout.length);
   writeCanaries(file, layout);
@@ -227,6 +231,7 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
       helperTable: BigInt(SHARED_BASE + layout.table),
       helperCount,
       stubs: image.stubs,
+      wideGuard,
       run: (program, run) => runOne(jobOf(program, run)),
     });
     return single ? prepared.programs[0]! : prepared;
@@ -240,6 +245,7 @@ export function openMachine(target: Target, options: MachineOptions = {}): Machi
       address: BigInt(ARENA_BASE),
       bytes: ARENA_BYTES,
       guardBytes: GUARD_BYTES,
+      guardAboveBytes: layout.guardAbove,
       isIntact() {
         checkOpen();
         return canariesAreIntact(file, layout) && code.isIntact();

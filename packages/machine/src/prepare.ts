@@ -106,6 +106,8 @@ export interface PrepareParts {
   readonly helperTable: bigint;
   readonly helperCount: number;
   readonly stubs: readonly number[];
+  /** See `CompileOptions`. */
+  readonly wideGuard: boolean;
   readonly run: (program: PreparedProgram, options: RunOptions) => RunResult;
 }
 
@@ -146,7 +148,11 @@ export function preparePrograms(
   };
   try {
     const compiled = programs.map((program) =>
-      compile(program, target, { helperCalls: helperCallsOf(program, parts), bounds: options.bounds ?? 'none' }),
+      compile(program, target, {
+        helperCalls: helperCallsOf(program, parts),
+        bounds: options.bounds ?? 'none',
+        wideGuard: parts.wideGuard,
+      }),
     );
     const places = compiled.map(({ code: bytes }) => {
       const address = code.allocate(bytes.length);

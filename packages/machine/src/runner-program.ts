@@ -46,6 +46,8 @@ export interface RunnerCpu {
   readonly name: string;
   /** `process.arch` of hosts that run the code directly. */
   readonly hostArch: string | undefined;
+  /** Whether {@link RunnerCpu.constant} and system calls take addresses of more than 32 bits, for WIDE_GUARD_BYTES above the arena. */
+  readonly wideGuard?: boolean;
   /** Program of qemu-user, and what to tell it before the file. */
   readonly qemu: string;
   readonly qemuArguments: readonly string[];

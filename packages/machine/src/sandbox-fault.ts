@@ -2,7 +2,7 @@
 import { BpfError, type ErrorPlace } from '@polybpf/errors';
 import { constants, type Program } from '@polybpf/isa';
 import { GUARD_BYTES } from '@polybpf/jit';
-import { ARENA_BASE, ARENA_BYTES, SHARED_BASE } from './layout.ts';
+import { ARENA_BASE, ARENA_BYTES, SHARED_BASE, type SharedLayout } from './layout.ts';
 
 const CALL_REGISTER = constants.BPF_JMP | constants.BPF_CALL | constants.BPF_X;
 /** Below the stack: no frame is larger. */
@@ -27,16 +27,16 @@ interface Signal {
  * The error for a signal that a sandboxed program may bring about.
  *
  * @param isAtomic - whether the insn is an atomic operation
- * @param stackBytes - length of the stack
+ * @param layout - length of the stack, and of what is not mapped above the arena
  * @returns undefined for a signal that no sandboxed program should get
  */
 export function signalOf(
   { signal, address }: Signal,
   at: ErrorPlace,
   isAtomic: boolean,
-  stackBytes: number,
+  { stackBytes, guardAbove }: Pick<SharedLayout, 'stackBytes' | 'guardAbove'>,
 ): BpfError | undefined {
-  const isNear = (at: bigint): boolean => at >= BigInt(ARENA_BASE - GUARD_BYTES) && at < BigInt(ARENA_BASE + ARENA_BYTES + GUARD_BYTES); // prettier-ignore
+  const isNear = (at: bigint): boolean => at >= BigInt(ARENA_BASE - GUARD_BYTES) && at < BigInt(ARENA_BASE + ARENA_BYTES + guardAbove); // prettier-ignore
   // A frame whose address does not get out lies on the stack, and its accesses are aligned or not as those in the arena.
   const isStack = (at: bigint): boolean => at >= BigInt(SHARED_BASE) && at < BigInt(SHARED_BASE + stackBytes);
   const isBus = signal === 'SIGBUS' && (address === undefined || isNear(address) || isStack(address));

@@ -73,8 +73,9 @@ export function targetsAround({ arena }: Machine): bigint[] {
   const start = arena.address;
   const end = start + BigInt(arena.bytes);
   const guard = BigInt(arena.guardBytes);
+  const above = BigInt(arena.guardAboveBytes);
   const edges = [start, start + 0x1000n, start + 0x100000n, start + 0x2100000n, end - 8n, end - 1n, end, start - 1n, start - 8n]; // prettier-ignore
-  const beyond = [start - guard, start - guard - 8n, start - guard - 0x10000n, end + guard, end + guard + 8n, end + guard - 4n]; // prettier-ignore
+  const beyond = [start - guard, start - guard - 8n, start - guard - 0x10000n, end + above, end + above + 8n, end + above - 4n, end + 2n ** 32n]; // prettier-ignore
   const runner = [
     0x10000000n,
     0x100ff000n,

@@ -21,8 +21,10 @@ const SYSCALL_ARGS = [RDI, RSI, RDX, R10, R8, R9] as const;
 /** The runner of x86_64. */
 export function x64Runner(target: Target): RunnerCpu {
   const append = appender(target);
-  const constant = (out: MachineNode[], register: number, value: number): void =>
-    append(out, value < 0 ? 'mov_rm64_imm32' : 'mov_r32_imm32', [register, value]);
+  const constant = (out: MachineNode[], register: number, value: number): void => {
+    if (value < 2 ** 32) append(out, value < 0 ? 'mov_rm64_imm32' : 'mov_r32_imm32', [register, value]);
+    else append(out, 'movabs_r64_imm64', [register, Math.floor(value / 2 ** 32), value % 2 ** 32]);
+  };
   const addImmediate = (out: MachineNode[], register: number, value: number): void =>
     append(out, 'lea_r64', [register, register, value]);
   const compare = (out: MachineNode[], a: number, b: number): void => append(out, 'cmp_rm_r64', [a, b]);
@@ -39,6 +41,7 @@ export function x64Runner(target: Target): RunnerCpu {
   const sysv: RunnerCpu = {
     name: target.name,
     hostArch: 'x64',
+    wideGuard: true,
     qemu: 'qemu-x86_64',
     qemuArguments: ['-cpu', 'max'],
     syscalls: { read: 0, write: 1, exit: 60, mmap: 9, setitimer: 38, clock_gettime: 228, prlimit64: 302, rt_sigaction: 13, sigaltstack: 131 }, // prettier-ignore
