@@ -17,14 +17,16 @@ void readVmlinuxBtf;
 using kernel = openLiveKernel();
 const tally = new Tally();
 const accepts = new Tally();
-const own = readdirSync('examples/objects').filter((n) => n.endsWith('.o')).map((name) => ({ name, bytes: new Uint8Array(readFileSync(`examples/objects/${name}`)) }));
+const own = readdirSync('examples/objects')
+  .filter((n) => n.endsWith('.o'))
+  .map((name) => ({ name, bytes: new Uint8Array(readFileSync(`examples/objects/${name}`)) }));
 let ours = 0;
 for (const { name, bytes } of [...libbpfTools(), ...ciliumObjects(), ...own]) {
   if (!name.includes(filter.split(':')[0]!)) continue;
   let object;
   try {
     object = loadObject(bytes, { illegal: 'keep', targetBtf: target });
-  } catch (error) {
+  } catch {
     continue;
   }
   if (object.endian !== 'little') continue;
@@ -32,7 +34,7 @@ for (const { name, bytes } of [...libbpfTools(), ...ciliumObjects(), ...own]) {
   let inputs;
   try {
     inputs = verifyInputs({ kind: 'object', programs: object.programs, object, bytes, fixedOrder: true }, undefined);
-  } catch (error) {
+  } catch {
     console.log(name, String(error));
     continue;
   }
@@ -43,7 +45,11 @@ for (const { name, bytes } of [...libbpfTools(), ...ciliumObjects(), ...own]) {
     const example = `${name}:${program.name}`;
     try {
       const start = performance.now();
-      const report = verify(inputs[index]!, { kernelBtf: new Uint8Array(kernelBtf.buffer, kernelBtf.byteOffset, kernelBtf.length), logLevel: show ? 2 : 0, cpus: 2 });
+      const report = verify(inputs[index]!, {
+        kernelBtf: new Uint8Array(kernelBtf.buffer, kernelBtf.byteOffset, kernelBtf.length),
+        logLevel: show ? 2 : 0,
+        cpus: 2,
+      });
       ours += performance.now() - start;
       const a = toldByKernel(load);
       const b = toldByUs(report);
@@ -54,7 +60,7 @@ for (const { name, bytes } of [...libbpfTools(), ...ciliumObjects(), ...own]) {
         console.log(report.log);
         console.log(example, a, b);
       }
-    } catch (error) {
+    } catch {
       tally.add(`crash ${String(error)}`, example);
       if (show) throw error;
     }

@@ -2,18 +2,7 @@
 import { openLiveKernel } from '../../packages/kernel/src/index.ts';
 import { verify } from '../../packages/verifier/src/index.ts';
 import { difference, Tally, toldByKernel, toldByUs } from './compare.ts';
-import { randomProgram } from './random-programs.ts';
-
-export function rng(seed: number): () => number {
-  let s = seed >>> 0;
-  return () => {
-    s = (s + 0x6d2b79f5) >>> 0;
-    let t = s;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { randomProgram, rng } from './random-programs.ts';
 
 const [count = 1000, seed = 1, only] = process.argv.slice(2).map(Number);
 const privilege = process.env['PRIVILEGE'] === 'bpf' ? 'bpf' : 'root';
@@ -31,10 +20,17 @@ for (let i = from; i < (only === undefined ? count : only + 1); i++) {
   const flags = r() < 0.2 ? 8 : 0;
   const type = privilege === 'bpf' ? 'socket_filter' : 'kprobe';
   const loaded = kernel.load(insns, { type, fdArray: [map.fd], flags, logLevel: only === undefined ? 4 : LEVEL });
-  if (loaded.accepted) { kernel.close(loaded.fd); accepted++; processed += loaded.stats?.insnsProcessed ?? 0; }
+  if (loaded.accepted) {
+    kernel.close(loaded.fd);
+    accepted++;
+    processed += loaded.stats?.insnsProcessed ?? 0;
+  }
   let report;
   try {
-    report = verify({ insns, maps: [{ ...init, name: 'polybpf' }], type, flags }, { logLevel: only === undefined ? 0 : 2, privilege });
+    report = verify(
+      { insns, maps: [{ ...init, name: 'polybpf' }], type, flags },
+      { logLevel: only === undefined ? 0 : 2, privilege },
+    );
   } catch (error) {
     tally.add(`crash: ${String(error)}`, String(i));
     if (only !== undefined) throw error;

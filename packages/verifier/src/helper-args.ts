@@ -5,7 +5,7 @@ import { checkBtfArgument, checkBtfMemory } from './btf-args.ts';
 import { checkBufferAccess, checkUnmodified } from './context-access.ts';
 import { checkDynptrArgument } from './dynptr-args.ts';
 import { type Env, notModelled, reject } from './env.ts';
-import { hasDirectValue, isReadOnly, MAP_ARRAY, MAP_BLOOM_FILTER, MAP_PERCPU_ARRAY, MAP_SOCKHASH, MAP_SOCKMAP, type MapModel } from './map-model.ts'; // prettier-ignore
+import { hasDirectValue, isReadOnly, MAP_ARRAY, MAP_BLOOM_FILTER, MAP_PERCPU_ARRAY, MAP_SOCKHASH, MAP_SOCKMAP, type MapModel, type SpecialField } from './map-model.ts'; // prettier-ignore
 import { mayPassPacket } from './packet-types.ts';
 import { markPrecise } from './precision.ts';
 import { BY_HELPER, checkMapAccess, checkMapPermission, checkPacketAccess, checkRegion, mapOf } from './region-access.ts'; // prettier-ignore
@@ -36,7 +36,7 @@ export interface CallMeta extends RawMemory {
   retBtfId: number;
   retBtf: number;
   dynptrId: number;
-  kptr: { readonly field: import('./map-model.ts').SpecialField; readonly map: MapModel | undefined } | undefined;
+  kptr: { readonly field: SpecialField; readonly map: MapModel | undefined } | undefined;
 }
 
 const MAX_SIZE = 1 << 29;
