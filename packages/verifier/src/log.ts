@@ -47,6 +47,9 @@ function bits(mask: number): number[] {
   return found;
 }
 
+/** Messages that the kernel prints without a newline. */
+const UNENDED: ReadonlySet<string> = new Set(['expected prog array map for tail call']);
+
 /** Slots by bit: the first 32, and the others. */
 export type SlotMask = readonly [low: number, high: number];
 
@@ -107,7 +110,7 @@ export class VerifierLog {
     this.insnLine = -1;
     if (this.joins) this.lines[this.lines.length - 1] += text;
     else this.lines.push(text);
-    this.joins = false;
+    this.joins = UNENDED.has(text);
   }
 
   text(): string {
