@@ -73,7 +73,8 @@ export function checkContextAccess(env: Env, off: number, size: number, kind: nu
 function contextRule(env: Env, off: number, size: number, kind: number, _signed: boolean): boolean | undefined {
   switch (env.variant.type) {
     case 'TRACEPOINT':
-      return off >= 8 && off < 8192 && kind !== WRITE && off % size === 0;
+      // The kernel compares with an unsigned size, so that offsets before the context pass too.
+      return (off < 0 || off >= 8) && off < 8192 && kind !== WRITE && off % size === 0;
     case 'SYSCALL':
       return off >= 0 && off < 0xffff && off % size === 0;
     default:

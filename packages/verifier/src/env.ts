@@ -261,6 +261,7 @@ export class Env {
 
   /** Helpers that a type has only for some privileges (kernel: bpf_base_func_proto). */
   helperPermitted(info: HelperInfo): boolean {
+    if (this.options.ingress && TAKES_ANY_ATTACH.has(this.variant.type) && RETURN_VALUE.has(info.name)) return false;
     return this.options.allowPtrLeaks || !NEEDS_PERFMON.has(info.name) ? this.options.bpfCapable || !NEEDS_BPF.has(info.name) : false; // prettier-ignore
   }
 
@@ -271,6 +272,10 @@ export class Env {
 
   readonly noter: (text: string) => void = (text) => this.note(text);
 }
+
+/** Loaded with any attach type, which decides whether these helpers are there. */
+const TAKES_ANY_ATTACH: ReadonlySet<string> = new Set(['CGROUP_DEVICE', 'CGROUP_SYSCTL']);
+const RETURN_VALUE: ReadonlySet<string> = new Set(['bpf_get_retval', 'bpf_set_retval']);
 
 /** How a program is loaded, taken apart. */
 export interface EnvOptions {
@@ -285,6 +290,8 @@ export interface EnvOptions {
   readonly gpl: boolean;
   /** All scalars count when states are compared: a path that ends in a known state is contained in it. */
   readonly allPrecise: boolean;
+  /** No attach type was given, or the first of all, which has no value to return. */
+  readonly ingress: boolean;
   readonly logLevel: number;
   /** Possible CPUs of the host that is imagined. */
   readonly cpus: number;

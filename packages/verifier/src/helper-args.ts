@@ -86,7 +86,7 @@ const COMPATIBLE: Readonly<Record<string, readonly number[]>> = {
   PTR_TO_STACK: [T.PTR_TO_STACK],
   PTR_TO_CONST_STR: [T.PTR_TO_MAP_VALUE],
   PTR_TO_TIMER: [T.PTR_TO_MAP_VALUE],
-  KPTR_XCHG_DEST: [T.PTR_TO_MAP_VALUE, T.PTR_TO_BTF_ID | T.MEM_ALLOC, T.PTR_TO_BTF_ID | T.MEM_ALLOC | T.MEM_RCU, T.PTR_TO_BTF_ID | T.MEM_ALLOC | T.NON_OWN_REF], // prettier-ignore
+  KPTR_XCHG_DEST: [T.PTR_TO_MAP_VALUE, T.PTR_TO_BTF_ID | T.MEM_ALLOC],
   PTR_TO_DYNPTR: [T.PTR_TO_STACK, T.CONST_PTR_TO_DYNPTR],
 };
 
@@ -280,10 +280,10 @@ function resolveMapArgument(meta: CallMeta, kind: ArgumentKind): string {
   const map = meta.map;
   if (map === undefined) return reject(EACCES, 'invalid map_ptr to access map->type');
   if (map.type === MAP_SOCKMAP || map.type === MAP_SOCKHASH) {
-    if (kind.base === 'PTR_TO_MAP_VALUE') return 'PTR_TO_BTF_ID_SOCK_COMMON';
+    if (kind.flags.length === 0) return 'PTR_TO_BTF_ID_SOCK_COMMON';
     return reject(EINVAL, 'invalid arg_type for sockmap/sockhash');
   }
-  if (map.type === MAP_BLOOM_FILTER && meta.funcId === 89) return 'PTR_TO_MEM_BLOOM';
+  if (map.type === MAP_BLOOM_FILTER && meta.funcId === 89) return 'PTR_TO_MEM';
   return 'PTR_TO_MAP_VALUE';
 }
 

@@ -106,7 +106,7 @@ export function modelMaps(
     keySize: map.keySize,
     valueSize: map.valueSize,
     maxEntries: map.maxEntries,
-    flags: map.flags ?? 0,
+    flags: (map.flags ?? 0) | (map.type === MAP_DEVMAP || map.type === MAP_DEVMAP_HASH ? F_RDONLY_PROG : 0),
     frozen: map.frozen,
     inner,
     hasBtf: map.btf !== undefined && (map.btfValueTypeId ?? 0) !== 0,

@@ -106,6 +106,7 @@ function optionsOf(input: VerifyInput, options: VerifyOptions, allPrecise: boole
     sleepable: (flags & F_SLEEPABLE) !== 0,
     allPrecise,
     gpl: GPL_LICENSES.has(input.license ?? 'GPL'),
+    ingress: [undefined, null, 0, 'BPF_CGROUP_INET_INGRESS'].includes(input.attachType),
     logLevel: options.logLevel ?? 0,
     cpus: options.cpus ?? 2,
   };
