@@ -162,14 +162,8 @@ describe('compile', () => {
       header,
     ]);
     expect(status).toBe(0);
-    expect(readdirSync(folder).sort()).toEqual([
-      'hash.arm64.o',
-      'hash.loongarch64.o',
-      'hash.mips64le.o',
-      'hash.ppc64le.o',
-      'hash.riscv64.o',
-      'hash.x86_64.o',
-    ]);
+    const little = ALL_TARGETS.filter(({ endian }) => endian === 'little').map(({ name }) => `hash.${name}.o`);
+    expect(readdirSync(folder).sort()).toEqual(little.sort());
     expect(stdout).toMatch(/s390x .*refused.*little-endian/);
     expect(readFileSync(header, 'utf8')).toContain('uint64_t hash(void *r1, uint64_t r2');
   });
@@ -183,18 +177,9 @@ describe('compile', () => {
       target: string;
       status: string;
     }[];
-    expect(outputs.map(({ target, status }) => `${target} ${status}`)).toEqual([
-      'x86_64 done',
-      'arm64 done',
-      's390x done',
-      'riscv64 done',
-      'ppc64 done',
-      'ppc64le done',
-      'mips64 done',
-      'mips64le done',
-      'sparc64 done',
-      'loongarch64 done',
-    ]);
+    expect(outputs.map(({ target, status }) => `${target} ${status}`)).toEqual(
+      ALL_TARGETS.map(({ name }) => `${name} done`),
+    );
   });
 
   it('lists what a raw image needs from outside beside it', () => {

@@ -84,15 +84,17 @@ export function analyse(program: Program, addressBits: 32 | 64 = 64): Analysis {
       rows[++i] = undefined;
     }
   }
+  // One piece for all: allocation is much of the time that a small program takes.
+  const memory = new ArrayBuffer(11 * count);
   const analysis: Analysis = {
     program,
     addressBits,
     rows,
-    reachable: new Uint8Array(count),
-    isTarget: new Uint8Array(count),
-    isLoopHead: new Uint8Array(count),
-    liveOut: new Int32Array(count),
-    liveIn: new Int32Array(count),
+    liveOut: new Int32Array(memory, 0, count),
+    liveIn: new Int32Array(memory, 4 * count, count),
+    reachable: new Uint8Array(memory, 8 * count, count),
+    isTarget: new Uint8Array(memory, 9 * count, count),
+    isLoopHead: new Uint8Array(memory, 10 * count, count),
     functions: [],
   };
   checkFunctionReferences(program, rows);
@@ -105,16 +107,23 @@ export function analyse(program: Program, addressBits: 32 | 64 = 64): Analysis {
   return { ...analysis, functions };
 }
 
-/** Registers beyond r10 would be taken for the scratch registers that ops have beside those of the program. */
+/**
+ * Registers beyond r10 would be taken for the scratch registers that ops have beside those of the program, and r10 is
+ * where frames are.
+ */
 function checkRegisters(row: InsnRow, { dst_reg, src_reg }: Insn, insn: number): void {
-  const isOut = (register: number, use: InsnRow['dst']): boolean => register > constants.BPF_REG_10 && use !== 'fixed';
-  const isDst = isOut(dst_reg, row.dst);
-  if (!isDst && !isOut(src_reg, row.src)) return;
+  const isDst = dst_reg > lastRegister(row.dst);
+  if (!isDst && src_reg <= lastRegister(row.src)) return;
   throw new BpfError('E_DECODE_REGISTER', `register of ${row.name}`, {
     at: { insn },
-    expected: 'at most 10',
+    expected: `at most ${lastRegister(isDst ? row.dst : row.src)}`,
     got: String(isDst ? dst_reg : src_reg),
   });
+}
+
+/** r10 is read only; a fixed field is no register. */
+function lastRegister(use: InsnRow['dst']): number {
+  return use === 'fixed' ? 15 : use === 'write' || use === 'readwrite' ? 9 : constants.BPF_REG_10;
 }
 
 /** Every local call and function address that is resolved names the first instruction of a function. */

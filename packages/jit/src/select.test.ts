@@ -200,7 +200,7 @@ describe('analyse', () => {
         expect.objectContaining({ code: 'E_JIT_PROGRAM', at: { insn: 0 } }),
       );
     }
-    for (const fields of [{ dst_reg: 11 }, { src_reg: 12 }]) {
+    for (const fields of [{ dst_reg: 11 }, { src_reg: 12 }, { dst_reg: 10 }]) {
       expect(() => analyse(makeProgram([insn('add64_reg', fields), exit]))).toThrow(
         expect.objectContaining({ code: 'E_DECODE_REGISTER', at: { insn: 0 } }),
       );
