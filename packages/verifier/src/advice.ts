@@ -165,6 +165,22 @@ const RULES: readonly Rule[] = [
       'Access `ctx->field` directly. When the compiler keeps `&ctx->field` in a register across branches, read the field into a local variable once, or use __builtin_preserve_access_index.',
   },
   {
+    pattern: /at the time of BPF_LD_ABS\|IND/,
+    category: 'Context',
+    title: 'Packet load without the context in R6',
+    reason: 'The legacy packet loads take the context from R6, which is something else here.',
+    required: 'the context in R6',
+    suggestion: 'Use bpf_skb_load_bytes() or direct packet access, or keep the context in R6.',
+  },
+  {
+    pattern: /^R(\d+) invalid (\S+) access off=(-?\d+) size=(\d+)/,
+    category: 'Context',
+    title: 'Field of a kernel object that programs may not access',
+    reason: 'Bytes $3 to $3+$4 of $2 are no field that may be accessed this way.',
+    required: 'a field of the object with its size',
+    suggestion: 'Access fields of the uapi struct (struct bpf_sock, struct bpf_tcp_sock, ...) with their own type.',
+  },
+  {
     pattern: /^misaligned /,
     category: 'Alignment',
     title: 'Access that is not aligned',

@@ -95,7 +95,7 @@ export function readLog(text: string): ReadLog {
       origins.set(name, list);
     }
   };
-  raw.forEach((line, index) => {
+  raw.flatMap(splitUnended).forEach((line, index) => {
     const push = (
       kind: LogLine['kind'],
       at: number | undefined,
@@ -159,6 +159,12 @@ export function readLog(text: string): ReadLog {
     origins: name === undefined ? [] : chainOf(name, origins),
     lines,
   };
+}
+
+/** Some messages of the kernel end without a newline; the figures are on their line then. */
+function splitUnended(line: string): string[] {
+  const at = line.search(/(?<=[^\s;])processed \d+ insns \(limit/);
+  return at <= 0 ? [line] : [line.slice(0, at), line.slice(at)];
 }
 
 function writes(text: string, name: string): boolean {

@@ -83,6 +83,10 @@ describe('reading logs', () => {
     expect(read).toMatchObject({ level: 2, accepted: false, insn: 5, message: 'R6 offset is outside of the packet' });
     expect(read.origins).toEqual([{ name: 'R6', insn: 0, text: 'r6 = *(u32 *)(r1 +76)', value: 'pkt(r=0)' }]);
     expect(readLog('processed 2 insns (limit 1000000)\n')).toMatchObject({ accepted: true, message: '' });
+    const joined = readLog(
+      '1: (85) call bpf_tail_call#12\nexpected prog array map for tail callprocessed 2 insns (limit 9)\n',
+    );
+    expect(joined).toMatchObject({ message: 'expected prog array map for tail call', insn: 1, accepted: false });
     expect(readLog('')).toMatchObject({ accepted: false, lines: [expect.objectContaining({ kind: 'other' })] });
   });
 
