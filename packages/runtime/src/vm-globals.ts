@@ -1,7 +1,7 @@
-/** Global variables of an object, by name, typed by the BTF of their sections. */
-import { type Btf, typeById } from '@polybpf/btf';
+/** Global variables of an object, by name, typed by the object's BTF. */
 import { BpfError } from '@polybpf/errors';
-import { type BtfValue, btfCodec, type Codec } from './btf-codec.ts';
+import type { LoadedObject } from '@polybpf/loader';
+import { type BtfValue, btfCodec, bytesCodec, type Codec } from './btf-codec.ts';
 import type { VmMapEntry } from './vm-maps.ts';
 
 /** One variable. */
@@ -28,16 +28,20 @@ export interface Globals {
   variable(name: string): GlobalVariable | undefined;
 }
 
-/** The variables of all data sections. Static variables have the name of the source; of equal names the first counts. */
-export function createGlobals(btf: Btf | undefined, maps: readonly VmMapEntry[]): Globals {
+/** The variables of all data sections; of equal names the first counts. Without BTF a variable is its bytes. */
+export function createGlobals(object: LoadedObject | undefined, maps: readonly VmMapEntry[]): Globals {
   const variables = new Map<string, GlobalVariable>();
-  if (btf !== undefined) {
-    for (const { def, guest } of maps) {
-      if (def.kind === 'map' || guest?.values === undefined) continue;
-      for (const variable of sectionVariables(btf, def.name, guest.values.bytes)) {
-        if (!variables.has(variable.name)) variables.set(variable.name, variable);
-      }
-    }
+  // Offsets come from the symbols: clang leaves those of global variables in BTF at 0 (libbpf: btf_fixup_datasec).
+  for (const { name, map, offset, size, btfTypeId } of object?.variables ?? []) {
+    const section = maps[map];
+    const values = section?.guest?.values;
+    if (section === undefined || values === undefined || variables.has(name)) continue;
+    if (offset + size > values.bytes.length) continue;
+    const typed = object?.btf === undefined || btfTypeId === undefined ? undefined : btfCodec(object.btf, btfTypeId);
+    // A type of another size is that of a flexible array.
+    const codec: Codec = typed?.size === size ? typed : bytesCodec(size);
+    const bytes = values.bytes.subarray(offset, offset + size);
+    variables.set(name, { name, section: section.def.name, offset, codec, bytes });
   }
   const demand = (name: string): GlobalVariable => {
     const variable = variables.get(name);
@@ -59,15 +63,4 @@ export function createGlobals(btf: Btf | undefined, maps: readonly VmMapEntry[])
       bytes.set(codec.encode(value));
     },
   };
-}
-
-function sectionVariables(btf: Btf, section: string, bytes: Uint8Array): GlobalVariable[] {
-  const found = btf.types.find((type) => type.kind === 'DATASEC' && type.name === section);
-  if (found?.kind !== 'DATASEC') return [];
-  return found.variables.flatMap(({ type: id, offset, size }) => {
-    const type = typeById(btf, id);
-    if (type.kind !== 'VAR' || offset + size > bytes.length) return [];
-    const codec = btfCodec(btf, type.type);
-    return [{ name: type.name, section, offset, codec, bytes: bytes.subarray(offset, offset + codec.size) }];
-  });
 }

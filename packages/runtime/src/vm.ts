@@ -227,7 +227,7 @@ export function createVm(options: VmOptions): Vm {
     program: programByName,
     mapNames: entries.map(({ def }) => def.name),
     map: <K, V>(name: string) => mapByName(name) as unknown as VmMap<K, V>,
-    globals: createGlobals(object?.btf, entries),
+    globals: createGlobals(object, entries),
     printed,
     get time() {
       return world.time;

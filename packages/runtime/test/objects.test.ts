@@ -28,6 +28,19 @@ describe.each(ORDERS)('%s-endian objects', (order) => {
     expect(() => vm.globals.set('seen', 'x')).toThrow('an integer of 64 bits');
   });
 
+  test('globals of one section lie where the symbols say, not where BTF says (clang leaves 0 there)', () => {
+    const object = loadObject(bytesOf('xdp-nat', order));
+    const { map } = object.variables.find(({ name }) => name === 'seen')!;
+    const { btfTypeId } = object.variables.find(({ name }) => name === 'target')!;
+    const part = { map, size: 4, isStatic: false, btfTypeId: btfTypeId! };
+    using vm = createVm({ object: { ...object, variables: [{ ...part, name: 'first', offset: 0 }, { ...part, name: 'second', offset: 4 }] } }); // prettier-ignore
+    vm.program('xdp_nat').run(xdp({ packet: UDP }));
+    const counted = order === 'little' ? [1, 0] : [0, 1];
+    expect([vm.globals.get('first'), vm.globals.get('second')]).toEqual(counted);
+    vm.globals.set('second', 7);
+    expect(vm.globals.get('first')).toBe(counted[0]);
+  });
+
   test('tc: ports and addresses are rewritten to the same packet whatever the order of the machine', () => {
     using vm = createVm({ object: bytesOf('tc-rewrite', order) });
     const { packet } = vm.program().run(skb({ packet: UDP }));
