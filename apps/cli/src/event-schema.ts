@@ -108,8 +108,20 @@ function parseLine<T>(schema: z.ZodType<T>, text: string, what: string, file: st
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new BpfError('E_INPUT', `${what}: ${issue!.path.join('.') || 'document'}: ${issue!.message}`, {
+  const got = issue!.path.reduce<unknown>(
+    (node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
+  const { message, path } = issue!;
+  const place = `${what}: ${path.join('.') || 'document'}`;
+  // Of zod's own sentences those that say what they expect; the others stand as they are.
+  const expected = /(?:^|: )expected (.*?)(?:, received .*)?$/.exec(message)?.[1];
+  if (path.length === 0 || got === undefined)
+    throw new BpfError('E_INPUT', `${place}: ${message}`, { at: { file, line } });
+  throw new BpfError('E_INPUT', place, {
     at: { file, line },
+    expected: expected ?? message,
+    got: JSON.stringify(got).slice(0, 60),
   });
 }
 

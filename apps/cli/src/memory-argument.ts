@@ -1,4 +1,4 @@
-/** `--mem HEX|@FILE`: the memory that a program gets. */
+/** `--mem HEX|@FILE` and options like it: bytes that a program gets. */
 import { parseHex } from '@polybpf/conformance';
 import { BpfError } from '@polybpf/errors';
 import { readInput } from './files.ts';
@@ -8,11 +8,11 @@ import { readInput } from './files.ts';
  *
  * @throws BpfError `E_INPUT`
  */
-export function parseMemory(text: string | undefined): Uint8Array {
+export function parseMemory(text: string | undefined, option = '--mem'): Uint8Array {
   if (text === undefined) return new Uint8Array(0);
   if (text.startsWith('@')) return readInput(text.slice(1));
   const bytes = parseHex(text.replace(/^0x/i, ''));
-  if (bytes === undefined) throw new BpfError('E_INPUT', '--mem', { expected: 'pairs of hex digits, or @FILE', got: JSON.stringify(text.slice(0, 40)) }); // prettier-ignore
+  if (bytes === undefined) throw new BpfError('E_INPUT', option, { expected: 'pairs of hex digits, or @FILE', got: JSON.stringify(text.slice(0, 40)) }); // prettier-ignore
   return bytes;
 }
 

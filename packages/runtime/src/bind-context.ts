@@ -2,7 +2,7 @@
 import { BpfError } from '@polybpf/errors';
 import { type LoadHook, PACKET_REGION, type PacketInput, type RegionInit } from '@polybpf/interpreter';
 import type { Endian, Program } from '@polybpf/isa';
-import { networkShort, writeInteger } from './byte-order.ts';
+import { fitInteger, networkShort, writeInteger } from './byte-order.ts';
 import { CONTEXT_STRUCTS, encodeStruct, SKB_FIELDS, type StructLayout } from './context-layouts.ts';
 import type { ArgumentsEvent, BpfEvent, FlowDissectorEvent, KprobeEvent, PerfEventEvent, SkbEvent, StructEvent, TracepointEvent, XdpEvent } from './events.ts'; // prettier-ignore
 import { etherTypeAt } from './ether-type.ts';
@@ -299,8 +299,8 @@ function bindKprobe(binder: Binder, event: KprobeEvent): BoundContext {
 function bindPerfEvent(binder: Binder, event: PerfEventEvent): BoundContext {
   const { endian } = binder.world;
   const tail = new Uint8Array(16);
-  writeInteger(tail, 0, 8, event.samplePeriod ?? 0, endian);
-  writeInteger(tail, 8, 8, event.addr ?? 0, endian);
+  writeInteger(tail, 0, 8, fitInteger(event.samplePeriod ?? 0, 8, 'samplePeriod'), endian);
+  writeInteger(tail, 8, 8, fitInteger(event.addr ?? 0, 8, 'addr'), endian);
   return plain(binder, concatBytes(encodeRegisters(event.arch, event.regs ?? {}, endian), tail));
 }
 
@@ -308,9 +308,10 @@ function bindArguments(binder: Binder, event: ArgumentsEvent): BoundContext {
   const args = event.args.map((value, k) =>
     typeof value === 'string' || value instanceof Uint8Array
       ? dataAddress(binder, `argument ${k}`, value)
-      : BigInt.asUintN(64, BigInt(value)),
+      : BigInt.asUintN(64, fitInteger(value, 8, `argument ${k}`)),
   );
-  const result = event.result === undefined ? undefined : BigInt.asUintN(64, BigInt(event.result));
+  const result =
+    event.result === undefined ? undefined : BigInt.asUintN(64, fitInteger(event.result, 8, 'result of the function'));
   const words = result === undefined ? args : [...args, result];
   const context = new Uint8Array(words.length * 8);
   words.forEach((word, k) => writeInteger(context, k * 8, 8, word, binder.world.endian));

@@ -1,4 +1,5 @@
 /** Numbers in a given byte order. */
+import { BpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
 
 /** Swaps the bytes of a 16-bit number. */
@@ -24,6 +25,19 @@ export function writeInteger(
     bytes[offset + (endian === 'little' ? k : size - 1 - k)] = Number(rest & 0xffn);
     rest >>= 8n;
   }
+}
+
+/**
+ * An integer that `size` bytes hold, signed or unsigned.
+ *
+ * @throws BpfError `E_INPUT` for any other
+ */
+export function fitInteger(value: bigint | number, size: number, what: string): bigint {
+  if (typeof value === 'bigint' || Number.isInteger(value)) {
+    const wide = BigInt(value);
+    if (wide >= -(1n << BigInt(size * 8 - 1)) && wide < 1n << BigInt(size * 8)) return wide;
+  }
+  throw new BpfError('E_INPUT', what, { expected: `an integer of ${size * 8} bits`, got: String(value) });
 }
 
 /** Reads an unsigned integer of `size` bytes. */

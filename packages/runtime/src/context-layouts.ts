@@ -4,7 +4,7 @@
  */
 import { BpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
-import { writeInteger } from './byte-order.ts';
+import { fitInteger, writeInteger } from './byte-order.ts';
 
 /** A field: offset, bytes of one element, number of elements. */
 export interface StructField {
@@ -112,7 +112,10 @@ export function encodeStruct(
         got: field === undefined ? name : `${list.length} elements`,
       });
     }
-    list.forEach((element, k) => writeInteger(bytes, field.offset + k * field.size, field.size, element, endian));
+    list.forEach((element, k) => {
+      const fit = fitInteger(element, field.size, `field ${name} of ${struct.name}`);
+      writeInteger(bytes, field.offset + k * field.size, field.size, fit, endian);
+    });
   }
   return bytes;
 }

@@ -4,7 +4,7 @@
  */
 import { BpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
-import { writeInteger } from './byte-order.ts';
+import { fitInteger, writeInteger } from './byte-order.ts';
 
 /** The registers of one architecture. */
 export interface RegisterLayout {
@@ -144,7 +144,8 @@ export function encodeRegisters(arch: string, values: RegisterValues, endian: En
         got: name,
       });
     }
-    writeInteger(bytes, at * layout.width, layout.width, value, endian);
+    const fit = fitInteger(value, layout.width, `register ${name} of ${layout.arch}`);
+    writeInteger(bytes, at * layout.width, layout.width, fit, endian);
   }
   return bytes;
 }

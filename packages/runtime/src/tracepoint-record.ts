@@ -1,7 +1,7 @@
 /** Records of tracepoints: what stands in `events/GROUP/NAME/format` of tracefs, and bytes made of it. */
 import { BpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
-import { writeInteger } from './byte-order.ts';
+import { fitInteger, writeInteger } from './byte-order.ts';
 import type { TracepointEvent, TracepointField, TracepointValue } from './events.ts';
 import { encodeText } from './text.ts';
 
@@ -80,7 +80,7 @@ function encodeField(
   const isArray = type.includes('[');
   if (typeof value === 'number' || typeof value === 'bigint') {
     if (size > 8) throw refused(name, field, `${size} bytes`, value);
-    writeInteger(bytes, offset, size, value, endian);
+    writeInteger(bytes, offset, size, fitInteger(value, size, `field ${field.name} (${type}) of ${name}`), endian);
     return;
   }
   if (typeof value === 'string' || value instanceof Uint8Array) {
@@ -95,5 +95,8 @@ function encodeField(
   const count = Number(/\[(\d+)\]/.exec(type)?.[1] ?? 0);
   if (count === 0 || value.length > count)
     throw refused(name, field, count === 0 ? 'no array' : `at most ${count} elements`, value);
-  value.forEach((element, k) => writeInteger(bytes, offset + (k * size) / count, size / count, element, endian));
+  value.forEach((element, k) => {
+    const fit = fitInteger(element, size / count, `field ${field.name} (${type}) of ${name}`);
+    writeInteger(bytes, offset + (k * size) / count, size / count, fit, endian);
+  });
 }

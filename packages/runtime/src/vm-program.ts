@@ -1,8 +1,9 @@
 /** One program of a VM: from an event to a result. */
-import type { BpfError } from '@polybpf/errors';
+import { BpfError } from '@polybpf/errors';
 import type { Interpreter, RunFault, RunInput } from '@polybpf/interpreter';
 import type { Program } from '@polybpf/isa';
 import { bindContext, type BoundContext, clampFlowKeys, type ContextOptions } from './bind-context.ts';
+import { fitInteger } from './byte-order.ts';
 import { type BpfEvent, checkEventKind, eventKindOf, type EventFacts, structOfType } from './events.ts';
 import { verdictName } from './verdict.ts';
 import type { Redirect, RunState, TaskState, World } from './world.ts';
@@ -94,7 +95,14 @@ export function defaultEvent(program: Program): BpfEvent {
 /** Applies an event's moment to the world: time, CPU, task. */
 function applyFacts(host: ProgramHost, event: EventFacts): void {
   const { world } = host;
-  if (event.time !== undefined) host.advanceTo(BigInt(event.time));
+  const { time } = event;
+  if (time !== undefined) {
+    if (time < 0 || (typeof time === 'number' && !Number.isInteger(time))) {
+      throw new BpfError('E_INPUT', 'time of the event', { expected: 'nanoseconds from 0', got: String(time) });
+    }
+    host.advanceTo(BigInt(time));
+  }
+  for (const name of ['pid', 'tgid', 'uid', 'gid'] as const) fitInteger(event[name] ?? 0, 4, `${name} of the event`);
   world.cpu = event.cpu ?? world.cpu;
   if (world.cpu >= world.cpus) world.cpu %= world.cpus;
   const pid = event.pid ?? NO_TASK.pid;

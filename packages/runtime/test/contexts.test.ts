@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type BpfEvent, cgroupDevice, cgroupSock, functionCall, perfEvent, skLookup, skMsg, skReuseport, sockAddr, sockOps, sockopt, sysctl, skb } from '@polybpf/runtime'; // prettier-ignore
+import { type BpfEvent, cgroupDevice, cgroupSock, functionCall, kprobe, perfEvent, skLookup, skMsg, skReuseport, sockAddr, sockOps, sockopt, sysctl, skb } from '@polybpf/runtime'; // prettier-ignore
 import { asmVm, runAsm, signed } from './asm-vm.ts';
 
 const field = (type: string, event: BpfEvent, load: string): bigint => runAsm([load], type, event).r0;
@@ -17,6 +17,15 @@ describe('contexts that are structs', () => {
   test('arrays and unknown fields are checked', () => {
     expect(() => field('sock_ops', sockOps({ args: [1, 2, 3, 4, 5] }), 'r0 = 0')).toThrow('at most 4 elements');
     expect(() => field('sock_ops', sockAddr({}), 'r0 = 0')).toThrow('expected bpf_sock_ops, got bpf_sock_addr');
+  });
+
+  test('numbers that do not fit are refused, not cut', () => {
+    expect(() => field('cgroup_sock', cgroupSock({ mark: 0x1_0000_0000 }), 'r0 = 0')).toThrow('field mark of bpf_sock, expected an integer of 32 bits, got 4294967296'); // prettier-ignore
+    expect(field('cgroup_sock', cgroupSock({ mark: -1 }), 'r0 = *(u32 *)(r1 + 16)')).toBe(0xffffffffn);
+    expect(() => field('cgroup_sock', cgroupSock({ mark: 1.5 }), 'r0 = 0')).toThrow('got 1.5');
+    expect(() => field('kprobe', kprobe({ parm1: 1n << 64n }), 'r0 = 0')).toThrow('register parm1 of x86_64');
+    expect(() => field('kprobe', kprobe({}, 'x86_64', { pid: 2 ** 32 }), 'r0 = 0')).toThrow('pid of the event');
+    expect(() => field('kprobe', kprobe({}, 'x86_64', { time: -1 }), 'r0 = 0')).toThrow('nanoseconds from 0');
   });
 
   test('messages and reuseport packets: data up to data_end', () => {

@@ -59,8 +59,8 @@ export function runKernelRun(path: string, flags: KernelRunFlags): void {
 
 function contextInput({ data, ctx }: KernelRunFlags): { data?: Uint8Array; context?: Uint8Array } {
   return {
-    ...(data === undefined ? {} : { data: parseMemory(data) }),
-    ...(ctx === undefined ? {} : { context: parseMemory(ctx) }),
+    ...(data === undefined ? {} : { data: parseMemory(data, '--data') }),
+    ...(ctx === undefined ? {} : { context: parseMemory(ctx, '--ctx') }),
   };
 }
 

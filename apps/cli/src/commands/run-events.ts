@@ -83,9 +83,10 @@ function* feeds(flags: EventFlags, vm: Vm): Generator<Feed> {
   if (flags.ctx !== undefined) {
     const { text, file } = textOf(flags.ctx);
     const given = parseEvent(text, file);
-    const packet = flags.packet === undefined ? {} : { packet: Buffer.from(parseMemory(flags.packet)).toString('hex') };
+    const packet =
+      flags.packet === undefined ? {} : { packet: Buffer.from(parseMemory(flags.packet, '--packet')).toString('hex') };
     yield completed({ ...given, ...packet }, vm, prog);
-  } else if (flags.packet !== undefined) yield packetFeed(vm, prog, parseMemory(flags.packet));
+  } else if (flags.packet !== undefined) yield packetFeed(vm, prog, parseMemory(flags.packet, '--packet'));
   if (flags.pcap !== undefined) {
     for (const { data, time } of readPcap(readInput(flags.pcap)).packets) yield packetFeed(vm, prog, data, time);
   }
