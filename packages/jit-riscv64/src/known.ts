@@ -42,8 +42,7 @@ const KNOWN = new WeakMap<readonly MachineNode[], Known>();
 
 /** What is known of `register`: {@link SIGN}, {@link ZEROS}, both or nothing. */
 export function upperHalf(cx: LowerContext, register: number): number {
-  const { sign, zeros } = stateOf(cx);
-  return ((sign >>> register) & 1) * SIGN | ((zeros >>> register) & 1) * ZEROS; // prettier-ignore
+  return halfOf(stateOf(cx), register);
 }
 
 /** Whether `register` has been written on every way here, and no call has destroyed it since. */
@@ -91,11 +90,13 @@ function after(node: MachineNode, before: State, labels: Map<number, State>): St
   if (writes.length === 0 || rd === ZERO) return before;
   const result = resultOf(name, operands, before);
   const bit = 1 << rd;
-  return {
-    sign: (result & SIGN) !== 0 ? before.sign | bit : before.sign & ~bit,
-    zeros: (result & ZEROS) !== 0 ? before.zeros | bit : before.zeros & ~bit,
-    written: before.written | bit,
-  };
+  const sign = (result & SIGN) !== 0 ? before.sign | bit : before.sign & ~bit;
+  const zeros = (result & ZEROS) !== 0 ? before.zeros | bit : before.zeros & ~bit;
+  const written = before.written | bit;
+  // Most instructions change none of it: states are shared.
+  return sign === before.sign && zeros === before.zeros && written === before.written
+    ? before
+    : { sign, zeros, written };
 }
 
 function meet(a: State, b: State): State {
@@ -114,10 +115,14 @@ const SIGNED: ReadonlySet<InstructionName> = /* @__PURE__ */ new Set<Instruction
   'lw', 'sext_b', 'sext_h', 'amoadd_w', 'amoswap_w', 'amoxor_w', 'amoor_w', 'amoand_w', 'lr_w',
 ]); // prettier-ignore
 
-function resultOf(name: InstructionName, operands: readonly number[], { sign, zeros }: State): number {
+function halfOf({ sign, zeros }: State, register: number): number {
+  return ((sign >>> register) & 1) * SIGN | ((zeros >>> register) & 1) * ZEROS; // prettier-ignore
+}
+
+function resultOf(name: InstructionName, operands: readonly number[], before: State): number {
   if (SIGNED.has(name)) return SIGN;
-  const [, a, b] = operands as [number, number, number];
-  const of = (register: number): number => ((sign >>> register) & 1) * SIGN | ((zeros >>> register) & 1) * ZEROS; // prettier-ignore
+  const a = operands[1]!;
+  const b = operands[2]!;
   switch (name) {
     case 'lbu':
     case 'lhu':
@@ -137,27 +142,28 @@ function resultOf(name: InstructionName, operands: readonly number[], { sign, ze
       return a < 0x80000 ? BOTH : SIGN;
     case 'addi':
       if (a === ZERO) return b >= 0 ? BOTH : SIGN;
-      return b === 0 ? of(a) : 0;
+      return b === 0 ? halfOf(before, a) : 0;
     case 'andi':
-      return b >= 0 ? BOTH : of(a);
+      return b >= 0 ? BOTH : halfOf(before, a);
     case 'ori':
     case 'xori':
-      return b >= 0 ? of(a) : of(a) & SIGN;
+      return b >= 0 ? halfOf(before, a) : halfOf(before, a) & SIGN;
     case 'srliw':
       return b > 0 ? BOTH : SIGN;
     case 'srli':
-      return b > 32 ? BOTH : b === 32 ? ZEROS : (of(a) & ZEROS) === 0 ? 0 : b > 0 ? BOTH : ZEROS;
+      return b > 32 ? BOTH : b === 32 ? ZEROS : (halfOf(before, a) & ZEROS) === 0 ? 0 : b > 0 ? BOTH : ZEROS;
     case 'srai':
-      return b >= 32 ? SIGN : of(a);
+      return b >= 32 ? SIGN : halfOf(before, a);
     case 'and': {
-      const [x, y] = [of(a), of(b)];
+      const x = halfOf(before, a);
+      const y = halfOf(before, b);
       return ((x | y) & ZEROS) | (x === BOTH || y === BOTH ? SIGN : x & y & SIGN);
     }
     case 'or':
     case 'xor':
-      return of(a) & of(b);
+      return halfOf(before, a) & halfOf(before, b);
     case 'remu':
-      return of(a) & ZEROS;
+      return halfOf(before, a) & ZEROS;
     default:
       return 0;
   }

@@ -10,7 +10,9 @@ import { ZERO } from './registers.ts';
 
 /** Rewrites the nodes of one function; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return invertBranches(nodes).map(compressNode);
+  const out = invertBranches(nodes);
+  for (let i = 0; i < out.length; i++) out[i] = compressNode(out[i]!);
+  return out;
 }
 
 /** The first pass alone, for CPUs without the C extension. */

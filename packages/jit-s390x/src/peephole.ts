@@ -142,14 +142,15 @@ function follow(state: PeepholeState, node: MachineNode): void {
   if (isWhole) state.held[register] = node;
 }
 
+function isRotationOf({ form, operands }: MachineNode, register: number): boolean {
+  return form === F.risbg && operands[1] === register;
+}
+
 /** A register has a new value. */
 function forgetRegister(state: PeepholeState, register: number): void {
-  for (const scratch of [R0, R1] as const) {
-    const held = state.held[scratch];
-    if (held === undefined) continue;
-    if (scratch === register || (held.form === F.risbg && held.operands[1] === register))
-      state.held[scratch] = undefined;
-  }
+  const { held } = state;
+  if (held[R0] !== undefined && (register === R0 || isRotationOf(held[R0], register))) held[R0] = undefined;
+  if (held[R1] !== undefined && (register === R1 || isRotationOf(held[R1], register))) held[R1] = undefined;
   const { compared } = state;
   if (compared === undefined) return;
   const isRegisterComparison = compared.form !== F.chi && compared.form !== F.cghi && compared.form !== F.clfi && compared.form !== F.clgfi; // prettier-ignore

@@ -72,20 +72,20 @@ const ROLES: ReadonlyMap<MachineForm, Role> = /* @__PURE__ */ new Map<MachineFor
 const ZERO_OR_SIGN: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set([I.je_rel8, I.jne_rel8, I.js_rel8, I.jns_rel8]);
 const ZERO_ONLY: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set([I.je_rel8, I.jne_rel8]);
 
-/** Runs all rewrites. */
+/** Runs all rewrites, in place: no node moves towards the end. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
   const uses = countUses(nodes);
-  const out: MachineNode[] = [];
   /** The comparison whose result is in the flags. */
   let compared: MachineNode | undefined;
   /** The instruction whose result the zero and sign flags describe. */
   let computed: MachineNode | undefined;
+  let length = 0;
   for (let i = 0; i < nodes.length; i++) {
     const node = nodes[i]!;
     const { form } = node;
     if (form === LABEL) {
       if ((uses.get(node.label) ?? 0) > 0) compared = computed = undefined;
-      out.push(node);
+      nodes[length++] = node;
       continue;
     }
     const role = ROLES.get(form);
@@ -95,22 +95,22 @@ export function peephole(nodes: MachineNode[]): MachineNode[] {
         const jump = nodes[i + 1];
         if (jump?.form === I.jmp_rel8 && isNext(nodes, i + 2, node.label)) {
           uses.set(node.label, uses.get(node.label)! - 1);
-          out.push({ ...node, form: OPPOSITE_BRANCH.get(form)!, label: jump.label });
+          nodes[length++] = { ...node, form: OPPOSITE_BRANCH.get(form)!, label: jump.label };
           i++;
-        } else out.push(node);
+        } else nodes[length++] = node;
         continue;
       }
       uses.set(node.label, uses.get(node.label)! - 1);
       if (writesOperand(move, compared)) compared = undefined;
       if (computed !== undefined && computed.operands[0] === move.operands[0]) computed = undefined;
-      out.push(move);
+      nodes[length++] = move;
       i++;
     } else if (role === 'comparison') {
       if (compared !== undefined && isSame(node, compared)) continue;
       if (computed !== undefined && isZeroTest(node, nodes[i + 1], computed)) continue;
       compared = node;
       computed = undefined;
-      out.push(node);
+      nodes[length++] = node;
     } else {
       if (role === 'move') {
         if (writesOperand(node, compared)) compared = undefined;
@@ -120,10 +120,11 @@ export function peephole(nodes: MachineNode[]): MachineNode[] {
         computed = role === undefined ? undefined : node;
       }
       if (form === I.jmp_rel8 && isNext(nodes, i + 1, node.label)) uses.set(node.label, uses.get(node.label)! - 1);
-      else out.push(node);
+      else nodes[length++] = node;
     }
   }
-  return out;
+  nodes.length = length;
+  return nodes;
 }
 
 /** How many nodes use each label. */

@@ -149,12 +149,19 @@ export function encodeLayout(
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i]!;
     const operand = field.name === 'label' ? displacement : node.operands[next++]!;
-    let value = operand - field.bias;
-    if (field.scale !== 1) value /= field.scale;
-    if (!(operand >= field.min && operand <= field.max) || !Number.isInteger(value)) throw misfit(form, field, operand);
-    for (const part of field.parts) {
-      // Arithmetic shift first: `value` may be a signed number of up to 32 bits or an unsigned 32-bit one.
-      const bits = part.width === 32 ? value | 0 : (value >> part.low) & ((1 << part.width) - 1);
+    const { parts, scale } = field;
+    // Signed or unsigned numbers of 32 bits: the bits are the same.
+    let value = (operand - field.bias) | 0;
+    if (!(operand >= field.min && operand <= field.max) || !Number.isInteger(operand))
+      throw misfit(form, field, operand);
+    if (scale !== 1) {
+      const units = (operand - field.bias) / scale;
+      value = units | 0;
+      if (value !== units) throw misfit(form, field, operand);
+    }
+    for (let k = 0; k < parts.length; k++) {
+      const part = parts[k]!;
+      const bits = part.width === 32 ? value : (value >> part.low) & ((1 << part.width) - 1);
       if (part.word === 1) high |= bits << part.shift;
       else low |= bits << part.shift;
     }

@@ -6,12 +6,12 @@ import type { Program, ProgramRelocation } from '@polybpf/isa';
 import { findAlignments } from './alignment.ts';
 import { analyse, type Analysis, type FunctionAnalysis } from './analyse.ts';
 import { assignRegisters } from './assign.ts';
-import { type CodeRelocation, layOut } from './layout.ts';
+import { type CodeRelocation, layOutOwned } from './layout.ts';
 import { lowerLegal } from './legalise.ts';
 import type { HelperCalls, LowerContext } from './lower-context.ts';
 import { ALIGN, DATA64, LABEL, makeNode, type MachineNode } from './node.ts';
 import { ALWAYS_LIVE, sandboxWriter, type SandboxWriter } from './lower-sandbox.ts';
-import { type CodeSymbol, FRAME, NO_REG, type Op } from './op.ts';
+import { blankOp, type CodeSymbol, FRAME, NO_REG, type Op } from './op.ts';
 import { confine } from './sandbox.ts';
 import { ARENA_BITS, REACH_BYTES, WIDE_REACH_BYTES } from './sandbox-layout.ts';
 import { select } from './select.ts';
@@ -93,7 +93,7 @@ export function compile(program: Program, target: Target, options: CompileOption
   );
   // Labels below insns.length are the insn indices themselves.
   const pools: Pools = { labels: program.insns.length, literals: new Map(), routines: new Map() };
-  const nodes: MachineNode[] = [];
+  let nodes: MachineNode[] = [];
   const infos: { info: FunctionInfo; label: number; frameSize: number }[] = [];
   const selectOptions = { bigEndian: target.endian === 'big', partialLoads: target.partialLoads === true, wordBits };
   const helperCalls: HelperCalls = options.helperCalls ?? { kind: 'relocation' };
@@ -111,7 +111,7 @@ export function compile(program: Program, target: Target, options: CompileOption
     const frame = target.planFrame(info);
     if (target.codeAlignment > 1 && nodes.length > 0) nodes.push(makeNode(ALIGN, [target.codeAlignment]));
     const label = pools.labels++;
-    nodes.push(makeNode(LABEL, [], label));
+    const head = makeNode(LABEL, NO_OPERANDS, label);
     const cx: LowerContext = {
       target,
       helperCalls,
@@ -128,7 +128,15 @@ export function compile(program: Program, target: Target, options: CompileOption
     };
     const sandbox = arenaBits > 0 ? sandboxWriter(cx, registers, arenaBits, analysis.functions) : undefined;
     lowerFunction(cx, fn, assignedOps, analysis, sandbox);
-    for (const node of target.peephole(cx.nodes)) nodes.push(node);
+    const lowered = target.peephole(cx.nodes);
+    if (nodes.length === 0) {
+      // Most programs have one function, whose list need not be copied.
+      nodes = lowered;
+      nodes.unshift(head);
+    } else {
+      nodes.push(head);
+      for (let i = 0; i < lowered.length; i++) nodes.push(lowered[i]!);
+    }
     infos.push({ info, label, frameSize: frame.size });
   }
   for (const [name, label] of pools.routines) {
@@ -138,7 +146,7 @@ export function compile(program: Program, target: Target, options: CompileOption
     nodes.push(makeNode(ALIGN, [8]));
     for (const node of pools.literals.values()) nodes.push(makeNode(LABEL, [], node.label), { ...node, label: NO_REG });
   }
-  const laidOut = layOut(target, nodes, pools.labels);
+  const laidOut = layOutOwned(target, nodes, pools.labels);
   const insnOffsets = new Int32Array(program.insns.length).fill(-1);
   for (let i = laidOut.nodes.length - 1; i >= 0; i--) {
     const node = laidOut.nodes[i]!;
@@ -237,7 +245,7 @@ function describe(
 function lowerFunction(
   cx: LowerContext,
   fn: FunctionAnalysis,
-  ops: readonly Op[],
+  ops: Op[],
   { liveOut, isTarget, isLoopHead }: Analysis,
   sandbox: SandboxWriter | undefined,
 ): void {
@@ -248,13 +256,17 @@ function lowerFunction(
   // Calls of this function go to the label of its first insn: bound before the prologue, while a loop back to the first
   // insn must skip it, so jumps there get a label of their own.
   const bodyLabel = isTarget[fn.start] === 1 ? cx.newLabel() : NO_REG;
-  nodes.push(makeNode(LABEL, [], fn.start));
+  nodes.push(makeNode(LABEL, NO_OPERANDS, fn.start));
   let unbound = fn.start + 1;
   target.prologue(cx);
   sandbox?.enter();
   if (bodyLabel !== NO_REG) nodes.push(makeNode(LABEL, LOOP_HEAD, bodyLabel, fn.start));
+  // Falls off its end after a call that was not expected to return: see `analyse`.
+  const fallsOff = ops[ops.length - 1]?.kind !== 'jump';
   for (let k = 0; k < ops.length; k++) {
     const op = ops[k]!;
+    // A collection of garbage need not copy what is done with.
+    ops[k] = DONE;
     unbound = bindUpTo(nodes, isTarget, isLoopHead, unbound, op.insn);
     cx.insn = op.insn;
     const live = liveOut[op.insn]! & 0x7ff;
@@ -283,8 +295,6 @@ function lowerFunction(
     lowerLegal(cx, op);
   }
   bindUpTo(nodes, isTarget, isLoopHead, unbound, fn.end - 1);
-  // Falls off its end after a call that was not expected to return: see `analyse`.
-  const fallsOff = ops[ops.length - 1]?.kind !== 'jump';
   if (fallsOff && !usesSharedEpilogue) target.epilogue(cx);
   if (usesSharedEpilogue) {
     nodes.push(makeNode(LABEL, [], info.epilogueLabel));
@@ -295,6 +305,9 @@ function lowerFunction(
 
 /** Operands of a label that later nodes go back to. */
 const LOOP_HEAD: readonly number[] = [1];
+const NO_OPERANDS: readonly number[] = [];
+/** In place of ops that have been lowered. */
+const DONE: Op = /* @__PURE__ */ blankOp('jump', NO_REG);
 
 /** Defines the labels of the jump targets from `unbound` to `insn`; returns the next one. */
 function bindUpTo(
@@ -306,7 +319,7 @@ function bindUpTo(
 ): number {
   for (; unbound <= insn; unbound++) {
     if (isTarget[unbound] === 1)
-      nodes.push(makeNode(LABEL, isLoopHead[unbound] === 1 ? LOOP_HEAD : [], unbound, unbound));
+      nodes.push(makeNode(LABEL, isLoopHead[unbound] === 1 ? LOOP_HEAD : NO_OPERANDS, unbound, unbound));
   }
   return unbound;
 }

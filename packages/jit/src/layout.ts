@@ -39,6 +39,11 @@ export interface LaidOut {
  * @throws BpfError `E_JIT_BRANCH_RANGE` when the longest form does not reach, `E_JIT_OPERAND` from the encoder
  */
 export function layOut(target: Target, input: readonly MachineNode[], labelCount: number): LaidOut {
+  return layOutOwned(target, input.slice(), labelCount);
+}
+
+/** The same with a list of nodes that becomes part of the result. */
+export function layOutOwned(target: Target, input: MachineNode[], labelCount: number): LaidOut {
   let labels = labelCount;
   const newLabel = (): number => labels++;
   let plan = planOf(target, input);
@@ -62,8 +67,7 @@ interface Plan {
   readonly branches: readonly number[];
 }
 
-function planOf(target: Target, input: readonly MachineNode[]): Plan {
-  const nodes = input.slice();
+function planOf(target: Target, nodes: MachineNode[]): Plan {
   const sizes = new Int32Array(nodes.length);
   const labelNodes: number[] = [];
   const branches: number[] = [];

@@ -280,8 +280,8 @@ export const S390X_MUTANTS: readonly Mutant[] = [
   {
     id: 's390x/masked-count-held',
     file: `${folder}/peephole.ts`,
-    find: '|| (held.form === F.risbg && held.operands[1] === register))',
-    replace: ')',
+    find: 'return form === F.risbg && operands[1] === register;',
+    replace: 'return false;',
     what: 'a masked shift count is used again after the count has changed',
     killedBy: vector('alu-shift/lsh32-changed-count'),
   },
