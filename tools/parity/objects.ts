@@ -34,7 +34,7 @@ for (const { name, bytes } of [...libbpfTools(), ...ciliumObjects(), ...own]) {
   let inputs;
   try {
     inputs = verifyInputs({ kind: 'object', programs: object.programs, object, bytes, fixedOrder: true }, undefined);
-  } catch {
+  } catch (error) {
     console.log(name, String(error));
     continue;
   }

@@ -333,7 +333,7 @@ export function pushHistory(env: Env, state: State, flags: number, linkedLow: nu
   }
   const at = state.historyCount * HISTORY_WORDS;
   if (at + HISTORY_WORDS > state.history.length) {
-    const more = new Int32Array(state.history.length * 2);
+    const more = new Int32Array(Math.max(8 * HISTORY_WORDS, state.history.length * 2));
     more.set(state.history);
     state.history = more;
   }

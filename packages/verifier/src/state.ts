@@ -33,12 +33,16 @@ export function slotAt(slot: number): number {
   return SLOT_BASE + slot * REG_WORDS;
 }
 
+const NO_KINDS = new Uint8Array(0);
+const NO_HISTORY = new Int32Array(0);
+const NO_REFS: readonly number[] = [];
+
 /** One call frame. */
 export class Frame {
   /** Registers r0 to r10, then the spilled registers of the slots. */
-  w: Int32Array = new Int32Array(SLOT_BASE + 8 * REG_WORDS);
+  w: Int32Array = new Int32Array(SLOT_BASE);
   /** Kinds of bytes: byte 7 of a slot is the lowest address + 7 as in the kernel (kind of fp-8 is at [7] of slot 0). */
-  kinds: Uint8Array = new Uint8Array(8 * 8);
+  kinds: Uint8Array = NO_KINDS;
   /** Slots in use; reading beyond is reading what was never written. */
   slots = 0;
   callsite: number = MAIN_CALLSITE;
@@ -57,7 +61,7 @@ export class Frame {
     if (slots <= this.slots) return;
     const room = this.kinds.length >> 3;
     if (slots > room) {
-      const more = Math.min(64, Math.max(slots, room * 2));
+      const more = Math.min(64, Math.max(slots, room * 2, 4));
       const w = new Int32Array(SLOT_BASE + more * REG_WORDS);
       w.set(this.w);
       this.w = w;
@@ -73,8 +77,8 @@ export class Frame {
   copyFrom(other: Frame): void {
     const slots = other.slots;
     if (this.kinds.length < slots * 8) {
-      this.w = new Int32Array(other.w.length);
-      this.kinds = new Uint8Array(other.kinds.length);
+      this.w = new Int32Array(slotAt(slots));
+      this.kinds = new Uint8Array(slots * 8);
     }
     const words = slotAt(slots);
     if (other.w.length === this.w.length && slots * 2 > other.kinds.length >> 3) {
@@ -159,7 +163,7 @@ export class State {
   readonly frames: Frame[] = [];
   curframe = 0;
   /** References held, {@link REF_NUMBERS} numbers each. Never changed in place: states share it. */
-  refs: readonly number[] = [];
+  refs: readonly number[] = NO_REFS;
   activeLocks = 0;
   activePreemptLocks = 0;
   activeIrqId = 0;
@@ -184,7 +188,7 @@ export class State {
   inFreeList = false;
   /** Of a state at the end of a loop: the state that it was found equal to. */
   equalState: State | undefined = undefined;
-  history: Int32Array = new Int32Array(8 * HISTORY_WORDS);
+  history: Int32Array = NO_HISTORY;
   historyCount = 0;
 
   get frame(): Frame {
@@ -217,7 +221,7 @@ export class StatePool {
     state.frames.length = 0;
     state.parent = undefined;
     state.equalState = undefined;
-    state.refs = [];
+    state.refs = NO_REFS;
     if (this.states.length < 128) this.states.push(state);
   }
 
@@ -231,7 +235,7 @@ export class StatePool {
     }
     copyFields(to, from);
     const words = from.historyCount * HISTORY_WORDS;
-    if (to.history.length < words) to.history = new Int32Array(from.history.length);
+    if (to.history.length < words) to.history = new Int32Array(words);
     for (let i = 0; i < words; i++) to.history[i] = from.history[i]!;
     to.historyCount = from.historyCount;
     return to;
@@ -246,10 +250,9 @@ export class StatePool {
       to.frames.push(frame);
     }
     copyFields(to, from);
-    const history = to.history;
-    to.history = from.history;
+    // Many states are kept: no room to spare in them.
+    to.history = from.historyCount === 0 ? NO_HISTORY : from.history.slice(0, from.historyCount * HISTORY_WORDS);
     to.historyCount = from.historyCount;
-    from.history = history;
     from.historyCount = 0;
     return to;
   }
