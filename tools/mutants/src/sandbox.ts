@@ -106,14 +106,6 @@ const SHARED: readonly Mutant[] = [
     killedBy: unit('slots of the stack'),
   },
   {
-    id: 'sandbox/slot-escapes',
-    file: SANDBOX,
-    find: 'hasSlots: !usesFrame && fn.frameAccesses > 0',
-    replace: 'hasSlots: fn.frameAccesses > 0',
-    what: 'slots are followed in stacks whose address is known to others',
-    killedBy: unit('slots of the stack'),
-  },
-  {
     id: 'sandbox/sign',
     file: KNOWN,
     find: "case 'load_acquire':\n    case 'load_bswap':",
