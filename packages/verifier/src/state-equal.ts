@@ -116,6 +116,11 @@ export function exactRegisters(o: Int32Array, a: number, c: Int32Array, b: numbe
   return sameWords(o, a, c, b, W_ID) && checkIds(o[a + W_ID]!, c[b + W_ID]!) && checkIds(o[a + W_REF]!, c[b + W_REF]!);
 }
 
+/** Ranges below 0 tell how the pointer lies to the end of the packet: those must be the same. */
+function rangeCovers(old: number, cur: number): boolean {
+  return old < 0 || cur < 0 ? old === cur : old <= cur;
+}
+
 function coversRegister(env: Env, o: Int32Array, a: number, c: Int32Array, b: number, exact: number): boolean {
   if (exact === EXACT) return exactRegisters(o, a, c, b);
   const type = o[a + W_TYPE]!;
@@ -146,7 +151,7 @@ function coversRegister(env: Env, o: Int32Array, a: number, c: Int32Array, b: nu
     case PTR_TO_PACKET_META:
     case PTR_TO_PACKET:
       return (
-        o[a + W_AUX]! <= c[b + W_AUX]! &&
+        rangeCovers(o[a + W_AUX]!, c[b + W_AUX]!) &&
         o[a + W_OFF] === c[b + W_OFF] &&
         checkIds(o[a + W_ID]!, c[b + W_ID]!) &&
         rangeWithin(o, a, c, b) &&
