@@ -6,7 +6,7 @@
  * so they are joined in a second verification in which all scalars count: there a pruned state is contained in the one
  * that it was compared with, in all that may still be read.
  */
-import type { Env } from './env.ts';
+import { type Env, reject } from './env.ts';
 import type { VerifyInput } from './input.ts';
 import { joinRecord, type Joined, newJoined } from './join.ts';
 import { W_MASK, W_OFF, W_SMAX, W_SMIN, W_TYPE, W_UMAX, W_UMIN, W_VAR } from './register-record.ts';
@@ -22,6 +22,7 @@ import {
 } from './register-types.ts';
 import { type Frame, REGS, regAt, type State } from './state.ts';
 import { CLASS_JMP, CLASS_JMP32, CLASS_LDX, CLASS_ST, CLASS_STX, OP_CALL, OP_EXIT, OP_JA } from './successors.ts';
+import { E2BIG } from './reject.ts';
 import { type VerifyOptions, watch } from './verify.ts';
 import type { Watcher } from './watcher.ts';
 import { toDouble, toSigned, toUnsigned } from './word64.ts';
@@ -93,6 +94,10 @@ function accessBase(env: Env, insn: number): number {
 
 const SIZES = [4, 2, 1, 8];
 
+/** How much longer the second verification may be than the first: a loop that converged may not any more. */
+const PATIENCE = 20;
+const PATIENCE_AT_LEAST = 20_000;
+
 interface Access {
   type: number;
   mixed: boolean;
@@ -115,8 +120,11 @@ export class FactCollector implements Watcher {
   readonly different: Map<number, Int32Array> = new Map();
   private readonly lastStored: Map<number, Int32Array> = new Map();
   private readonly withValues: boolean;
+  /** Processed instructions after which it gives up. */
+  private readonly limit: number;
 
-  constructor(count: number, withValues: boolean) {
+  constructor(count: number, withValues: boolean, limit: number = Infinity) {
+    this.limit = limit;
     this.withValues = withValues;
     this.visits = new Int32Array(count);
     this.states = new Int32Array(count);
@@ -135,6 +143,7 @@ export class FactCollector implements Watcher {
 
   step(env: Env): void {
     const { insn, frame } = env;
+    if (env.processed > this.limit) reject(E2BIG, 'too many paths');
     if (env.state.speculative) return;
     this.edge(env);
     this.visits[insn] = this.visits[insn]! + 1;
@@ -216,8 +225,8 @@ function isConditional(env: Env, insn: number): boolean {
 /**
  * Facts of a program; undefined when it is not accepted.
  *
- * The second verification, for values, may reach the limit of a million instructions where the first does not: then there
- * are no values, and no offsets of accesses.
+ * The second verification, for values, may take much longer than the first, e.g. where a loop converges only because its
+ * counter does not matter: then it is given up, and there are no values, and no offsets of accesses.
  */
 export function facts(input: VerifyInput, options: FactOptions = {}): Facts | undefined {
   const count = input.insns.length;
@@ -225,7 +234,7 @@ export function facts(input: VerifyInput, options: FactOptions = {}): Facts | un
   const first = new FactCollector(count, false);
   const { report, env } = watch(input, quiet, first, false);
   if (report.verdict !== 'accept' || env === undefined) return undefined;
-  const second = new FactCollector(count, true);
+  const second = new FactCollector(count, true, PATIENCE * report.processed + PATIENCE_AT_LEAST);
   const complete = watch(input, quiet, second, true).report.verdict === 'accept';
   const contextBytes = options.contextBytes ?? 0;
   const inBounds = new Uint8Array(count);
