@@ -7,13 +7,18 @@ import { readInput } from './files.ts';
 /** What `--kernel` takes, for help texts. */
 export const KERNEL_HELP: string = `${PROFILE_NAMES.join(', ')}, or a file of kernel probe`;
 
+/** Whether a profile is named by its release, not by a file. */
+export function isRelease(spec: string): boolean {
+  return /^(?:linux-|v)?\d+\.\d+(?:\.\d+)?$/.test(spec);
+}
+
 /**
  * The profile of a release or file.
  *
  * @throws BpfError `E_INPUT` when there is none, or the file is none
  */
 export function readKernelProfile(spec: string): RegistryProfile {
-  if (/^(?:linux-|v)?\d+\.\d+(?:\.\d+)?$/.test(spec)) return profileByName(spec);
+  if (isRelease(spec)) return profileByName(spec);
   const text = new TextDecoder().decode(readInput(spec));
   let document: unknown;
   try {

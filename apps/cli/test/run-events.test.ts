@@ -91,8 +91,10 @@ it('takes one event as JSON, and names what is wrong with it', () => {
   expect(run('--ctx', event, '--engine', 'wasm').stdout).toBe('kprobe_execve: 0x0000000000000000\nkprobe_map[0] = 1\n');
   expect(run('--ctx', '{"pid":"7"}')).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining('event: pid:') as string,
+    stderr: expect.stringContaining('event: pid, expected number, got "7"') as string,
   });
+  expect(run('--ctx', '{"regs":{"parm1":"0x10000000000000000"}}').stderr).toContain('an integer of 64 bits');
+  expect(run('--packet', 'zz').stderr).toContain('E_INPUT: --packet');
   expect(run('--ctx', event, '--engine', 'native').status).toBe(3);
   expect(run('--packet', '00').stderr).toContain('--ctx or --events');
 });

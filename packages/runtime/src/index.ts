@@ -3,6 +3,7 @@ export type { MapChange, Vm, VmOptions } from './vm.ts';
 export { defaultEvent } from './vm-program.ts';
 export type { VmProgram, VmRunResult } from './vm-program.ts';
 export type { VmMap } from './vm-map.ts';
+export { KNOWN_KCONFIG } from './vm-maps.ts';
 export type { Globals, GlobalVariable } from './vm-globals.ts';
 export type { SymbolInit } from './vm-symbols.ts';
 export type { OwnHelperLike, OwnHelpers } from './helper-set.ts';

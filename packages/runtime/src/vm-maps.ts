@@ -3,6 +3,7 @@ import { type Btf, sizeOf } from '@polybpf/btf';
 import { BpfError, isBpfError } from '@polybpf/errors';
 import type { Memory, RegionInit } from '@polybpf/interpreter';
 import type { MapDef, Program } from '@polybpf/isa';
+import type { LoadedObject } from '@polybpf/loader';
 import { createMap, type GuestMap, MAP_TYPE, type MapArena, type MapOptions } from '@polybpf/maps';
 import { specialFields } from './btf-codec.ts';
 import { writeInteger } from './byte-order.ts';
@@ -102,6 +103,27 @@ function fieldsOf(def: MapDef, btf: Btf | undefined): ReturnType<typeof specialF
   const id = def.btfValueTypeId;
   if (btf === undefined || id === undefined || id === 0 || def.kind !== 'map') return [];
   return sizeOf(btf, id) === def.valueSize ? specialFields(btf, id) : [];
+}
+
+/** What a VM knows about its own kernel, as libbpf fills it in (bpf_object__resolve_externs). */
+export const KNOWN_KCONFIG: readonly string[] = [
+  'LINUX_KERNEL_VERSION',
+  'LINUX_HAS_BPF_COOKIE',
+  'LINUX_HAS_SYSCALL_WRAPPER',
+  'CONFIG_HZ',
+];
+
+/** Fills `.kconfig` with what the VM itself decides, where the object was loaded without a configuration. */
+export function fillKconfig(world: World, object: LoadedObject, maps: readonly VmMapEntry[], release: string): void {
+  const entry = maps.find(({ def }) => def.kind === 'kconfig');
+  const values = entry?.guest?.values;
+  if (values === undefined || entry?.def.initial !== undefined) return;
+  const [major = 0, minor = 0, patch = 0] = release.split('.').map(Number);
+  const known: readonly number[] = [major * 65536 + minor * 256 + Math.min(patch, 255), 1, 1, world.hz];
+  for (const { name, offset, size } of object.kconfig) {
+    const at = KNOWN_KCONFIG.indexOf(name);
+    if (at >= 0 && size <= 8) writeInteger(values.bytes, offset, size, known[at]!, world.endian);
+  }
 }
 
 /** Key of a slot of an array. */

@@ -12,7 +12,7 @@ import { seededRandom } from './random.ts';
 import { createSymbols, type SymbolInit } from './vm-symbols.ts';
 import { createGlobals, type Globals } from './vm-globals.ts';
 import { createVmMap, type VmMap } from './vm-map.ts';
-import { createMaps, fillObjectMaps, slotKey, type VmMapEntry } from './vm-maps.ts';
+import { createMaps, fillKconfig, fillObjectMaps, slotKey, type VmMapEntry } from './vm-maps.ts';
 import { createVmProgram, type ProgramHost, type VmProgram } from './vm-program.ts';
 import { fireTimer, nextTimer } from './vm-timers.ts';
 import type { World } from './world.ts';
@@ -163,6 +163,7 @@ export function createVm(options: VmOptions): Vm {
   const defs = object?.maps ?? [...new Set(programs.flatMap(({ maps }) => maps))];
   const entries = createMaps(world, defs, object?.btf, options.maps ?? {});
   fillObjectMaps(world, entries, programs);
+  if (object !== undefined) fillKconfig(world, object, entries, registry.profile.release);
   const interpreterOptions: InterpreterOptions = {
     memory,
     helpers: createHelperSet(world, registry, options, symbols.byBtfId),

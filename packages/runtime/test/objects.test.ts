@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadObject } from '@polybpf/loader';
-import { buildPacket, createVm, formatRecording, kprobe, parseIpv4, programsFor, recordVm, replayRecording, skb, tracepoint, xdp } from '@polybpf/runtime'; // prettier-ignore
+import { buildPacket, createVm, formatRecording, kprobe, parseIpv4, programsFor, recordVm, replayRecording, skb, tracepoint, type Vm, xdp } from '@polybpf/runtime'; // prettier-ignore
 import { describe, expect, test } from 'vitest';
 
 const ORDERS = ['little', 'big'] as const;
@@ -39,6 +39,33 @@ describe.each(ORDERS)('%s-endian objects', (order) => {
     expect([vm.globals.get('first'), vm.globals.get('second')]).toEqual(counted);
     vm.globals.set('second', 7);
     expect(vm.globals.get('first')).toBe(counted[0]);
+  });
+
+  test('externs of .kconfig that the VM decides have values', () => {
+    const object = loadObject(bytesOf('xdp-nat', order));
+    const map = {
+      name: '.kconfig',
+      kind: 'kconfig',
+      type: 2,
+      keySize: 4,
+      valueSize: 8,
+      maxEntries: 1,
+      flags: 0,
+    } as const;
+    const extern = { size: 4, weak: false, btfTypeId: 0 };
+    const kconfig = [
+      { ...extern, name: 'LINUX_KERNEL_VERSION', offset: 0 },
+      { ...extern, name: 'CONFIG_HZ', offset: 4 },
+    ];
+    const twoNumbers = (vm: Vm): number[] => {
+      const view = new DataView(vm.map('.kconfig').guest.values!.bytes.slice().buffer);
+      return [view.getUint32(0, order === 'little'), view.getUint32(4, order === 'little')];
+    };
+    using vm = createVm({ object: { ...object, maps: [...object.maps, map], kconfig }, profile: '5.15', hz: 250 });
+    expect(twoNumbers(vm)).toEqual([0x050f00, 250]);
+    const given = { ...map, initial: new Uint8Array(8) };
+    using told = createVm({ object: { ...object, maps: [...object.maps, given], kconfig } });
+    expect(twoNumbers(told)).toEqual([0, 0]);
   });
 
   test('tc: ports and addresses are rewritten to the same packet whatever the order of the machine', () => {

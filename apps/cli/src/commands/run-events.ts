@@ -1,15 +1,16 @@
 /** `polybpf run` with a context: one event, the packets of a capture, or a file of events, in a virtual machine. */
 import { BpfError } from '@polybpf/errors';
+import { PROFILE_NAMES } from '@polybpf/helpers';
 import { tracepoint as kernelTracepoint } from '@polybpf/helpers/tracepoints';
 import type { Engine } from '@polybpf/interpreter';
 import {
-  type BpfEvent, createVm, decodeEvent, encodeResult, eventKindOf, type EventRecord, formatRecording, programsFor, readPcap,
+  type BpfEvent, createVm, decodeEvent, encodeResult, eventKindOf, type EventRecord, formatRecording, KNOWN_KCONFIG, programsFor, readPcap,
   recordVm, type Recorder, type Vm, type VmMap, type VmOptions, type VmRunResult, writePcap,
 } from '@polybpf/runtime'; // prettier-ignore
 import { type GivenEvent, parseEvent, parseEventFile } from '../event-schema.ts';
 import { readInput, writeOutput } from '../files.ts';
 import { chooseProgram, type Input } from '../input.ts';
-import { readKernelProfile } from '../kernel-profile.ts';
+import { isRelease, readKernelProfile } from '../kernel-profile.ts';
 import { parseCount, parseMemory } from '../memory-argument.ts';
 import { printJson, printLine } from '../print.ts';
 
@@ -188,17 +189,32 @@ function vmOptions(input: Input, flags: EventFlags, engine: Engine | undefined):
   };
 }
 
+/** The VM knows its version, not how a kernel was configured: a variable that must have a value gets none by itself. */
+function checkKconfig({ object }: Input): void {
+  if (object?.maps.find(({ kind }) => kind === 'kconfig')?.initial !== undefined) return;
+  const open = object?.kconfig.filter(({ name, weak }) => !weak && !KNOWN_KCONFIG.includes(name)) ?? [];
+  if (open.length === 0) return;
+  throw new BpfError('E_INPUT', 'kernel configuration', {
+    expected: `--kconfig FILE with ${open.map(({ name }) => name).join(', ')}`,
+    got: 'none',
+  });
+}
+
 /** A VM, recorded when a file for that is given. */
 function openVm(
   input: Input,
   flags: EventFlags,
   engine: Engine | undefined,
 ): { readonly vm: Vm; readonly recorder?: Recorder } {
+  checkKconfig(input);
   const options = vmOptions(input, flags, engine);
   if (flags.record === undefined) return { vm: createVm(options) };
   const { object, bytes } = input;
   if (object === undefined || bytes === undefined) throw new BpfError('E_UNSUPPORTED', 'a recording of a program that is no object'); // prettier-ignore
-  const recorder = recordVm({ ...options, object, bytes, profile: flags.kernel ?? '6.18' });
+  const { kernel: profile = '6.18' } = flags;
+  // A recording names its kernel; what was probed has no name on another machine.
+  if (!isRelease(profile)) throw new BpfError('E_UNSUPPORTED', 'a recording with a kernel profile out of a file', { expected: PROFILE_NAMES.join(', '), got: profile }); // prettier-ignore
+  const recorder = recordVm({ ...options, object, bytes, profile });
   return { vm: recorder.vm, recorder };
 }
 
