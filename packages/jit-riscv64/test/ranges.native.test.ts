@@ -49,9 +49,9 @@ describe.skipIf(missing !== undefined)(`far code (${missing ?? 'runs'})`, () => 
   }
 
   it.each([
-    ['jeq64_imm', 0, 100, 'c_bnez'],
-    ['jne64_imm', 7, 100, 'c_beqz'],
-    ['jset64_imm', 4, 100, 'c_beqz'],
+    ['jeq64_imm', 0, 100, 'bne'],
+    ['jne64_imm', 7, 100, 'beq'],
+    ['jset64_imm', 4, 100, 'beq'],
     ['jsgt32_imm', -1, 100, 'blt'],
     ['jset64_imm', 4, 30_000, 'jump_far'],
   ] as const)('%s %i over %i instructions, both ways', (name, imm, distance, form) => {
