@@ -1,4 +1,4 @@
-/** Programs of real objects through the live kernel and our verifier. `npm run parity -- objects [FILTER]` */
+/** Programs of real objects through the live kernel and our verifier: `npm run parity -- objects [OBJECT[:PROGRAM]] [show]`. */
 import { parseBtf } from '../../packages/btf/src/index.ts';
 import { readVmlinuxBtf, openLiveKernel, openObject } from '../../packages/kernel/src/index.ts';
 import { loadObject } from '../../packages/loader/src/index.ts';
@@ -60,7 +60,7 @@ for (const { name, bytes } of [...libbpfTools(), ...ciliumObjects(), ...own]) {
         console.log(report.log);
         console.log(example, a, b);
       }
-    } catch {
+    } catch (error) {
       tally.add(`crash ${String(error)}`, example);
       if (show) throw error;
     }

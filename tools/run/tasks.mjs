@@ -45,6 +45,11 @@ export const TASKS = {
     uses: ['run'],
     run: ({ root, args }) => tsx(root, 'tools/check/run-matrix.native.ts', args),
   },
+  parity: {
+    uses: ['run', 'test'],
+    run: ({ root, args: [tool = 'verdicts', ...args] }) =>
+      /^[a-z-]+$/.test(tool) ? tsx(root, `tools/parity/${tool}.ts`, args) : 2,
+  },
   mutants: { uses: ['run'], run: ({ root, args }) => tsx(root, 'tools/mutants/run.ts', args) },
   vectors: { uses: [], run: ({ root, args }) => tsx(root, 'tools/live-kernel/src/write-vectors.ts', args) },
   build: { uses: [], run: ({ root, args }) => program(root, 'turbo', ['run', 'build', ...args]) },
