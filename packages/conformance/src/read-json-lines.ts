@@ -8,7 +8,17 @@ import { decodeProgram, type Endian, makeProgram } from '@polybpf/isa';
 import { z } from 'zod';
 import { type Expectation, parseHex, type Vector } from './vector.ts';
 
-const number64 = z.union([z.string().regex(/^(0[xX][0-9a-fA-F]{1,16}|-?[0-9]{1,20})$/), z.number().int()]);
+/** 64 bits in full, as register dumps have them: hex without `0x`, which no decimal number looks like. */
+const BARE_HEX = /^(?=0|.*[a-fA-F])[0-9a-fA-F]{16}$/;
+const number64 = z.union([
+  z
+    .string()
+    .refine(
+      (text) => /^(0[xX][0-9a-fA-F]{1,16}|-?[0-9]{1,20})$/.test(text) || BARE_HEX.test(text),
+      'expected hex with 0x, 16 hex digits, or a decimal number',
+    ),
+  z.number().int(),
+]);
 const hexText = z.string().refine((text) => parseHex(text.replace(/^0x/i, '')) !== undefined, 'hex bytes');
 
 /** One line. */
@@ -41,7 +51,11 @@ export const jsonLineSchema: z.ZodType<JsonLine> = z.object({
         .optional()
         .describe('the program must be refused or fault; an E_ code is compared'),
     })
-    .refine((value) => Object.keys(value).length > 0, 'nothing is expected'),
+    .refine(
+      ({ r0, r0low32, mem, error }) =>
+        [r0, r0low32, mem, error === false ? undefined : error].some((value) => value !== undefined),
+      'nothing is expected',
+    ),
 });
 
 /**
@@ -74,12 +88,16 @@ function bytesOf(text: string): Uint8Array {
   return parseHex(text.replace(/^0x/i, ''))!;
 }
 
+function numberOf(value: string | number): bigint {
+  return BigInt(typeof value === 'string' && BARE_HEX.test(value) ? `0x${value}` : value);
+}
+
 function vectorOfLine(line: JsonLine): Vector {
   const order: Endian = line.endian ?? 'little';
   const { r0, r0low32, mem, error } = line.expect;
   const expectation: Expectation = {
-    ...(r0 === undefined ? {} : { r0: BigInt.asUintN(64, BigInt(r0)) }),
-    ...(r0low32 === undefined ? {} : { r0low32: Number(BigInt.asUintN(32, BigInt(r0low32))) }),
+    ...(r0 === undefined ? {} : { r0: BigInt.asUintN(64, numberOf(r0)) }),
+    ...(r0low32 === undefined ? {} : { r0low32: Number(BigInt.asUintN(32, numberOf(r0low32))) }),
     ...(mem === undefined ? {} : { mem: bytesOf(mem) }),
     // An error that is not one of our codes is somebody else's wording: any refusal will do.
     ...(error === undefined || error === false

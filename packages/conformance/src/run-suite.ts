@@ -114,7 +114,7 @@ function judge(entry: Planned, engine: Engine, ran: Outcome | undefined): Vector
   if (outcome.status === 'error' && isSkip(outcome.error) && expectation.error === undefined) {
     return { ...base, status: 'skipped', reason: outcome.error.message };
   }
-  if (outcome.status === 'done' && isUncheckedFault(expectation, engine))
+  if (outcome.status === 'done' && isUncheckedFault(expectation, engine) && faultsWhenChecked(entry))
     return { ...base, status: 'skipped', reason: engine.confinesAccesses === true ? INSIDE : UNCHECKED };
   const difference = compare(expectation, outcome);
   if (difference === undefined) return { ...base, status: 'passed' };
@@ -134,6 +134,12 @@ function mayFault({ error }: Expectation, engine: Engine): boolean {
 /** A fault at run time that an engine without checks need not notice. */
 function isUncheckedFault({ error }: Expectation, engine: Engine): boolean {
   return !engine.checksAccesses && error !== undefined && (error === '' || error.startsWith('E_RUN_'));
+}
+
+/** Whether the interpreter sees a fault: if it sees none, nothing went unchecked. */
+function faultsWhenChecked({ program, vector }: Planned): boolean {
+  if (program === undefined) return true;
+  return interpreterEngine().run([{ program, mem: vector.mem }])[0]!.status === 'error';
 }
 
 /** An engine that lacks something says so with these; that is not a wrong result. */

@@ -98,13 +98,14 @@ describe('JSON lines', () => {
 
   it('skip empty lines and take values as hex, decimal or number', () => {
     const vectors = readJsonLines(
-      `${line({})}\n\n${line({ expect: { r0: -1 } })}\n${line({ expect: { r0low32: '5' } })}\n`,
+      `${line({})}\n\n${line({ expect: { r0: -1 } })}\n${line({ expect: { r0low32: '5' } })}\n${line({ expect: { r0: '000000000000002a' } })}\n`,
       'f',
     );
     expect(vectors.map(({ expect: own }) => own.little)).toEqual([
       { r0: 1n },
       { r0: 0xffffffffffffffffn },
       { r0low32: 5 },
+      { r0: 42n },
     ]);
   });
 
@@ -115,7 +116,15 @@ describe('JSON lines', () => {
   });
 
   it('name the line of a fault', () => {
-    for (const text of ['{', line({ bytes: '9' }), line({ expect: {} }), line({ endian: 'middle' }), '5']) {
+    for (const text of [
+      '{',
+      line({ bytes: '9' }),
+      line({ expect: {} }),
+      line({ expect: { error: false } }),
+      line({ expect: { r0: '2a' } }),
+      line({ endian: 'middle' }),
+      '5',
+    ]) {
       expect(() => readJsonLines(`\n${text}`, 'f'), text).toThrow(
         expect.objectContaining({ code: 'E_VECTOR_FORMAT', at: { file: 'f', line: 2 } }),
       );

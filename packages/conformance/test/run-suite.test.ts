@@ -53,13 +53,15 @@ describe('comparison', () => {
   });
 
   it('does not blame native code for a fault that it cannot notice', () => {
-    const unchecked = (error: string, outcome: Outcome): string =>
-      runSuite([vector({ little: { error } })], fixed(outcome, { checksAccesses: false }))[0]!.status;
+    const unchecked = (error: string, outcome: Outcome, program = loadHalf): string =>
+      runSuite([vector({ little: { error } }, { build: program })], fixed(outcome, { checksAccesses: false }))[0]!
+        .status;
     const crash: Outcome = { status: 'error', error: new BpfError('E_MACHINE_CRASH', 'x') };
     expect(unchecked('', done(7n))).toBe('skipped');
     expect(unchecked('', crash)).toBe('passed');
     expect(unchecked('E_RUN_MEMORY', done(7n))).toBe('skipped');
     expect(unchecked('E_DECODE_OPCODE', done(7n))).toBe('failed');
+    expect(unchecked('', done(7n), build), 'no access that could fault').toBe('failed');
   });
 
   it('counts a program that does not build as an error', () => {
