@@ -181,7 +181,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .argument('[FILE]', FILE)
     .addOption(choice('--input <kind>', 'what FILE is, when its content does not tell', INPUT_KINDS))
     .option('--prog <NAME>', 'only this program of an object')
-    .option('--type <TYPE>', 'program type, e.g. xdp; default: by section name, else socket_filter')
+    .option('--type <TYPE>', 'program type, e.g. xdp; default: by section name; socket_filter for bytes and text')
     .option('--kernel <P[,P]>', `kernels to ask for: ${KERNEL_HELP}; default 6.18`)
     .option(
       '--btf <FILE>',
@@ -204,7 +204,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
     .argument('<LOG>', 'log of any level, classic or of kernel 7.3; - is standard input')
     .option('--obj <OBJ>', 'verify the program here too, and show the first line that differs; exit status 1 then')
     .option('--prog <NAME>', 'program of an object that has several')
-    .option('--type <TYPE>', 'program type, e.g. xdp; default: by section name, else socket_filter')
+    .option('--type <TYPE>', 'program type, e.g. xdp; default: by section name; socket_filter for bytes and text')
     .option('--kernel <P>', `kernel of the log: ${KERNEL_HELP}; default 6.18`)
     .option('--btf <FILE>', 'types of the kernel, as for verify')
     .option('--all', 'show all lines of a long log')

@@ -5,6 +5,10 @@ import { EXIT_BAD_INPUT, EXIT_DONE, exitCodeOf } from './exit-code.ts';
 import { buildCommand } from './command.ts';
 import { printJson } from './print.ts';
 
+// A reader that has seen enough (`| head`) is no failure; help is written to this stream, reports are not.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 process.exitCode = main(process.argv.slice(2));
 
 function main(args: string[]): number {
@@ -16,10 +20,17 @@ function main(args: string[]): number {
     command.parse(args, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_BAD_INPUT;
+    if (error instanceof CommanderError) return usage(error, args.includes('--json'));
     if (isBpfError(error)) return report(error, args.includes('--json'));
     throw error;
   }
+}
+
+/** What is wrong with the arguments is on standard error already. */
+function usage({ exitCode, message }: CommanderError, json: boolean): number {
+  if (exitCode === 0) return EXIT_DONE;
+  if (json) printJson({ error: { code: 'E_USAGE', message: message.replace(/^error: /, '').trim(), at: {} } });
+  return EXIT_BAD_INPUT;
 }
 
 function report(error: BpfError, json: boolean): number {

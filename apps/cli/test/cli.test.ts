@@ -93,6 +93,14 @@ describe('asm and disasm', () => {
     expect(stderr).toContain('    r0 = r11\n         ^');
   });
 
+  it('answers wrong usage in JSON too', () => {
+    for (const args of [['run'], ['run', 'x', '--bogus'], ['compile', 'x'], ['nonsense']]) {
+      const { status, stdout, stderr } = cli.run([...args, '--json']);
+      expect([status, JSON.parse(stdout)]).toMatchObject([2, { error: { code: 'E_USAGE' } }]);
+      expect(stderr).not.toBe('');
+    }
+  });
+
   it('shows source lines of an object', () => {
     expect(cli.run(['disasm', HASH, '-S']).stdout).toContain('hash ^= hash >> 33;');
   });

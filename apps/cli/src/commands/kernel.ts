@@ -32,7 +32,7 @@ export function addKernelCommands(kernel: Command, finish: (exitCode: number) =>
   );
 
   withFile(add('load', "what the kernel's verifier says to each program; nothing stays loaded"))
-    .option('--type <TYPE>', 'program type, e.g. xdp; default: by section name, else socket_filter')
+    .option('--type <TYPE>', 'program type, e.g. xdp; default: by section name; socket_filter for bytes and text')
     .option('--prog <NAME>', 'only this program')
     .option('-v, --verbose <N>', "print the verifier's log: 1 trace, 2 more of it, 4 figures, or a sum of these")
     .action((file: string, flags: KernelLoadFlags) => finish(runKernelLoad(file, flags) ? EXIT_DONE : EXIT_FAILED));
@@ -50,7 +50,7 @@ export function addKernelCommands(kernel: Command, finish: (exitCode: number) =>
     .action((file: string, flags: KernelRunFlags) => runKernelRun(file, flags));
 
   withFile(add('dump', "machine code of the kernel's JIT beside our own; objdump, if it is there, gives the text"))
-    .option('--type <TYPE>', 'program type; default: by section name, else socket_filter')
+    .option('--type <TYPE>', 'program type; default: by section name; socket_filter for bytes and text')
     .option('--prog <NAME>', 'program of an object that has several')
     .action((file: string, flags: KernelDumpFlags) => runKernelDump(file, flags));
 
