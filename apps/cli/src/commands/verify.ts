@@ -76,8 +76,10 @@ export function runVerify(path: string | undefined, flags: VerifyFlags, version:
     throw new BpfError('E_UNSUPPORTED', 'a big-endian program: the profiles are of little-endian kernels');
   }
   const chosen = new Set(choosePrograms(input, flags.prog));
-  const inputs = verifyInputs(input, flags.type).filter((_, index) => chosen.has(input.programs[index]!));
-  const reports = inputs.flatMap((one) => settings.map((how) => runVerifier(one, how)));
+  const inputs = settings.map(({ profile }) => verifyInputs(input, flags.type, profile.name));
+  const reports = input.programs.flatMap((program, index) =>
+    chosen.has(program) ? settings.map((how, k) => runVerifier(inputs[k]![index]!, how)) : [],
+  );
   print(path, reports, flags, settings, version);
   return statusOf(reports);
 }

@@ -19,15 +19,17 @@ const MAP_TYPE_ARRAY = 2;
  * The inputs of a file's programs, in its order.
  *
  * @param type - type of all programs, instead of what their sections say
+ * @param release - of the kernel, for externs of `.kconfig` that name it
  */
-export function verifyInputs(input: Input, type: string | undefined): VerifyInput[] {
+export function verifyInputs(input: Input, type: string | undefined, release: string = NEWEST_RELEASE): VerifyInput[] {
   const { object, bytes } = input;
   if (object === undefined || bytes === undefined) {
     return input.programs.map((program) => plainInput(program, type ?? program.type ?? 'socket_filter'));
   }
   const symbols = objectSymbols(bytes);
   const prepared = object.btf === undefined ? undefined : prepareBtf(object.btf, object.maps, symbols, []);
-  const maps = object.maps.map((map) => verifyMap(map, object, prepared?.bytes, prepared?.sections));
+  const kconfig = kconfigOf(object, release);
+  const maps = object.maps.map((map) => verifyMap(map.kind === 'kconfig' && map.initial === undefined && kconfig !== undefined ? { ...map, initial: kconfig } : map, object, prepared?.bytes, prepared?.sections)); // prettier-ignore
   return object.programs.map((program, index) => {
     const { funcInfo, frags } = object.details[index]!;
     const flags = (program.sleepable === true ? F_SLEEPABLE : 0) | (frags ? F_XDP_HAS_FRAGS : 0);
@@ -43,6 +45,28 @@ export function verifyInputs(input: Input, type: string | undefined): VerifyInpu
       ...(hasFunctions ? { functions: funcInfo } : {}),
     };
   });
+}
+
+/** Release that profiles are asked for unless told. */
+const NEWEST_RELEASE = '6.18';
+/** What libbpf puts there itself, on every kernel that has the feature. */
+const VIRTUAL: Readonly<Record<string, number>> = { LINUX_HAS_BPF_COOKIE: 1, LINUX_HAS_SYSCALL_WRAPPER: 1 };
+
+/** Contents of `.kconfig`, when a release tells all of it: values of a configuration are not known here. */
+function kconfigOf(object: LoadedObject, release: string): Uint8Array | undefined {
+  const map = object.maps.find(({ kind }) => kind === 'kconfig');
+  if (map === undefined) return undefined;
+  const [major = 0, minor = 0] = release.split('.').map(Number);
+  const bytes = new Uint8Array(map.valueSize);
+  const view = new DataView(bytes.buffer);
+  for (const { name, offset, size } of object.kconfig) {
+    const value = name === 'LINUX_KERNEL_VERSION' ? major * 0x10000 + minor * 0x100 : VIRTUAL[name];
+    if (value === undefined || offset + size > bytes.length) return undefined;
+    if (size === 8) view.setBigUint64(offset, BigInt(value), true);
+    else if (size === 4) view.setUint32(offset, value, true);
+    else bytes[offset] = value;
+  }
+  return bytes;
 }
 
 function plainInput(program: Program, type: string): VerifyInput {

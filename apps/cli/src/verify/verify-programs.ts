@@ -15,12 +15,13 @@ export interface VerifiedPrograms {
 /**
  * Verifies programs for the newest kernel.
  *
+ * @param type - type of all programs, instead of what their sections say
  * @throws BpfError `E_JIT_PROGRAM` for one that is refused, `E_UNSUPPORTED` for one without a verdict
  */
-export function verifyPrograms(input: Input, chosen: readonly Program[]): VerifiedPrograms {
+export function verifyPrograms(input: Input, chosen: readonly Program[], type?: string): VerifiedPrograms {
   const kernelBtf = readKernelTypes(undefined);
   const options: VerifyOptions = kernelBtf === undefined ? {} : { kernelBtf };
-  const inputs = verifyInputs(input, undefined);
+  const inputs = verifyInputs(input, type);
   const programs: Program[] = [];
   const proven: Uint8Array[] = [];
   for (const program of chosen) {
