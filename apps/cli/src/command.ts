@@ -139,6 +139,7 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
       '--verified',
       'verify first, and leave out what is never reached and checks that are proven; 1 when refused',
     )
+    .option('--type <TYPE>', 'program type to verify as; default: by section name; socket_filter for bytes and text')
     .action((file: string, flags: CompileFlags) => finish(runCompile(file, flags) ? EXIT_DONE : EXIT_FAILED));
 
   add('conformance', 'run test vectors on engines and targets')

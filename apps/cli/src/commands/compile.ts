@@ -44,6 +44,7 @@ export interface CompileFlags extends TargetKernelFlags {
   readonly cpu?: string;
   readonly bounds?: Bounds;
   readonly verified?: boolean;
+  readonly type?: string;
   readonly input?: InputKind;
   readonly endian?: Endian;
   readonly json?: boolean;
@@ -64,7 +65,7 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
     kernel: flags,
   });
   const chosen = choosePrograms(input, flags.prog);
-  const verified = flags.verified === true ? verifyPrograms(input, chosen) : undefined;
+  const verified = flags.verified === true ? verifyPrograms(input, chosen, flags.type) : undefined;
   const programs = verified?.programs ?? chosen;
   if (programs.length === 0) throw new BpfError('E_LOAD_PROGRAM', 'the file has no program');
   if (flags.target === 'wasm') return compileWasm(path, flags, programs, verified?.proven);
