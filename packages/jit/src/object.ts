@@ -231,7 +231,7 @@ export function writeHeader(programs: readonly CompiledProgram[], guard: string,
     // Where pointers have less bits than r1, they are no argument of its kind.
     const pointer = program.target.wordBits === 32 ? 'uint64_t ' : 'void *';
     lines.push(
-      `${attribute}uint64_t ${cName(program.name)}(${pointer}r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`,
+      `${attribute}uint64_t ${cName(program.name)}(${pointer}r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5)${symbolOf(program.name)};`,
     );
     for (const { symbol } of program.relocations) {
       const map = symbol.kind === 'map' || symbol.kind === 'data' ? program.program.maps[symbol.map] : undefined;
@@ -258,11 +258,11 @@ export function writeHeader(programs: readonly CompiledProgram[], guard: string,
     '/* Programs: arguments that a program does not use may have any value. */',
     ...lines,
     ...(isConfined ? SANDBOX_DECLARATIONS : []),
-    ...declare('Helpers and functions that the linking program must define.', helpers, (name) => `${attribute}uint64_t ${cName(name)}(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5);`), // prettier-ignore
+    ...declare('Helpers and functions that the linking program must define.', helpers, (name) => `${attribute}uint64_t ${cName(name)}(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5)${symbolOf(name)};`), // prettier-ignore
     ...declare(
       'Maps that the linking program must define: helpers get their addresses.',
       maps,
-      (name) => `extern char ${cName(name)}[];`,
+      (name) => `extern char ${cName(name)}[]${symbolOf(name)};`,
     ),
     '',
     '#ifdef __cplusplus',
@@ -286,6 +286,11 @@ const SANDBOX_DECLARATIONS: readonly string[] = [
   '/* Called for an access that would leave the arena; must not return (longjmp, exit). */',
   'void polybpf_fault(uint64_t insn, uint64_t address);',
 ];
+
+/** Symbols that are no C names keep their own: GNU C takes it after the declarator. */
+function symbolOf(name: string): string {
+  return cName(name) === name ? '' : ` __asm__(${JSON.stringify(name)})`;
+}
 
 function cName(name: string): string {
   return name.replace(/[^A-Za-z0-9_]/g, '_');

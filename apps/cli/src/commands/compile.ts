@@ -79,8 +79,10 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
   );
   if (flags.map !== true) all.forEach((entry, i) => writeOne(entry, format, files[i] ?? null, flags));
   const done = all.filter((entry) => entry.refused === undefined);
-  if (flags.header !== undefined && done[0] !== undefined)
-    writeOutput(flags.header, writeHeader(done[0].programs, guardName(flags.header)));
+  // Where pointers have 32 bits, r1 is a number of 64 in prototypes: that is right for the other targets too.
+  const narrow = done.find(({ target }) => target.wordBits === 32) ?? done[0];
+  if (flags.header !== undefined && narrow !== undefined)
+    writeOutput(flags.header, writeHeader(narrow.programs, guardName(flags.header)));
   if (flags.json === true) printJson({ outputs: all.map((entry, i) => describe(entry, format, files[i] ?? null)) });
   else if (flags.map === true) for (const { programs } of all) for (const one of programs) printRegisterMap(one);
   else summarise(all, files);
