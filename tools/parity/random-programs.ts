@@ -144,7 +144,7 @@ export function randomProgram(r: Random): Insn[] {
     add(0xbf, 2, 10, 0, 0);
     add(0x07, 2, 0, 0, -64);
     add(0x0f, 2, reg, 0, 0);
-    add(pick([0x71, 0x79, 0x73, 0x7b]), ...(r() < 0.5 ? ([2, 2] as const) : ([2, 0] as const)), 0, 0);
+    add(pick([0x71, 0x79, 0x73, 0x7b]), 2, r() < 0.5 ? 2 : 0, 0, 0);
   }
   add(0xb7, 0, 0, 0, 0);
   add(0x95, 0, 0, 0, 0);
@@ -155,7 +155,8 @@ export function randomProgram(r: Random): Insn[] {
     if (r() < 0.4) {
       add(0x55, 3, 0, 1, 7);
       add(0x05, 0, 0, 1, 0);
-      add(r() < 0.5 ? 0x7b : 0x79, ...(r() < 0.5 ? ([3, 1] as const) : ([0, 3] as const)), 0, 0);
+      const isArgument = r() < 0.5;
+      add(isArgument ? 0x7b : 0x79, isArgument ? 3 : 0, isArgument ? 1 : 3, 0, 0);
     }
     add(0x95, 0, 0, 0, 0);
     out.forEach((i, at) => {

@@ -119,7 +119,15 @@ function selectInsn(state: SelectState, row: InsnRow, insn: Insn, i: number): vo
     case 'ld_imm64':
       return selectImm64(state, row, insn, i);
     case 'addr_space_cast':
-      return push(state, makeOp('addr_space_cast', i, { d: insn.dst_reg, a: insn.src_reg, imm: insn.imm, zext: isUpperLive(state, insn.dst_reg, i) }));
+      return push(
+        state,
+        makeOp('addr_space_cast', i, {
+          d: insn.dst_reg,
+          a: insn.src_reg,
+          imm: insn.imm,
+          zext: isUpperLive(state, insn.dst_reg, i),
+        }),
+      );
     case 'call_helper':
       if (insn.imm === BPF_FUNC_tail_call) return pushCall(state, makeOp('tail_call', i, { imm: insn.imm, symbol: { kind: 'helper', id: insn.imm } })); // prettier-ignore
       return pushCall(state, makeOp('call_helper', i, { imm: insn.imm, symbol: { kind: 'helper', id: insn.imm } }));
