@@ -79,15 +79,23 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
   );
   if (flags.map !== true) all.forEach((entry, i) => writeOne(entry, format, files[i] ?? null, flags));
   const done = all.filter((entry) => entry.refused === undefined);
-  // Where pointers have 32 bits, r1 is a number of 64 in prototypes: that is right for the other targets too.
-  const narrow = done.find(({ target }) => target.wordBits === 32) ?? done[0];
-  if (flags.header !== undefined && narrow !== undefined)
-    writeOutput(flags.header, writeHeader(narrow.programs, guardName(flags.header)));
+  if (flags.header !== undefined && done.length > 0)
+    writeOutput(flags.header, headerFor(done, guardName(flags.header)));
   if (flags.json === true) printJson({ outputs: all.map((entry, i) => describe(entry, format, files[i] ?? null)) });
   else if (flags.map === true) for (const { programs } of all) for (const one of programs) printRegisterMap(one);
   else summarise(all, files);
   if (done.length === 0) throw all[0]!.refused!;
   return done.length === all.length || flags.target.split(',').includes('all');
+}
+
+/** One header for all; prototypes of CPUs whose pointers have 32 bits differ. */
+function headerFor(done: readonly Compiled[], guard: string): string {
+  const [wide, narrow] = [64, 32].map((bits) => {
+    const first = done.find(({ target }) => target.wordBits === bits);
+    return first === undefined ? undefined : writeHeader(first.programs, guard);
+  });
+  if (wide === undefined || narrow === undefined) return (wide ?? narrow)!;
+  return `#if __SIZEOF_POINTER__ == 4\n${narrow}#else\n${wide}#endif\n`;
 }
 
 /** The list of targets, each with the options that `--abi` and `--cpu` name. */
