@@ -90,8 +90,8 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
 
 /** One header for all; prototypes of CPUs whose pointers have 32 bits differ. */
 function headerFor(done: readonly Compiled[], guard: string): string {
-  const [wide, narrow] = [64, 32].map((bits) => {
-    const first = done.find(({ target }) => target.wordBits === bits);
+  const [wide, narrow] = [false, true].map((is32) => {
+    const first = done.find(({ target }) => (target.wordBits === 32) === is32);
     return first === undefined ? undefined : writeHeader(first.programs, guard);
   });
   if (wide === undefined || narrow === undefined) return (wide ?? narrow)!;
