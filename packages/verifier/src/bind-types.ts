@@ -1,14 +1,16 @@
 /** BTF of a program and its maps, bound to what the verifier asks. */
-import { type Btf, parseBtf } from '@polybpf/btf';
+import { type Btf, parseBtf, typeById } from '@polybpf/btf';
 import { isBpfError } from '@polybpf/errors';
 import type { ProgramVariant, Registry } from '@polybpf/helpers';
 import { type Env, notModelled } from './env.ts';
 import type { VerifyInput, VerifyMap } from './input.ts';
+import { kernelTypes } from './kernel-types.ts';
 import { specialFields } from './map-fields.ts';
 import type { SpecialField } from './map-model.ts';
 import { btfTypes } from './program-types-btf.ts';
 import type { ProgramTypes } from './program-types.ts';
 import { NO_TYPES } from './program-types-none.ts';
+import { targetTypes } from './program-types-target.ts';
 
 /** What the rest of the verifier needs of BTF. */
 export interface BoundTypes {
@@ -35,21 +37,31 @@ export function btfOf(bytes: Uint8Array): Btf {
   return btf;
 }
 
+const TARGETED: ReadonlySet<string> = new Set(['TRACING', 'LSM']);
+
 /** Reads the BTF of a program. */
 export function bindTypes(
   input: VerifyInput,
-  _kernelBtf: Uint8Array | undefined,
+  kernelBtf: Uint8Array | undefined,
   _registry: Registry,
   variant: ProgramVariant,
 ): BoundTypes {
   const names = new Map((input.kfuncs ?? []).map(([name, insn]) => [insn, name]));
   const functions = input.functions ?? [];
   const hasTypes = input.btf !== undefined && functions.length > 0;
+  const own = hasTypes ? btfTypes(btfOf(input.btf!), functions, variant) : NO_TYPES;
+  const kernel = kernelBtf === undefined ? undefined : kernelTypes(btfOf(kernelBtf));
   return {
-    types: hasTypes ? btfTypes(btfOf(input.btf!), functions, variant) : NO_TYPES,
+    types: TARGETED.has(variant.type) ? { ...own, ...targetTypes(input.attachBtfName) } : own,
     fieldsOf: (map) =>
-      map.btf === undefined || (map.btfValueTypeId ?? 0) === 0 ? [] : specialFields(btfOf(map.btf), map.btfValueTypeId!),
+      map.btf === undefined || (map.btfValueTypeId ?? 0) === 0
+        ? []
+        : specialFields(btfOf(map.btf), map.btfValueTypeId!),
     attach: (env) => {
+      env.kernel = kernel;
+      if (kernel !== undefined) {
+        env.btfTypeName = (id, object) => (object === 0 ? typeById(kernel.btf, id).name : String(id));
+      }
       env.kfuncName = (insn) => names.get(insn);
     },
   };

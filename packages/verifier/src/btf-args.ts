@@ -1,14 +1,44 @@
 /** Pointers to kernel objects as arguments. */
+import { typeById } from '@polybpf/btf';
 import type { ArgumentKind } from '@polybpf/helpers';
-import { type Env, notModelled } from './env.ts';
+import { checkBtfAccess, requireKernel } from './btf-access.ts';
+import { type Env, notModelled, reject } from './env.ts';
 import type { CallMeta } from './helper-args.ts';
+import { structsMatch } from './kernel-types.ts';
+import { EACCES, passes } from './reject.ts';
+import { W_AUX, W_AUX2, W_OFF, W_TYPE } from './register-record.ts';
+import { MEM_PERCPU, MEM_RCU, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TRUSTED, typeName } from './register-types.ts';
+import { READ } from './stack-access.ts';
+import { regAt } from './state.ts';
 
-/** The object is of the type that the helper takes. */
-export function checkBtfArgument(_env: Env, _regno: number, _kind: ArgumentKind, _base: string, _meta: CallMeta): void {
-  notModelled('kernel object as an argument');
+/** The object is of the type that the helper takes (kernel: check_reg_type). */
+export function checkBtfArgument(env: Env, regno: number, kind: ArgumentKind, base: string, meta: CallMeta): void {
+  const w = env.frame.w;
+  const at = regAt(regno);
+  const type = w[at + W_TYPE]!;
+  if ((type & MEM_PERCPU) !== 0) return;
+  if ((type & ~(PTR_MAYBE_NULL | PTR_TRUSTED | MEM_RCU)) !== PTR_TO_BTF_ID || w[at + W_AUX2] !== 0) {
+    return notModelled(`${typeName(type)} as an argument`);
+  }
+  const release = kind.flags.includes('OBJ_RELEASE');
+  if ((type & PTR_MAYBE_NULL) !== 0 && (release || !kind.flags.includes('MAYBE_NULL'))) {
+    reject(EACCES, `Possibly NULL pointer passed to helper arg${regno}`);
+  }
+  const name = kind.btf ?? (base === 'PTR_TO_BTF_ID_SOCK_COMMON' ? 'sock_common' : undefined);
+  if (name === undefined || meta.name === 'bpf_kptr_xchg') return notModelled(`kernel object for ${meta.name}`);
+  const types = requireKernel(env);
+  const needed = types.find('STRUCT', name);
+  if (needed === undefined) return notModelled(`struct ${name}, which the kernel's BTF does not have`);
+  const strict = release && meta.name !== 'bpf_sk_release';
+  let match = false;
+  passes(() => {
+    match = structsMatch(types.btf, w[at + W_AUX]!, w[at + W_OFF]!, needed.id, strict);
+  }, env.noter);
+  if (match) return;
+  reject(EACCES, `R${regno} is of type ${typeById(types.btf, w[at + W_AUX]!).name} but ${name} is expected`);
 }
 
 /** A kernel object as memory that a helper reads. */
-export function checkBtfMemory(_env: Env, _regno: number, _off: number, _size: number): void {
-  notModelled('kernel object as memory of a helper');
+export function checkBtfMemory(env: Env, regno: number, off: number, size: number): void {
+  checkBtfAccess(env, regno, off, size, READ, -1);
 }

@@ -1,12 +1,26 @@
 /** Helpers that return kernel objects. */
 import type { ResultKind } from '@polybpf/helpers';
+import { markKnown } from './bounds.ts';
+import { requireKernel } from './btf-access.ts';
 import { type Env, notModelled } from './env.ts';
 import type { CallMeta } from './helper-args.ts';
-import type { Frame } from './state.ts';
+import { W_AUX, W_AUX2, W_PRECISE, W_TYPE } from './register-record.ts';
+import { PTR_TO_BTF_ID, PTR_TRUSTED } from './register-types.ts';
+import { type Frame, regAt } from './state.ts';
 
 /** r0 is a pointer to a kernel object. */
-export function returnBtf(_env: Env, result: ResultKind, _flags: number, _meta: CallMeta): void {
-  notModelled(`pointer to struct ${result.btf ?? '?'} from a helper`);
+export function returnBtf(env: Env, result: ResultKind, flags: number, meta: CallMeta): void {
+  const id = result.btf === undefined ? undefined : requireKernel(env).find('STRUCT', result.btf)?.id;
+  if (id === undefined || meta.name === 'bpf_kptr_xchg') {
+    return notModelled(`pointer to struct ${result.btf ?? '?'} from a helper`);
+  }
+  const w = env.frame.w;
+  const r0 = regAt(0);
+  markKnown(w, r0, 0, 0);
+  w[r0 + W_PRECISE] = 0;
+  w[r0 + W_TYPE] = PTR_TO_BTF_ID | flags | (result.base === 'PTR_TO_BTF_ID_TRUSTED' ? PTR_TRUSTED : 0);
+  w[r0 + W_AUX] = id;
+  w[r0 + W_AUX2] = 0;
 }
 
 /** r0 is per-CPU memory or a kernel object. */

@@ -1,4 +1,5 @@
 /** Loads from and stores to the context, sockets and other structs whose fields a table allows. */
+import { contextValue } from './attach-target.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { formatTnum } from './format.ts';
 import { EACCES } from './reject.ts';
@@ -57,6 +58,7 @@ export function checkUnmodified(_env: Env, w: Int32Array, at: number, regno: num
 export function checkContextAccess(env: Env, off: number, size: number, kind: number, signed: boolean): number {
   const invalid = (): never => reject(EACCES, `invalid bpf_context access off=${off} size=${size}`);
   const variant = env.variant;
+  if (env.target !== undefined) return typedAccess(env, off, size, kind) ?? invalid();
   const special = contextRule(env, off, size, kind, signed);
   if (special !== undefined) return special ? SCALAR_VALUE : invalid();
   const row = env.registry.contextAccess(variant, off, size);
@@ -67,6 +69,19 @@ export function checkContextAccess(env: Env, off: number, size: number, kind: nu
   if (type === undefined) return notModelled(`context field of type ${row.type}`);
   if (signed && (type === PTR_TO_PACKET || type === PTR_TO_PACKET_END || type === PTR_TO_PACKET_META)) return invalid();
   return type;
+}
+
+const MAX_TYPED_CONTEXT = 96;
+
+/** Contexts that are arguments of a function of the kernel (kernel: tracing_prog_is_valid_access, btf_ctx_access). */
+function typedAccess(env: Env, off: number, size: number, kind: number): number | undefined {
+  const isLsm = env.variant.type === 'LSM';
+  if (kind === WRITE) return isLsm ? notModelled('store to the context') : undefined;
+  if (off < 0 || off >= MAX_TYPED_CONTEXT) return isLsm ? notModelled(`context of LSM at ${off}`) : undefined;
+  if (!isLsm && off % size !== 0) return undefined;
+  const value = contextValue(env, env.target!, off, size);
+  env.contextValue = value;
+  return value?.type;
 }
 
 /** Program types whose context is a record of any length: whether the access is allowed; undefined for all others. */

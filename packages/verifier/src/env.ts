@@ -1,5 +1,7 @@
 /** Everything that one verification works on. */
 import type { HelperInfo, HelperPrototype, ProgramVariant, Registry } from '@polybpf/helpers';
+import type { AttachTarget, ContextValue } from './attach-target.ts';
+import type { KernelTypes } from './kernel-types.ts';
 import type { MapModel } from './map-model.ts';
 import type { Columns } from './successors.ts';
 import { HISTORY_WORDS, type Frame, type State, StatePool } from './state.ts';
@@ -188,6 +190,12 @@ export class Env {
   /** Name of a type in the kernel's BTF, or another. */
   btfTypeName: ((id: number, object: number) => string) | undefined = undefined;
   kfuncName: ((insn: number) => string | undefined) | undefined = undefined;
+  /** Types of the kernel, when they were given. */
+  kernel: KernelTypes | undefined = undefined;
+  /** What a program of tracing or LSM is for. */
+  target: AttachTarget | undefined = undefined;
+  /** What the last load from the context of such a program gave. */
+  contextValue: ContextValue | undefined = undefined;
   /** Callback of each bpf_loop, for inlining. */
   readonly loopCallback: Map<number, number> = new Map();
   /** A function has just returned: the log says where to. */

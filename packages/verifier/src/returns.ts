@@ -1,6 +1,7 @@
 /** What a program may return (kernel: check_return_code). */
 import { type Env, notModelled, reject } from './env.ts';
 import { formatSigned } from './format.ts';
+import { BOOLEAN_HOOKS } from './lsm-hooks.ts';
 import { isPointer } from './memory-access.ts';
 import { markPrecise } from './precision.ts';
 import { checkReadable } from './registers.ts';
@@ -48,6 +49,7 @@ function rangeOf(env: Env): readonly [number, number] | undefined {
     case 'EXT':
       return undefined;
     case 'LSM':
+      return lsmRange(env);
     case 'STRUCT_OPS':
       return notModelled(`return value of ${variant.type}`);
     default: {
@@ -56,6 +58,14 @@ function rangeOf(env: Env): readonly [number, number] | undefined {
       return range ?? undefined;
     }
   }
+}
+
+/** (kernel: bpf_lsm_get_retval_range) */
+function lsmRange(env: Env): readonly [number, number] | undefined {
+  const { name, proto } = env.target!;
+  if (env.variant.attachType === 'BPF_LSM_CGROUP') return notModelled('return value of BPF_LSM_CGROUP');
+  if (proto.returnType === 0) return undefined;
+  return BOOLEAN_HOOKS.has(name.slice('bpf_lsm_'.length)) ? [0, 1] : [-4095, 0];
 }
 
 /** The main function, or a function that is verified on its own, returns r0 (or ends with `regno`). */
@@ -87,7 +97,7 @@ export function checkReturn(env: Env, regno: number, reg: string): void {
     reject(EINVAL, `${where} the register R${regno} is not a known value (${typeName(w[at + W_TYPE]!)})`);
   }
   markPrecise(env, regno);
-  const narrow = env.types.returnRange?.narrow === true;
+  const narrow = env.types.returnRange?.narrow === true || (env.variant.type === 'LSM' && !isSubprogram);
   const smin = narrow ? w[at + W_S32MIN]! : toDouble(w, at + W_SMIN);
   const smax = narrow ? w[at + W_S32MAX]! : toDouble(w, at + W_SMAX);
   if (range[0] <= smin && smax <= range[1]) return;
