@@ -182,6 +182,14 @@ describe('compile', () => {
     expect(cli.run(['compile', HASH, '--target', 's390x'])).toMatchObject({ status: 1, stdout: '' });
   });
 
+  it('calls what has no name like its file, since C has a main already', () => {
+    const compiled = cli.run(['compile', file('the-answer.s', FORTY_TWO), '--target', 'x86_64', '-o', join(cli.folder, 'named.o'), '--header', join(cli.folder, 'named.h')]); // prettier-ignore
+    expect(compiled.status).toBe(0);
+    expect(readFileSync(join(cli.folder, 'named.h'), 'utf8')).toContain('uint64_t the_answer(void *r1');
+    const [output] = json('compile', ['-', '--target', 'arm64'], FORTY_TWO)['outputs'] as { programs: { name: string }[] }[]; // prettier-ignore
+    expect(output!.programs[0]!.name).toBe('program');
+  });
+
   it('compiles text for either byte order', () => {
     const outputs = json('compile', ['-', '--target', 'all'], 'r0 = 42\nexit\n')['outputs'] as {
       target: string;

@@ -66,7 +66,7 @@ export function runCompile(path: string, flags: CompileFlags): boolean {
   });
   const chosen = choosePrograms(input, flags.prog);
   const verified = flags.verified === true ? verifyPrograms(input, chosen, flags.type) : undefined;
-  const programs = verified?.programs ?? chosen;
+  const programs = (verified?.programs ?? chosen).map((program) => linkable(program, input, path));
   if (programs.length === 0) throw new BpfError('E_LOAD_PROGRAM', 'the file has no program');
   if (flags.target === 'wasm') return compileWasm(path, flags, programs, verified?.proven);
   const targets = targetsByList(withOptionNames(flags));
@@ -96,6 +96,14 @@ function headerFor(done: readonly Compiled[], guard: string): string {
   });
   if (wide === undefined || narrow === undefined) return (wide ?? narrow)!;
   return `#if __SIZEOF_POINTER__ == 4\n${narrow}#else\n${wide}#endif\n`;
+}
+
+/** Text and bytes without a label are a function called `main`, which C has already: it is called like the file then. */
+function linkable(program: Program, input: Input, path: string): Program {
+  if (input.kind === 'object' || program.name !== 'main') return program;
+  const stem = basename(path).replace(/\.[^.]*$/, '').replace(/[^A-Za-z0-9_]/g, '_'); // prettier-ignore
+  const name = path === '-' || stem === '' || stem === 'main' ? 'program' : /^\d/.test(stem) ? `_${stem}` : stem;
+  return { ...program, name };
 }
 
 /** The list of targets, each with the options that `--abi` and `--cpu` name. */
