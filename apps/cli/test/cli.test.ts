@@ -317,6 +317,9 @@ describe('compile --map', () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/^counter for x86_64\nFUNCTION .*\ncounter +rax +rdi +rsi/m);
     expect(stdout).toMatch(/^counter for riscv64\nFUNCTION .*\ncounter +a\d +a0 +/m);
+    const arm = cli.run(['compile', COUNTER, '--target', 'arm', '--map']).stdout;
+    expect(arm).toMatch(/^counter +(r\d+:)?r\d+ +/m);
+    expect(arm).not.toContain('#');
     const [output] = json('compile', [COUNTER, '--target', 'x86_64'])['outputs'] as { programs: { functions: { registers: Record<string, string> }[] }[] }[]; // prettier-ignore
     expect(output!.programs[0]!.functions[0]!.registers['r1']).toBe('rdi');
     expect(cli.run(['compile', COUNTER, '--target', 'x86_64', '--cpu', 'z80']).status).toBe(2);

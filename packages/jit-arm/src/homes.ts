@@ -6,6 +6,7 @@
  */
 import { hw, type LowerContext } from '@polybpf/jit';
 import type { ArmFrame } from './abi.ts';
+import { NAMES } from './registers.ts';
 
 /** An upper half that nothing reads. */
 export const NOWHERE = 62;
@@ -41,6 +42,17 @@ export function isMemory(half: number): boolean {
 
 export function isRegister(half: number): boolean {
   return half < NOWHERE;
+}
+
+/** What people call a home: `r1:r0`, the upper half first, which is left out where nothing reads it. */
+export function nameHome(home: number): string {
+  const low = nameHalf(loOf(home));
+  return hiOf(home) === NOWHERE ? low : `${nameHalf(hiOf(home))}:${low}`;
+}
+
+function nameHalf(half: number): string {
+  if (half === ZERO) return '0';
+  return isMemory(half) ? 'frame' : (NAMES[half] ?? '-');
 }
 
 /** The half of a BPF or scratch register. */

@@ -8,6 +8,7 @@ import { FITS, LOWER } from './lower.ts';
 import { makeCallsRoutine, needs } from './needs.ts';
 import { peephole } from './peephole.ts';
 import { REGISTERS } from './registers.ts';
+import { nameHome } from './homes.ts';
 import { EF_ARM_BE8, EF_ARM_EABI_VER5, EM_ARM, makeRelocations } from './relocations.ts';
 import { makeRoutine } from './routines.ts';
 
@@ -30,6 +31,7 @@ function makeTarget(name: string, title: string, endian: Endian, features: Reado
     needsZext32: true,
     wordBits: 32,
     assign: makeAssign(isBig, needs, makeCallsRoutine(features.has('idiv'))),
+    nameHome,
     routine: makeRoutine(isBig),
     delaySlots: false,
     strictAlignment: true,

@@ -177,6 +177,8 @@ export interface Target {
     /** Values that want a home besides: ARENA, FRAME. */
     extra: readonly number[],
   ) => Assignment;
+  /** What people call a home that `assign` gave; by default the hardware register of that number. */
+  readonly nameHome?: (home: number) => string;
   /** Code that lowering asked for with `LowerContext.routine`, once a program, behind its functions. */
   readonly routine?: (name: string, newLabel: () => number) => MachineNode[];
   readonly delaySlots: boolean;

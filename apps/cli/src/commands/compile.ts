@@ -129,11 +129,11 @@ function printRegisterMap(compiled: CompiledProgram): void {
 /** Where the BPF registers of a function live; those that it does not use are left out. */
 function registersOf({ target, program }: CompiledProgram, fn: CompiledFunction): Record<string, string> {
   const used = usedRegisters(program, fn.name);
-  const { names } = target.registers;
+  const nameHome = target.nameHome ?? ((home: number) => target.registers.names[home] ?? `#${home}`);
   const homes: Record<string, string> = {};
   for (let i = 0; i <= 10; i++) {
     const home = fn.registers[i] ?? -1;
-    if (used.has(i)) homes[`r${i}`] = home < 0 ? 'frame' : (names[home] ?? `#${home}`);
+    if (used.has(i)) homes[`r${i}`] = home < 0 ? 'frame' : nameHome(home);
   }
   return homes;
 }
