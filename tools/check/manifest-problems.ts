@@ -82,11 +82,15 @@ function tagProblems(manifest: Manifest): string[] {
   return problems;
 }
 
-/** A test that no script starts is a test that never fails. */
+/** A test that no script starts is a test that never fails, and a script that finds no test always does. */
 function scriptProblems({ manifest, files }: Workspace): string[] {
   const problems = [];
   const needs = (script: string, config: string, wanted: boolean): void => {
-    if (!wanted) return;
+    if (!wanted) {
+      if (manifest.scripts?.[script]?.startsWith('vitest') === true)
+        problems.push(`has a script "${script}" and no tests for it`);
+      return;
+    }
     if (manifest.scripts?.[script] === undefined) problems.push(`has tests and no script "${script}" that runs them`);
     if (!files.includes(config)) problems.push(`has tests and no ${config}`);
   };

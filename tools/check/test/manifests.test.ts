@@ -80,6 +80,12 @@ describe('manifestProblems', () => {
       'packages/asm/package.json: has tests and no vitest.native.config.ts',
     ]);
   });
+
+  test('refuses a script that finds no tests', () => {
+    expect(problems({ scripts: { ...MANIFEST.scripts, 'test:native': 'vitest run --config x' } })).toEqual([
+      'packages/asm/package.json: has a script "test:native" and no tests for it',
+    ]);
+  });
 });
 
 test('importedPackages finds static, dynamic and re-exporting imports, not those in comments and strings', () => {

@@ -1,3 +1,0 @@
-import { nativeConfig } from '../../vitest.shared.ts';
-
-export default nativeConfig(import.meta.dirname);
