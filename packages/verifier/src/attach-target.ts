@@ -1,12 +1,12 @@
 /** What programs of tracing and LSM are for, and what their context holds (kernel: bpf_check_attach_target, btf_ctx_access). */
-import { type Btf, type BtfFuncProto, type BtfType, resolveType, typeById } from '@polybpf/btf';
+import { type Btf, type BtfFuncProto, type BtfType, typeById } from '@polybpf/btf';
 import { type Env, notModelled, reject } from './env.ts';
 import { ITERATOR_ARGUMENTS } from './iterator-arguments.ts';
-import { isStruct, type KernelTypes, resolved, tagFlag } from './kernel-types.ts';
+import { isStruct, resolved, tagFlag } from './kernel-types.ts';
 import { DISABLED_HOOKS, UNTRUSTED_HOOKS } from './lsm-hooks.ts';
 import { NULL_ARGUMENTS } from './null-arguments.ts';
 import { EINVAL } from './reject.ts';
-import { PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TRUSTED, SCALAR_VALUE } from './register-types.ts';
+import { baseType, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_BUF, PTR_TRUSTED, SCALAR_VALUE } from './register-types.ts';
 
 /** A function, tracepoint or hook of the kernel. */
 export interface AttachTarget {
@@ -204,9 +204,11 @@ export function contextValue(env: Env, target: AttachTarget, off: number, size: 
     );
   }
   if (size !== 8) return refuse(`func '${name}' size ${size} must be 8`);
-  if (attachType === 'BPF_TRACE_ITER') return iteratorValue(env.kernel!, name, arg, type.type);
+  const given = attachType === 'BPF_TRACE_ITER' ? iteratorArgument(name, arg) : undefined;
   const pointee = resolved(btf, type.type);
-  if (pointee === undefined || !isStruct(pointee)) return { ...SCALAR, isResult };
+  if (given !== undefined && baseType(given) === PTR_TO_BUF) return { type: given, id: 0, isResult: false };
+  if (pointee === undefined || pointee.kind === 'INT') return { ...SCALAR, isResult };
+  if (given !== undefined) return { type: given, id: pointee.id, isResult: false };
   return pointerValue(env, target, arg, params[arg]?.name ?? '', type.type, pointee);
 }
 
@@ -217,10 +219,11 @@ function pointerValue(
   parameter: string,
   pointee: number,
   struct: BtfType,
-): ContextValue {
+): ContextValue | undefined {
   const { attachType, type: programType } = env.variant;
   const untrusted = programType === 'LSM' && UNTRUSTED_HOOKS.has(target.name.slice('bpf_lsm_'.length));
-  const isTrusted = attachType === 'BPF_TRACE_RAW_TP' || (programType === 'LSM' && !untrusted);
+  const isTrusted =
+    attachType === 'BPF_TRACE_RAW_TP' || attachType === 'BPF_TRACE_ITER' || (programType === 'LSM' && !untrusted);
   let type = PTR_TO_BTF_ID | (isTrusted ? PTR_TRUSTED : 0);
   if (parameter.endsWith('__nullable')) type |= PTR_MAYBE_NULL;
   let mayBeError = false;
@@ -230,16 +233,17 @@ function pointerValue(
     mayBeError = (marks & 2) !== 0;
   }
   type |= tagFlag(env.kernel!.btf, pointee);
+  if (!isStruct(struct)) {
+    env.note(`func '${target.name}' arg${arg} type ${struct.kind} is not a struct`);
+    return undefined;
+  }
   env.note(`func '${target.name}' arg${arg} has btf_id ${struct.id} type ${struct.kind} '${struct.name}'`);
   if (mayBeError) return SCALAR;
   return { type, id: struct.id, isResult: false };
 }
 
 /** Arguments of iterators are what their targets say. */
-function iteratorValue(types: KernelTypes, name: string, arg: number, pointee: number): ContextValue {
-  const struct = resolveType(types.btf, pointee);
-  if (arg === 0) return { type: PTR_TO_BTF_ID | PTR_TRUSTED, id: struct.id, isResult: false };
-  const type = ITERATOR_ARGUMENTS[name.slice('bpf_iter_'.length)]?.[arg - 1];
-  if (type === undefined) return isStruct(struct) ? notModelled(`argument ${arg} of ${name}`) : SCALAR;
-  return { type, id: (type & 0xff) === PTR_TO_BTF_ID ? struct.id : 0, isResult: false };
+function iteratorArgument(name: string, arg: number): number | undefined {
+  const list = ITERATOR_ARGUMENTS[name.slice('bpf_iter_'.length)];
+  return list === undefined && arg > 0 ? notModelled(`arguments of ${name}`) : list?.[arg - 1];
 }

@@ -2,13 +2,15 @@
 import { type Btf, parseBtf, typeById } from '@polybpf/btf';
 import { isBpfError } from '@polybpf/errors';
 import type { ProgramVariant, Registry } from '@polybpf/helpers';
-import { type Env, notModelled } from './env.ts';
+import { type Env, type KfuncSummary, notModelled } from './env.ts';
 import type { VerifyInput, VerifyMap } from './input.ts';
-import { kernelTypes } from './kernel-types.ts';
+import { kfuncByName } from './kfunc-prototype.ts';
+import { type KernelTypes, kernelTypes } from './kernel-types.ts';
 import { specialFields } from './map-fields.ts';
 import type { SpecialField } from './map-model.ts';
 import { btfTypes } from './program-types-btf.ts';
 import type { ProgramTypes } from './program-types.ts';
+import { isKfuncCall } from './successors.ts';
 import { NO_TYPES } from './program-types-none.ts';
 import { targetTypes } from './program-types-target.ts';
 
@@ -37,13 +39,22 @@ export function btfOf(bytes: Uint8Array): Btf {
   return btf;
 }
 
+/** Name of a function that a call names by its id in the kernel's BTF. */
+function nameById(kernel: KernelTypes | undefined, env: Env, insn: number): string | undefined {
+  if (!isKfuncCall(env, insn)) return undefined;
+  const id = env.imm[insn]!;
+  if (kernel === undefined || env.off[insn] !== 0 || id <= 0 || id >= kernel.btf.types.length) return undefined;
+  const type = typeById(kernel.btf, id);
+  return type.kind === 'FUNC' ? type.name : undefined;
+}
+
 const TARGETED: ReadonlySet<string> = new Set(['TRACING', 'LSM']);
 
 /** Reads the BTF of a program. */
 export function bindTypes(
   input: VerifyInput,
   kernelBtf: Uint8Array | undefined,
-  _registry: Registry,
+  registry: Registry,
   variant: ProgramVariant,
 ): BoundTypes {
   const names = new Map((input.kfuncs ?? []).map(([name, insn]) => [insn, name]));
@@ -62,7 +73,16 @@ export function bindTypes(
       if (kernel !== undefined) {
         env.btfTypeName = (id, object) => (object === 0 ? typeById(kernel.btf, id).name : String(id));
       }
-      env.kfuncName = (insn) => names.get(insn);
+      env.kfuncName = (insn) => names.get(insn) ?? nameById(kernel, env, insn);
+      if (kernel !== undefined) {
+        const found = new Map<string, KfuncSummary | undefined>();
+        env.kfuncFlags = (insn) => {
+          const name = env.kfuncName?.(insn);
+          if (name === undefined) return undefined;
+          if (!found.has(name)) found.set(name, kfuncByName(kernel, registry, name)?.summary);
+          return found.get(name);
+        };
+      }
     },
   };
 }

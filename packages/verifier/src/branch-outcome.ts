@@ -1,5 +1,5 @@
 /** Which way a comparison goes, when what is known decides it (kernel: is_branch_taken, 6.18). */
-import { isPacketOrEndType, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE, PTR_TO_MEM, PTR_TO_PACKET_END, PTR_TO_SOCK_COMMON, PTR_TO_SOCKET, PTR_TO_TCP_SOCK, SCALAR_VALUE, baseType } from './register-types.ts'; // prettier-ignore
+import { isPacketOrEndType, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE, PTR_TO_MEM, PTR_TO_PACKET_END, PTR_TO_SOCK_COMMON, PTR_TO_SOCKET, PTR_TO_TCP_SOCK, PTR_UNTRUSTED, SCALAR_VALUE, baseType } from './register-types.ts'; // prettier-ignore
 import { isTrusted } from './trust.ts';
 import {
   W_AUX,
@@ -103,9 +103,10 @@ export function isNotNull(w: Int32Array, at: number): boolean {
     case PTR_TO_MAP_VALUE:
     case PTR_TO_MAP_KEY:
     case PTR_TO_SOCK_COMMON:
-    case PTR_TO_MEM:
     case 3:
       return true;
+    case PTR_TO_MEM:
+      return (type & PTR_UNTRUSTED) === 0;
     case PTR_TO_BTF_ID:
       return isTrusted(w, at);
     default:

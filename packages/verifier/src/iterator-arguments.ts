@@ -1,12 +1,12 @@
 /** Types of the arguments of iterator programs after the first (kernel 6.18: ctx_arg_info of each bpf_iter_reg). */
-import { MEM_RDONLY, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_BUF, PTR_TRUSTED, PTR_UNTRUSTED } from './register-types.ts';
+import { MEM_RDONLY, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_BUF, PTR_TRUSTED } from './register-types.ts';
 
 const OBJECT: number = PTR_TO_BTF_ID | PTR_MAYBE_NULL;
 const TRUSTED: number = OBJECT | PTR_TRUSTED;
 const BUFFER: number = PTR_TO_BUF | PTR_MAYBE_NULL;
 const CONSTANT: number = BUFFER | MEM_RDONLY;
 
-/** By name of the iterator; undefined for arguments that are numbers. */
+/** By name of the iterator; undefined for arguments that are as BTF says. */
 export const ITERATOR_ARGUMENTS: Readonly<Record<string, readonly (number | undefined)[]>> = {
   task: [TRUSTED],
   task_file: [OBJECT, undefined, OBJECT],
@@ -21,5 +21,9 @@ export const ITERATOR_ARGUMENTS: Readonly<Record<string, readonly (number | unde
   udp: [TRUSTED],
   unix: [OBJECT],
   ksym: [OBJECT],
-  kmem_cache: [OBJECT | PTR_UNTRUSTED],
+  kmem_cache: [TRUSTED],
+  dmabuf: [OBJECT],
+  bpf_sk_storage_map: [undefined, OBJECT, BUFFER],
+  sockmap: [undefined, CONSTANT, OBJECT],
+  ipv6_route: [OBJECT],
 };

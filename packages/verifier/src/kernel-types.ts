@@ -35,6 +35,11 @@ export function isStruct(type: BtfType): type is BtfComposite {
   return type.kind === 'STRUCT' || type.kind === 'UNION';
 }
 
+/** Name as messages have it (kernel: __btf_name_by_offset). */
+export function nameOf(type: BtfType): string {
+  return type.name === '' ? '(anon)' : type.name;
+}
+
 /** Id behind modifiers and typedefs. */
 export function resolvedId(btf: Btf, id: number): number {
   return id === 0 ? 0 : resolveType(btf, id).id;
@@ -42,7 +47,8 @@ export function resolvedId(btf: Btf, id: number): number {
 
 /** Type behind modifiers and typedefs; undefined for void. */
 export function resolved(btf: Btf, id: number): BtfType | undefined {
-  return id === 0 ? undefined : resolveType(btf, id);
+  const type = resolveType(btf, id);
+  return type.kind === 'VOID' ? undefined : type;
 }
 
 /** Flag of a tag directly behind a pointer. */
@@ -73,7 +79,8 @@ export function walkStruct(btf: Btf, id: number, from: number, size: number, bef
   let flags = before;
   let type = resolved(btf, id);
   for (;;) {
-    if (type === undefined || !isStruct(type)) return reject(EINVAL, `Type '${type?.name ?? ''}' is not a struct`);
+    if (type === undefined || !isStruct(type))
+      return reject(EINVAL, `Type '${type === undefined ? '' : nameOf(type)}' is not a struct`);
     const { members } = type;
     if (type.kind === 'UNION' && members.length !== 1) flags |= PTR_UNTRUSTED;
     if (off + size > type.size) {
@@ -97,7 +104,7 @@ function beyond(
   off: number,
   size: number,
 ): { readonly off: number; readonly type: BtfComposite } | undefined {
-  const fail = (): never => reject(EACCES, `access beyond struct ${type.name} at off ${off >>> 0} size ${size}`);
+  const fail = (): never => reject(EACCES, `access beyond struct ${nameOf(type)} at off ${off >>> 0} size ${size}`);
   const last = type.members[type.members.length - 1];
   const array = last === undefined ? undefined : resolved(btf, last.type);
   if (array?.kind !== 'ARRAY' || array.nelems !== 0) return fail();
@@ -141,18 +148,18 @@ function member(
     if (isStruct(inner)) return off === start ? { kind: 'struct', id: inner.id, flags } : { inner, off: off - start };
     if (inner.kind === 'PTR') {
       if (size1 !== size || off !== start) {
-        reject(EACCES, `cannot access ptr member ${name} with moff ${start} in struct ${type.name} with off ${off} size ${size}`); // prettier-ignore
+        reject(EACCES, `cannot access ptr member ${name} with moff ${start} in struct ${nameOf(type)} with off ${off} size ${size}`); // prettier-ignore
       }
       const target = resolved(btf, inner.type);
       if (target === undefined || !isStruct(target)) return { kind: 'other pointer', flags };
       return { kind: 'pointer', id: target.id, flags: flags | tagFlag(btf, inner.type), field: name };
     }
     if (off + size > end && (flags & PTR_UNTRUSTED) === 0) {
-      reject(EACCES, `access beyond the end of member ${name} (mend:${end}) in struct ${type.name} with off ${off} size ${size}`); // prettier-ignore
+      reject(EACCES, `access beyond the end of member ${name} (mend:${end}) in struct ${nameOf(type)} with off ${off} size ${size}`); // prettier-ignore
     }
     return { kind: 'scalar', flags };
   }
-  return reject(EINVAL, `struct ${type.name} doesn't have field at offset ${off}`);
+  return reject(EINVAL, `struct ${nameOf(type)} doesn't have field at offset ${off}`);
 }
 
 /** Walks on until it is no struct (kernel: btf_struct_access). */

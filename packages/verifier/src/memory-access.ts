@@ -165,7 +165,7 @@ export function accessMemory(
     checkBtfAccess(env, regno, off, size, kind, value);
   } else if (type === CONST_PTR_TO_MAP) {
     checkMapPointerAccess(env, regno, off, size, kind, value);
-  } else if (base === PTR_TO_BUF) {
+  } else if (base === PTR_TO_BUF && (type & PTR_MAYBE_NULL) === 0) {
     const readOnly = (type & MEM_RDONLY) !== 0;
     if (readOnly && kind === WRITE) reject(EACCES, `R${regno} cannot write into ${typeName(type)}`);
     checkBufferAccess(env, readOnly ? 'rdonly' : 'rdwr', regno, off, size);
