@@ -58,7 +58,13 @@ export function findFunctions(env: Env): void {
     if (!env.options.bpfCapable) {
       reject(EPERM, 'loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN');
     }
-    if (!local) continue;
+    if (!local) {
+      // Programs for a device are not modelled (kernel: bpf_dev_bound_kfunc_check).
+      if (env.kfuncName?.(i)?.startsWith('bpf_xdp_metadata_') === true) {
+        reject(EINVAL, 'metadata kfuncs require device-bound program');
+      }
+      continue;
+    }
     const target = i + env.imm[i]! + 1;
     if (target < 0 || target >= env.count) reject(EINVAL, 'call to invalid destination');
     if (!starts.has(target) && starts.size >= MAX_SUBPROGRAMS) reject(E2BIG, 'too many subprograms');

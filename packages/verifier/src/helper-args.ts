@@ -163,6 +163,18 @@ export function checkArgumentOffset(env: Env, regno: number, release: boolean, d
   }
 }
 
+/** Types whose context is the kernel's own. */
+const UNCONVERTED: ReadonlySet<string> = new Set([
+  'SYSCALL',
+  'NETFILTER',
+  'KPROBE',
+  'TRACEPOINT',
+  'RAW_TRACEPOINT',
+  'RAW_TRACEPOINT_WRITABLE',
+  'TRACING',
+  'LSM',
+]);
+
 /** Memory that a helper reads or writes (kernel: check_helper_mem_access). */
 export function checkHelperMemory(
   env: Env,
@@ -200,7 +212,7 @@ export function checkHelperMemory(
     case T.PTR_TO_BTF_ID:
       return checkBtfMemory(env, regno, off, size);
     case T.PTR_TO_CTX:
-      if (env.variant.type === 'SYSCALL' || env.variant.type === 'NETFILTER') {
+      if (UNCONVERTED.has(env.variant.type)) {
         // No context accesses are rewritten here: the size is checked as an access to the last byte.
         if (size === 0) {
           if (!zeroOk) reject(EACCES, '');

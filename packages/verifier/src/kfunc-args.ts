@@ -90,9 +90,10 @@ function checkPointer(env: Env, kfunc: Kfunc, i: number, pointee: number, meta: 
   const at = regAt(regno);
   const type = w[at + W_TYPE]!;
   const has = (flag: (typeof info.flags)[number]): boolean => info.flags.includes(flag);
+  const trusted = has('TRUSTED_ARGS') || has('RELEASE');
   const isNull = env.frame.isZero(at);
   const nullable = proto.params[i]!.name.endsWith('__nullable');
-  if ((has('TRUSTED_ARGS') || has('RCU')) && (isNull || (type & T.PTR_MAYBE_NULL) !== 0) && !nullable) {
+  if ((trusted || has('RCU')) && (isNull || (type & T.PTR_MAYBE_NULL) !== 0) && !nullable) {
     reject(EACCES, `Possibly NULL pointer passed to trusted arg${i}`);
   }
   if (w[at + W_REF] !== 0) {
@@ -112,7 +113,7 @@ function checkPointer(env: Env, kfunc: Kfunc, i: number, pointee: number, meta: 
       const what = target === undefined ? 'UNKNOWN ' : `${target.kind} ${target.name}`;
       reject(EINVAL, `kernel function ${name} args#${i} pointer type ${what} is not supported`);
     }
-    if ((has('TRUSTED_ARGS') || has('RCU')) && !isTrusted(w, at)) {
+    if ((trusted || has('RCU')) && !isTrusted(w, at)) {
       if (!has('RCU')) reject(EINVAL, `R${regno} must be referenced or trusted`);
       if ((type & T.MEM_RCU) === 0) reject(EINVAL, `R${regno} must be a rcu pointer`);
     }

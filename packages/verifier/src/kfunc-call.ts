@@ -71,8 +71,10 @@ export function walkKfuncCall(env: Env): boolean {
 function changeSections(env: Env, kfunc: Kfunc, sleepable: boolean): void {
   const { state } = env;
   const { name } = kfunc;
-  if (name === 'bpf_rcu_read_lock') state.activeRcuLocks++;
-  else if (name === 'bpf_rcu_read_unlock') {
+  if (name === 'bpf_rcu_read_lock') {
+    if (state.activeRcuLocks > 0) reject(EINVAL, `nested rcu read lock (kernel function ${name})`);
+    state.activeRcuLocks++;
+  } else if (name === 'bpf_rcu_read_unlock') {
     if (state.activeRcuLocks === 0) reject(EINVAL, `unmatched rcu read unlock (kernel function ${name})`);
     if (--state.activeRcuLocks === 0) leaveRcu(env);
   } else if (state.activeRcuLocks > 0 && sleepable) {
