@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Target } from '@polybpf/jit';
 import { ALL_TARGETS, targetByName } from '@polybpf/targets';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildCli, type Cli, repositoryFile } from './run-cli.ts';
@@ -97,8 +98,10 @@ function sh(command: string, args: readonly string[]): string {
 }
 
 /** A C main that includes the generated header, defines the helpers and prints what the program returns for a buffer. */
-function mainSource({ program, mem }: Example): string {
+function mainSource({ program, mem }: Example, target: Target): string {
   const bytes = mem.match(/../g)!.map((byte) => `0x${byte}`).join(', '); // prettier-ignore
+  // Arguments have 64 bits, also where pointers have 32; there the prototype takes a number.
+  const memory = target.wordBits === 32 ? '(uintptr_t)mem' : 'mem';
   return `#include <stdio.h>
 #include "program.h"
 #ifndef POLYBPF_ABI
@@ -114,7 +117,7 @@ POLYBPF_ABI uint64_t bpf_helper_7(uint64_t r1, uint64_t r2, uint64_t r3, uint64_
 }
 int main(void) {
   static unsigned char mem[] __attribute__((aligned(8))) = {${bytes}};
-  printf("0x%016llx", (unsigned long long)${program}(mem, sizeof mem, 0, 0, 0));
+  printf("0x%016llx", (unsigned long long)${program}(${memory}, sizeof mem, 0, 0, 0));
   return 0;
 }
 `;
@@ -156,7 +159,7 @@ describe.each(TARGETS.map((target) => [target.name, target] as const))('%s', (na
           place('program.h'),
         ]);
         expect(compiled).toMatchObject({ status: 0, stderr: '' });
-        writeFileSync(place('main.c'), mainSource(example));
+        writeFileSync(place('main.c'), mainSource(example, target));
         sh(gcc, [...style, '-Wall', '-Werror', '-O1', '-o', place('main'), place('main.c'), place('program.o')]);
         const [command, ...args] = [...run, place('main')];
         expect(sh(command!, args)).toBe(example.expect[target.endian]);
