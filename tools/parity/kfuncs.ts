@@ -1,4 +1,4 @@
-/** Calls of kernel functions, through the live kernel and our verifier. `kfuncs.ts COUNT SEED [PATTERN]` */
+/** Calls of kernel functions, through the live kernel and our verifier. `kfuncs.ts COUNT SEED [PATTERN] [loops]` */
 import { readFileSync } from 'node:fs';
 import { parseBtf } from '../../packages/btf/src/index.ts';
 import { createRegistry, profileByName } from '../../packages/helpers/src/index.ts';
@@ -87,13 +87,55 @@ function program(r: Random, type: string): Insn[] {
   return insns;
 }
 
+/** A loop over numbers or bits with a body that counts, stores, branches and reads the stack. */
+function loop(r: Random): Insn[] {
+  const kind = r() < 0.7 ? 'num' : 'bits';
+  const off = pick(r, [-8, -16, -24, -32]) - (kind === 'bits' ? 8 : 0);
+  const place = (): Insn[] => [makeInsn(0xbf, 1, 10, 0, 0), makeInsn(0x07, 1, 0, 0, r() < 0.02 ? off + 8 : off)];
+  const insns = [makeInsn(0xb7, 6, 0, 0, 0), makeInsn(0xb7, 7, 0, 0, pick(r, [0, 1, 5])), makeInsn(0xbf, 8, 10, 0, 0)];
+  for (const at of [-40, -48]) if (r() < 0.8) insns.push(makeInsn(0x7a, 10, 0, at, 0));
+  insns.push(...place(), makeInsn(0xb7, 2, 0, 0, 0), makeInsn(0xb7, 3, 0, 0, pick(r, [1, 3, 10, 1000])));
+  insns.push(call(`bpf_iter_${kind}_new`));
+  const head = insns.length;
+  insns.push(...place(), call(`bpf_iter_${kind}_next`));
+  const exit = insns.length;
+  insns.push(makeInsn(0x15, 0, 0, 0, 0));
+  const steps = Math.floor(r() * 7);
+  for (let i = 0; i < steps; i++) {
+    const reg = pick(r, [6, 7, 9]);
+    const from = insns.length;
+    switch (Math.floor(r() * 11)) {
+      case 0: insns.push(makeInsn(0x61, 9, 0, 0, 0)); break;
+      case 1: insns.push(makeInsn(0x07, reg, 0, 0, pick(r, [1, 2, -1]))); break;
+      case 2: insns.push(makeInsn(0x0f, 6, 7, 0, 0)); break;
+      case 3: insns.push(makeInsn(0x7b, 10, reg, pick(r, [-40, -48]), 0)); break;
+      case 4: insns.push(makeInsn(0x79, reg, 10, pick(r, [-40, -48]), 0)); break;
+      case 5: insns.push(makeInsn(pick(r, [0x25, 0x15, 0x55, 0xa5]), reg, 0, pick(r, [0, 1, 2]), pick(r, [0, 1, 5, 20]))); break;
+      case 6: insns.push(makeInsn(0xb7, reg, 0, 0, pick(r, [0, 1, 7]))); break;
+      case 7: insns.push(makeInsn(0x57, reg, 0, 0, 7), makeInsn(0xbf, 2, 10, 0, 0), makeInsn(0x1f, 2, reg, 0, 0), makeInsn(0x71, 3, 2, -41, 0)); break;
+      case 8: insns.push(makeInsn(0x25, reg, 0, 2, pick(r, [3, 7, 8])), makeInsn(0xbf, 2, 10, 0, 0), makeInsn(0x1f, 2, reg, 0, 0), makeInsn(0x72, 2, 0, -33, 1)); break;
+      case 9: insns.push(makeInsn(0x85, 0, 0, 0, 7), makeInsn(0xbf, reg, 0, 0, 0)); break;
+      default: insns.push(makeInsn(0x25, reg, 0, exit - from - 1, 100)); break;
+    } // prettier-ignore
+  }
+  // Short jumps at the end of the body land on this or the next.
+  insns.push(makeInsn(0xbf, 9, 6, 0, 0));
+  insns.push(makeInsn(0x05, 0, 0, head - insns.length - 1, 0));
+  const out = insns.length;
+  insns[exit] = makeInsn(r() < 0.95 ? 0x15 : 0x55, 0, 0, out - exit - 1, 0);
+  if (r() < 0.95) insns.push(...place(), call(`bpf_iter_${kind}_destroy`));
+  if (r() < 0.4) insns.push(makeInsn(0x57, 7, 0, 0, 7), makeInsn(0xbf, 2, 10, 0, 0), makeInsn(0x1f, 2, 7, 0, 0), makeInsn(0x71, 3, 2, -41, 0)); // prettier-ignore
+  insns.push(...EXIT);
+  return insns;
+}
+
 using kernel = openLiveKernel();
 const r = rng(seed);
 const tally = new Tally();
 let accepted = 0;
 for (let i = 0; i < count; i++) {
   const type = pick(r, TYPES);
-  const insns = program(r, type);
+  const insns = process.argv[5] === 'loops' ? loop(r) : program(r, type);
   const flags = type === 'syscall' ? 16 : 0;
   const tracing = type === 'tracing' ? { attachType: 'BPF_TRACE_RAW_TP' } : {};
   const options = { type, flags, ...tracing };

@@ -3,6 +3,7 @@ import { type BtfType, typeById } from '@polybpf/btf';
 import { type Env, notModelled, reject } from './env.ts';
 import { checkArgumentOffset } from './helper-args.ts';
 import { isStruct, nameOf, resolved, structsMatch } from './kernel-types.ts';
+import { checkIterator, type IteratorPlace, iteratorReference } from './kfunc-iterators.ts';
 import type { Kfunc } from './kfunc-prototype.ts';
 import { markPrecise } from './precision.ts';
 import { checkMemory, isContextType } from './program-types-btf.ts';
@@ -18,6 +19,8 @@ export interface KfuncMeta {
   releaseRegno: number;
   /** Value of the argument that must be a constant. */
   constant: number;
+  /** Iterator that the first argument is. */
+  iterator: IteratorPlace | undefined;
 }
 
 function isScalar(type: BtfType | undefined): boolean {
@@ -43,7 +46,7 @@ const SUFFIXES =
 
 /** Checks all arguments. Throws `Reject`. */
 export function checkKfuncArguments(env: Env, kfunc: Kfunc): KfuncMeta {
-  const meta: KfuncMeta = { refId: 0, releaseRegno: 0, constant: 0 };
+  const meta: KfuncMeta = { refId: 0, releaseRegno: 0, constant: 0, iterator: undefined };
   const { params } = kfunc.proto;
   if (params.length > 5) reject(EINVAL, `Function ${kfunc.name} has ${params.length} > 5 args`);
   params.forEach((param, i) => {
@@ -107,6 +110,13 @@ function checkPointer(env: Env, kfunc: Kfunc, i: number, pointee: number, meta: 
   const next = proto.params[i + 1];
   const hasSize = next !== undefined && next.name.endsWith('__sz') && isScalar(resolved(btf, next.type));
   if (!isContext && nullable && isNull && !hasSize) return;
+  const role = i === 0 ? iteratorRole(info.flags) : undefined;
+  if (role !== undefined && target?.kind === 'STRUCT') {
+    checkArgumentOffset(env, regno, false, false);
+    meta.iterator = checkIterator(env, role, target);
+    meta.refId = role === 'next' ? iteratorReference(env, meta.iterator) : 0;
+    return;
+  }
   const isObject = T.baseType(type) === T.PTR_TO_BTF_ID || OF_SOCKETS[T.baseType(type)] !== undefined;
   if (!isContext && isObject) {
     if (target === undefined || !isStruct(target)) {
@@ -125,6 +135,12 @@ function checkPointer(env: Env, kfunc: Kfunc, i: number, pointee: number, meta: 
   } else if (isObject) checkObject(env, kfunc, i, target!);
   else if (hasSize) checkSized(env, regno);
   else checkMemory(env, regno, (target as { size: number }).size);
+}
+
+function iteratorRole(flags: Kfunc['info']['flags']): 'new' | 'next' | 'destroy' | undefined {
+  if (flags.includes('ITER_NEW')) return 'new';
+  if (flags.includes('ITER_NEXT')) return 'next';
+  return flags.includes('ITER_DESTROY') ? 'destroy' : undefined;
 }
 
 /** (kernel: __btf_type_is_scalar_struct) */

@@ -3,6 +3,7 @@ import { type BtfType, typeById } from '@polybpf/btf';
 import { markKnown, markUnknown } from './bounds.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { checkKfuncArguments, type KfuncMeta } from './kfunc-args.ts';
+import { branchIterator } from './kfunc-iterators.ts';
 import { isStruct, resolved } from './kernel-types.ts';
 import { type Kfunc, kfuncByName } from './kfunc-prototype.ts';
 import { acquireReference, releaseReference } from './references.ts';
@@ -16,7 +17,7 @@ const R0 = regAt(0);
 
 /** Functions that do more than their prototype says, in ways that are not modelled. */
 const SPECIAL =
-  /^bpf_(iter_|obj_|percpu_obj_|list_|rbtree_|refcount_|dynptr_|wq_|task_work_|throw|local_irq_|res_spin_|arena_|session_|ct_|skb_ct_|xdp_ct_|xdp_metadata_|stream_|crypto_|set_dentry|remove_dentry|sock_ops_|map_sum|get_kmem_cache)|_dynptr$|_impl$|^__bpf_trap$/;
+  /^bpf_(iter_(css|task|dmabuf|kmem)|obj_|percpu_obj_|list_|rbtree_|refcount_|dynptr_|wq_|task_work_|throw|local_irq_|res_spin_|arena_|session_|ct_|skb_ct_|xdp_ct_|xdp_metadata_|stream_|crypto_|set_dentry|remove_dentry|sock_ops_|map_sum|get_kmem_cache)|_dynptr$|_impl$|^__bpf_trap$/;
 
 /** Context as the kernel has it (kernel: find_kern_ctx_type_id). */
 const KERNEL_CONTEXTS: Readonly<Record<string, string>> = {
@@ -63,6 +64,7 @@ export function walkKfuncCall(env: Env): boolean {
   }
   clearCallerSaved(env, env.frame.w);
   setResult(env, kfunc, meta);
+  if (kfunc.summary.iterNext) branchIterator(env, meta.iterator!);
   env.insn++;
   return false;
 }
@@ -120,7 +122,10 @@ function setResult(env: Env, kfunc: Kfunc, meta: KfuncMeta): void {
   if (!setSpecial(env, kfunc, meta)) {
     if (pointee === undefined) markUnknown(w, R0, env.defaultPrecise);
     else if (isStruct(pointee)) setPointer(w, T.PTR_TO_BTF_ID, pointee.id);
-    else notModelled(`result of kfunc ${kfunc.name}`);
+    else if (pointee.kind === 'INT') {
+      setPointer(w, T.PTR_TO_MEM | T.MEM_RDONLY, pointee.size);
+      if (meta.refId !== 0) w[R0 + W_REF] = meta.refId;
+    } else notModelled(`result of kfunc ${kfunc.name}`);
   }
   if (info.flags.includes('RET_NULL')) {
     w[R0 + W_TYPE] = w[R0 + W_TYPE]! | T.PTR_MAYBE_NULL;

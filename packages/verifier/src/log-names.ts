@@ -2,7 +2,7 @@
 import type { Env } from './env.ts';
 import type { StateNames } from './format-state.ts';
 import type { InsnNames } from './insn-text.ts';
-import { W_AUX, W_ID, W_OFF, W_REF } from './register-record.ts';
+import { W_AUX, W_AUX2, W_ID, W_OFF, W_REF } from './register-record.ts';
 import { slotAt } from './state.ts';
 
 /** Names as the environment knows them. */
@@ -23,7 +23,8 @@ export function namesOf(env: Env): StateNames & InsnNames {
     iteratorText: (frame, slot) => {
       const at = slotAt(slot);
       const state = ['inv', 'active', 'drained'][frame.w[at + W_OFF]!] ?? 'inv';
-      return `(ref_id=${frame.w[at + W_REF]!},state=${state},depth=${frame.w[at + W_AUX]! >>> 0})`;
+      const kind = (env.btfTypeName?.(frame.w[at + W_AUX]!, 0) ?? '').replace('bpf_iter_', '');
+      return `${kind}(ref_id=${frame.w[at + W_REF]!},state=${state},depth=${frame.w[at + W_AUX2]! >>> 0})`;
     },
   };
 }

@@ -1,0 +1,149 @@
+/** Iterators on the stack: new, next, destroy (kernel: process_iter_arg, process_iter_next_call). */
+import type { BtfComposite } from '@polybpf/btf';
+import { markKnown, markNotInit, setKnownValue } from './bounds.ts';
+import { type Env, reject } from './env.ts';
+import { markPointerNotNull } from './nullness.ts';
+import { pushBranch } from './pending.ts';
+import { acquireReference, releaseReference } from './references.ts';
+import { EINVAL, passes } from './reject.ts';
+import { W_AUX, W_AUX2, W_FRAME, W_MASK, W_OFF, W_PRECISE, W_REF, W_TYPE, W_VAR } from './register-record.ts';
+import { PTR_TO_STACK, SCALAR_VALUE } from './register-types.ts';
+import { accessMemory } from './memory-access.ts';
+import { WRITE } from './stack-access.ts';
+import { type Frame, regAt, slotAt, STACK_INVALID, STACK_ITER, type State } from './state.ts';
+import { findPreviousEntry, ITER_ACTIVE } from './visited.ts';
+import { widenImprecise } from './widen.ts';
+
+const ITER_DRAINED = 2;
+
+/** Where an iterator is. */
+export interface IteratorPlace {
+  readonly frameno: number;
+  readonly slot: number;
+}
+
+/** First slot of an iterator; -1 beyond the stack in use (kernel: stack_slot_obj_get_spi). Throws `Reject`. */
+function slotOf(env: Env, regno: number, slots: number): number {
+  const w = env.frame.w;
+  const at = regAt(regno);
+  if ((w[at + W_MASK]! | w[at + W_MASK + 1]!) !== 0) reject(EINVAL, 'iter has to be at a constant offset');
+  const off = w[at + W_OFF]! + w[at + W_VAR]!;
+  if (off % 8 !== 0) reject(EINVAL, `cannot pass in iter at an offset=${off}`);
+  const slot = Math.trunc((-off - 1) / 8);
+  if (slot + 1 < slots) reject(EINVAL, `cannot pass in iter at an offset=${off}`);
+  const frame = env.state.frames[w[at + W_FRAME]!]!;
+  return slot - slots + 1 >= 0 && slot < frame.slots ? slot : -1;
+}
+
+function frameOf(env: Env, regno: number): Frame {
+  return env.state.frames[env.frame.w[regAt(regno) + W_FRAME]!]!;
+}
+
+function isIteratorSlot(frame: Frame, slot: number, every: boolean): boolean {
+  const kinds = frame.kinds.subarray(slot * 8, slot * 8 + 8);
+  return every ? kinds.every((kind) => kind === STACK_ITER) : kinds.some((kind) => kind === STACK_ITER);
+}
+
+/**
+ * Checks the iterator argument of a function, and begins or ends the iterator.
+ *
+ * @returns where it is, for next
+ */
+export function checkIterator(env: Env, what: 'new' | 'next' | 'destroy', struct: BtfComposite): IteratorPlace {
+  const regno = 1;
+  const w = env.frame.w;
+  if (w[regAt(regno) + W_TYPE] !== PTR_TO_STACK) reject(EINVAL, 'arg#0 expected pointer to an iterator on stack');
+  const slots = struct.size / 8;
+  const kind = struct.name.replace('bpf_iter_', '');
+  const frameno = w[regAt(regno) + W_FRAME]!;
+  let slot = -1;
+  const placed = passes(() => {
+    slot = slotOf(env, regno, slots);
+  }, env.noter);
+  const each = (test: (frame: Frame, n: number, i: number) => boolean): boolean => {
+    for (let i = 0; i < slots; i++) if (!test(frameOf(env, regno), slot - i, i)) return false;
+    return true;
+  };
+  if (what === 'new') {
+    if (!placed || (slot >= 0 && !each((frame, n) => !isIteratorSlot(frame, n, false)))) {
+      reject(EINVAL, `expected uninitialized iter_${kind} as arg #0`);
+    }
+    for (let i = 0; i < slots; i++) accessMemory(env, regno, i * 8, 8, WRITE, -1, false, false);
+    slot = slotOf(env, regno, slots);
+    begin(env, frameOf(env, regno), slot, slots, struct.id);
+    return { frameno, slot };
+  }
+  const ready =
+    placed &&
+    slot >= 0 &&
+    each((frame, n, i) => {
+      const at = slotAt(n);
+      const held = frame.w[at + W_REF] !== 0;
+      return isIteratorSlot(frame, n, true) && held === (i === 0) && frame.w[at + W_AUX] === struct.id;
+    });
+  if (!ready) reject(EINVAL, `expected an initialized iter_${kind} as arg #0`);
+  for (let i = 0; i < slots; i++) {
+    env.liveness.read(frameno, env.insn, slot - i);
+    env.log?.touchSlot(slot - i);
+  }
+  if (what === 'destroy') end(env, frameOf(env, regno), slot, slots);
+  return { frameno, slot };
+}
+
+function begin(env: Env, frame: Frame, slot: number, slots: number, id: number): void {
+  const reference = acquireReference(env, env.insn);
+  for (let i = 0; i < slots; i++) {
+    const at = slotAt(slot - i);
+    markKnown(frame.w, at, 0, 0);
+    frame.w[at + W_TYPE] = PTR_TO_STACK;
+    frame.w[at + W_REF] = i === 0 ? reference : 0;
+    frame.w[at + W_AUX] = id;
+    frame.w[at + W_AUX2] = 0;
+    frame.w[at + W_OFF] = ITER_ACTIVE;
+    frame.kinds.fill(STACK_ITER, (slot - i) * 8, (slot - i) * 8 + 8);
+    env.liveness.write(frame.frameno, slot - i);
+    env.log?.touchSlot(slot - i);
+  }
+}
+
+function end(env: Env, frame: Frame, slot: number, slots: number): void {
+  releaseReference(env, frame.w[slotAt(slot) + W_REF]!);
+  for (let i = 0; i < slots; i++) {
+    markNotInit(frame.w, slotAt(slot - i), env.defaultPrecise);
+    frame.kinds.fill(STACK_INVALID, (slot - i) * 8, (slot - i) * 8 + 8);
+    env.liveness.write(frame.frameno, slot - i);
+    env.log?.touchSlot(slot - i);
+  }
+}
+
+function iteratorAt(state: State, place: IteratorPlace): { readonly w: Int32Array; readonly at: number } {
+  return { w: state.frames[place.frameno]!.w, at: slotAt(place.slot) };
+}
+
+/** Reference of the iterator, which what it gives depends on. */
+export function iteratorReference(env: Env, place: IteratorPlace): number {
+  const { w, at } = iteratorAt(env.state, place);
+  return w[at + W_REF]!;
+}
+
+/** There is another one, which is walked later, or the iterator has come to its end. */
+export function branchIterator(env: Env, place: IteratorPlace): void {
+  const { insn, state } = env;
+  const { w, at } = iteratorAt(state, place);
+  if (w[at + W_OFF] === ITER_ACTIVE) {
+    const parent = state.parent;
+    const previous = parent === undefined ? undefined : findPreviousEntry(env, parent, insn);
+    const queued = pushBranch(env, insn + 1, insn, false);
+    const later = iteratorAt(queued, place);
+    later.w[later.at + W_AUX2] = later.w[later.at + W_AUX2]! + 1;
+    if (previous !== undefined) widenImprecise(env, previous, queued);
+    markPointerNotNull(env, queued.frame.w, regAt(0));
+  }
+  w[at + W_OFF] = ITER_DRAINED;
+  const regs = state.frame.w;
+  const r0 = regAt(0);
+  setKnownValue(regs, r0, 0, 0);
+  markKnown(regs, r0, 0, 0);
+  regs[r0 + W_TYPE] = SCALAR_VALUE;
+  regs[r0 + W_PRECISE] = env.defaultPrecise;
+}
