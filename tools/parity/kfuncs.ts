@@ -122,7 +122,7 @@ function loop(r: Random): Insn[] {
   insns.push(makeInsn(0xbf, 9, 6, 0, 0));
   insns.push(makeInsn(0x05, 0, 0, head - insns.length - 1, 0));
   const out = insns.length;
-  insns[exit] = makeInsn(r() < 0.95 ? 0x15 : 0x55, 0, 0, out - exit - 1, 0);
+  insns[exit] = makeInsn(0x15, 0, 0, out - exit - 1, 0);
   if (r() < 0.95) insns.push(...place(), call(`bpf_iter_${kind}_destroy`));
   if (r() < 0.4) insns.push(makeInsn(0x57, 7, 0, 0, 7), makeInsn(0xbf, 2, 10, 0, 0), makeInsn(0x1f, 2, 7, 0, 0), makeInsn(0x71, 3, 2, -41, 0)); // prettier-ignore
   insns.push(...EXIT);
