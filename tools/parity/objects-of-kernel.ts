@@ -99,7 +99,7 @@ let accepted = 0;
 for (let i = 0; i < count; i++) {
   const target = pick(r, targets);
   const proto = resolveType(btf, target.kind === 'FUNC' ? target.type : (resolveType(btf, target.id) as { type: number }).type); // prettier-ignore
-  const params = (proto as { params: { type: number }[] }).params.slice(iterators ? 0 : 1);
+  const params = (proto as unknown as { params: { type: number }[] }).params.slice(iterators ? 0 : 1);
   const insns = program(r, params);
   const attachType = iterators ? 'BPF_TRACE_ITER' : 'BPF_TRACE_RAW_TP';
   const name = target.name.replace(/^(btf_trace_|bpf_iter_)/, '');

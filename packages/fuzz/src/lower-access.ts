@@ -47,6 +47,12 @@ export function lowerStore(
   }
   const from = readable(cx, src);
   const { base, offset } = lowerPlace(cx, place, row, aligned, (1 << from) | (comparesR0 ? 1 : 0));
+  // Linux 6.18 takes what an atomic fetches from the stack for as precise as the register was before, and may prune a path
+  // that it should walk, where it knows the slot. After another atomic it knows nothing about it. Found by this package.
+  const fetches = comparesR0 || (row.kind === 'atomic' && row.src === 'readwrite');
+  if (fetches && cx.mayBePruned && isKernelStack(cx, cx.areas[place.area % cx.areas.length]!)) {
+    emit(cx, row.width === 64 ? 'atomic_add64' : 'atomic_add32', { dst: base, src: from, offset });
+  }
   // Half of the comparisons succeed: with what is there, sign-extended where that must not matter.
   if (comparesR0 && (imm & 1) === 0) {
     const load = row.width === 64 ? 'ldxdw' : cx.isa >= 'v4' && (imm & 2) === 0 ? 'ldxsw' : 'ldxw';

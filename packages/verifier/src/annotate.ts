@@ -44,7 +44,7 @@ export interface Annotation {
 export function annotate(input: VerifyInput, options: VerifyOptions = {}): Annotation {
   const count = input.insns.length;
   const collector = new FactCollector(count, true);
-  const { env } = watch(input, { ...options, logLevel: 0 }, collector, false);
+  const { env } = watch(input, { ...options, logLevel: 0 }, collector, 'kernel');
   if (env === undefined) return { insns: [], profile: [], subprograms: [] };
   const names = namesOf(env);
   const lines = input.lines ?? [];

@@ -65,6 +65,9 @@ export class Wanted {
 
 const ARGUMENTS = 0x3e;
 
+const BPF_FETCH = 0x01;
+const BPF_CMPXCHG = 0xf1;
+
 /** What {@link backtrackInsn} says. */
 export const BACK_OK = 0;
 /** It cannot be followed: make everything precise. */
@@ -123,6 +126,8 @@ function step(env: Env, insn: number, next: number, opcode: number, flags: numbe
     case CLASS_STX:
     case CLASS_ST: {
       if (kind === CLASS_STX && (opcode & 0xe0) === 0xc0 && env.imm[insn] === 0x100) return load(want, dst, flags);
+      if (env.options.followsAtomics && isFetched(env, insn, opcode, want))
+        return load(want, fetchedRegister(env, insn), flags);
       if (want.hasReg(dst)) return BACK_LOST;
       if ((flags & HISTORY_STACK_ACCESS) === 0) return BACK_DONE;
       const slot = (flags >> 3) & 63;
@@ -150,6 +155,16 @@ function load(want: Wanted, dst: number, flags: number): number {
   if ((flags & HISTORY_STACK_ACCESS) === 0) return BACK_DONE;
   want.setSlot(flags & 7, (flags >> 3) & 63);
   return BACK_OK;
+}
+
+/** Whether an atomic fetches a register that is wanted. Linux 6.18 takes that for the value it had before. */
+function isFetched(env: Env, insn: number, opcode: number, want: Wanted): boolean {
+  const isAtomic = (opcode & 7) === CLASS_STX && (opcode & 0xe0) === 0xc0;
+  return isAtomic && (env.imm[insn]! & BPF_FETCH) !== 0 && want.hasReg(fetchedRegister(env, insn));
+}
+
+function fetchedRegister(env: Env, insn: number): number {
+  return env.imm[insn] === BPF_CMPXCHG ? 0 : env.src[insn]!;
 }
 
 function slotsLeft(want: Wanted): boolean {

@@ -231,7 +231,9 @@ function outcome32(a: Int32Array, i: number, b: Int32Array, k: number, op: numbe
     case OP_JNE: {
       const equal = op === OP_JEQ ? TAKEN : NOT_TAKEN;
       if (a[i + W_MASK] === 0 && b[k + W_MASK] === 0) return a[i + W_VAR] === b[k + W_VAR] ? equal : 1 - equal;
-      return bitsDiffer(a, i, b, k, 0) || umin1 > umax2 || umax1 < umin2 || smin1 > smax2 || smax1 < smin2 ? 1 - equal : UNKNOWN;
+      return bitsDiffer(a, i, b, k, 0) || umin1 > umax2 || umax1 < umin2 || smin1 > smax2 || smax1 < smin2
+        ? 1 - equal
+        : UNKNOWN;
     }
     case OP_JSET:
       if (b[k + W_MASK] === 0) return testBits(a, i, b[k + W_VAR]!, 0);

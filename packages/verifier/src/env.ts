@@ -298,6 +298,8 @@ export interface EnvOptions {
   readonly gpl: boolean;
   /** All scalars count when states are compared: a path that ends in a known state is contained in it. */
   readonly allPrecise: boolean;
+  /** Precision is followed through atomics that fetch from the stack; Linux 6.18 does not. */
+  readonly followsAtomics: boolean;
   /** No attach type was given, or the first of all, which has no value to return. */
   readonly ingress: boolean;
   readonly logLevel: number;

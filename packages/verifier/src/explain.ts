@@ -88,7 +88,7 @@ const MAX_CAUSES = 24;
 /** Verifies once more, and remembers the way; undefined for a program that is not refused. */
 export function explain(input: VerifyInput, options: VerifyOptions = {}): Explanation | undefined {
   const recorder = new PathRecorder();
-  const { report, env } = watch(input, { ...options, logLevel: 0 }, recorder, false);
+  const { report, env } = watch(input, { ...options, logLevel: 0 }, recorder, 'kernel');
   if (report.verdict !== 'reject') return undefined;
   const advice = adviseOn(report.message);
   const explainer = env === undefined ? undefined : new Explainer(env, input.lines ?? []);

@@ -2,7 +2,8 @@
  * What holds at each instruction whichever way it is reached: for compilers, and for people to read.
  *
  * Sound with pruning: a path that ends in a known state goes on in that state's place. Which instructions and branches
- * are reached, and what kind of memory an access is to, never depends on scalars that pruning may leave out. Values do,
+ * are reached, and what kind of memory an access is to, never depends on scalars that pruning may leave out (in Linux 6.18
+ * it may, where atomics fetch from the stack; facts are made without that error). Values do,
  * so they are joined in a second verification in which all scalars count: there a pruned state is contained in the one
  * that it was compared with, in all that may still be read.
  */
@@ -232,10 +233,10 @@ export function facts(input: VerifyInput, options: FactOptions = {}): Facts | un
   const count = input.insns.length;
   const quiet = { ...options, logLevel: 0 };
   const first = new FactCollector(count, false);
-  const { report, env } = watch(input, quiet, first, false);
+  const { report, env } = watch(input, quiet, first, 'sound');
   if (report.verdict !== 'accept' || env === undefined) return undefined;
   const second = new FactCollector(count, true, PATIENCE * report.processed + PATIENCE_AT_LEAST);
-  const complete = watch(input, quiet, second, true).report.verdict === 'accept';
+  const complete = watch(input, quiet, second, 'all').report.verdict === 'accept';
   const contextBytes = options.contextBytes ?? 0;
   const inBounds = new Uint8Array(count);
   const branches = new Uint8Array(count);

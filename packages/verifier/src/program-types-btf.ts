@@ -166,7 +166,10 @@ function prepareArgument(
   if (tags.length > 0) reject(EINVAL, `arg#${i} has pointer tag, but is not a pointer type`);
   if (type?.kind === 'INT' || type?.kind === 'ENUM' || type?.kind === 'ENUM64') return { kind: 'scalar' };
   if (!global) reject(EINVAL, '');
-  return reject(EINVAL, `Arg#${i} type ${KIND_NAMES[type?.kind ?? 'VOID'] ?? ''} in ${owner.name}() is not supported yet.`);
+  return reject(
+    EINVAL,
+    `Arg#${i} type ${KIND_NAMES[type?.kind ?? 'VOID'] ?? ''} in ${owner.name}() is not supported yet.`,
+  );
 }
 
 /** Kinds as messages name them (kernel: btf_kind_str). */
@@ -202,7 +205,12 @@ export function isContextType(btf: Btf, id: number, variant: ProgramVariant): bo
     if (type === undefined) return false;
     if (type.kind === 'TYPEDEF') {
       if (variant.type === 'KPROBE' && type.name === 'bpf_user_pt_regs_t') return true;
-    } else if (type.kind !== 'CONST' && type.kind !== 'VOLATILE' && type.kind !== 'RESTRICT' && type.kind !== 'TYPE_TAG') {
+    } else if (
+      type.kind !== 'CONST' &&
+      type.kind !== 'VOLATILE' &&
+      type.kind !== 'RESTRICT' &&
+      type.kind !== 'TYPE_TAG'
+    ) {
       break;
     }
     type = type.type === 0 ? undefined : typeById(btf, type.type);

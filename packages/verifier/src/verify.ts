@@ -91,7 +91,7 @@ const GPL_LICENSES: ReadonlySet<string> = new Set([
   'Dual MPL/GPL',
 ]);
 
-function optionsOf(input: VerifyInput, options: VerifyOptions, allPrecise: boolean): EnvOptions {
+function optionsOf(input: VerifyInput, options: VerifyOptions, precision: Precision): EnvOptions {
   const privilege = options.privilege ?? 'root';
   const flags = input.flags ?? 0;
   const perfmon = privilege === 'root';
@@ -104,7 +104,8 @@ function optionsOf(input: VerifyInput, options: VerifyOptions, allPrecise: boole
     testStateFreq: privilege !== 'none' && (flags & F_TEST_STATE_FREQ) !== 0,
     testRegInvariants: privilege !== 'none' && (flags & F_TEST_REG_INVARIANTS) !== 0,
     sleepable: (flags & F_SLEEPABLE) !== 0,
-    allPrecise,
+    allPrecise: precision === 'all',
+    followsAtomics: precision === 'sound',
     gpl: GPL_LICENSES.has(input.license ?? 'GPL'),
     ingress: [undefined, null, 0, 'BPF_CGROUP_INET_INGRESS'].includes(input.attachType),
     logLevel: options.logLevel ?? 0,
@@ -120,8 +121,14 @@ function optionsOf(input: VerifyInput, options: VerifyOptions, allPrecise: boole
  * @throws BpfError `E_INPUT` for a profile or program type that there is none of
  */
 export function verify(input: VerifyInput, options: VerifyOptions = {}): VerifyReport {
-  return watch(input, options, undefined, false).report;
+  return watch(input, options, undefined, 'kernel').report;
 }
+
+/**
+ * Which scalars count when states are compared: those that Linux 6.18 takes for precise; those that are, where it errs
+ * about values that atomics fetch from the stack; or all, which takes longer and says more.
+ */
+export type Precision = 'kernel' | 'sound' | 'all';
 
 /** A verification, and what is left of it to look at. */
 export interface Watched {
@@ -133,16 +140,16 @@ export interface Watched {
 /**
  * {@link verify} with someone looking on.
  *
- * @param allPrecise - no scalar is left out when states are compared; takes longer, and says more
+ * @param precision - see {@link Precision}
  */
 export function watch(
   input: VerifyInput,
   options: VerifyOptions,
   watcher: Watcher | undefined,
-  allPrecise: boolean,
+  precision: Precision,
 ): Watched {
   const registry = registryOf(options.profile ?? '6.18');
-  const envOptions = optionsOf(input, options, allPrecise);
+  const envOptions = optionsOf(input, options, precision);
   const variant = registry.variant({
     type: input.type ?? 'socket_filter',
     attachType: input.attachType,

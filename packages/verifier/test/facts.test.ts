@@ -29,6 +29,24 @@ describe('facts', () => {
     expect(found.values![6]!.find(({ reg }) => reg === 6)).toMatchObject({ umin: 5n, umax: 7n, mask: 2n, bits: 5n });
   });
 
+  it('know what atomics fetch from the stack, where Linux 6.18 prunes the way on which it is 1', () => {
+    const insns = program(
+      [0x85, 0, 0, 0, 7],
+      [0x7a, 10, 0, -8, 0],
+      [0xc5, 0, 0, 1, 1], // if r0 s< 1 goto 4
+      [0x05, 0, 0, 2],
+      [0xb7, 0, 0, 0, 1],
+      [0x7b, 10, 0, -8],
+      [0xdb, 10, 0, -8, 0xe1], // r0 = xchg_64(r10 - 8, r0)
+      [0x15, 0, 0, 1, 1],
+      [0xb7, 0, 0, 0, 2],
+      EXIT,
+    );
+    const found = facts({ insns, type: 'socket_filter', flags: 8 })!;
+    expect([...found.reachable]).toEqual(Array(10).fill(1));
+    expect(found.branches[7]).toBe(0);
+  });
+
   it('know branches that always go one way, and what is never reached', () => {
     const insns = program(
       [0xb7, 1, 0, 0, 3],
