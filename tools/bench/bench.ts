@@ -41,7 +41,8 @@ function speed(options: BenchOptions, print: Print): { ok: boolean; report: Spee
   if (
     report.interpreter?.some((row) => row.wrong) ||
     report.native?.rows.some((row) => row.wrong) ||
-    report.sandbox?.rows.some((row) => row.wrong)
+    report.sandbox?.rows.some((row) => row.wrong) ||
+    report.verifier?.some((row) => row.wrong)
   )
     process.exitCode = 1;
   return { ok, report };

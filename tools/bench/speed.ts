@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { isBpfError } from '@polybpf/errors';
+import { probeLiveKernel } from '@polybpf/kernel';
 import { ALL_TARGETS, targetsByList } from '@polybpf/targets';
 import { benchCompile } from './src/bench-compile.ts';
 import { benchInterpreter } from './src/bench-interpreter.ts';
@@ -9,6 +10,7 @@ import { benchNative, openHostMachine } from './src/bench-native.ts';
 import type { BenchOptions, Part } from './src/bench-options.ts';
 import { benchSandbox } from './src/bench-sandbox.ts';
 import { benchText } from './src/bench-text.ts';
+import { benchVerifier } from './src/bench-verifier.ts';
 import { benchWasm } from './src/bench-wasm.ts';
 import { sharedFolder } from './src/kernel-sizes.ts';
 import { buildNativeC, hasCompiler } from './src/native-c.ts';
@@ -43,6 +45,7 @@ export function measureSpeed(options: BenchOptions): SpeedReport {
     sandbox: part('sandbox', () => measureSandbox(workloads, nativeSize, rounds, missing)),
     compile: part('compile', () => benchCompile(targetsByList(options.targets), programs, compileRounds)),
     text: part('text', () => benchText(programs, rounds)),
+    verifier: part('verifier', () => measureVerifier(options.quick, rounds, missing)),
   };
   return { ...report, missing };
 }
@@ -85,6 +88,12 @@ function measureWasm(
   } finally {
     native?.close();
   }
+}
+
+function measureVerifier(isQuick: boolean, rounds: Rounds, missing: string[]): SpeedReport['verifier'] {
+  const probe = probeLiveKernel();
+  if (!probe.available) missing.push(`the kernel's verifier: ${probe.reason.message}`);
+  return benchVerifier(isQuick, rounds, probe.available);
 }
 
 function measureSandbox(

@@ -1,7 +1,7 @@
 /** The command line of `npm run bench`. */
 
 /** Parts of the speed bench. */
-export const PARTS = ['interpreter', 'wasm', 'native', 'sandbox', 'compile', 'text'] as const;
+export const PARTS = ['interpreter', 'wasm', 'native', 'sandbox', 'compile', 'text', 'verifier'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -22,6 +22,7 @@ export interface BenchOptions {
 
 export const USAGE = `npm run bench [-- OPTIONS]          speed, beside native C of the same run
 npm run bench -- sizes [OPTIONS]    bytes of code, beside the kernel's JITs
+npm run bench -- verifier [OPTIONS] the verifier alone, beside the kernel's; short for --only verifier
 
   --only LIST    of ${PARTS.join(',')}
   --target LIST  of targets; default all
@@ -48,6 +49,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | strin
     const [name, attached] = splitOption(args[i]!);
     if (name in flags && attached === undefined) flags[name as keyof typeof flags] = true;
     else if (name === 'sizes' && i === 0) command = 'sizes';
+    else if (name === 'verifier' && i === 0) parts = new Set([name]);
     else if (name === '--json' || name === '--only' || name === '--target') {
       const value = attached ?? args[++i];
       if (value === undefined) return `${name} needs a value`;

@@ -4,6 +4,7 @@ import type { InterpreterRow } from './bench-interpreter.ts';
 import type { NativeReport, NativeRow } from './bench-native.ts';
 import type { SandboxReport, SandboxRow } from './bench-sandbox.ts';
 import type { TextRow } from './bench-text.ts';
+import type { VerifierRow } from './bench-verifier.ts';
 import { type WasmRow, wasmRatio } from './bench-wasm.ts';
 import { geometricMean, type Summary } from './statistics.ts';
 import { formatNumber } from './table.ts';
@@ -18,6 +19,7 @@ export interface SpeedReport {
   readonly sandbox?: SandboxReport | undefined;
   readonly compile?: readonly CompileRow[] | undefined;
   readonly text?: readonly TextRow[] | undefined;
+  readonly verifier?: readonly VerifierRow[] | undefined;
   /** Parts that could not be measured here, and why. */
   readonly missing: readonly string[];
 }
@@ -44,6 +46,8 @@ const WASM_BAR = { mean: 1.3, most: 2.2, facts: 1.2, interpreter: 2.5 };
 const FIRST_CALL_BAR = 1e6;
 /** Fewest slots that a target must compile in a second. */
 const COMPILE_BAR = 1e6;
+/** Most times the time of the kernel's verifier, in the geometric mean. */
+const VERIFIER_BAR = 4;
 /** Most that the checks of the sandbox may cost, geometric mean. */
 const SANDBOX_BAR = 1.3;
 
@@ -123,6 +127,16 @@ export function speedSections(report: SpeedReport): Section[] {
       ],
     });
   }
+  if (report.verifier !== undefined) {
+    sections.push({
+      title: "verifier: ms per program, beside the kernel's own figure",
+      rows: [
+        ['program', 'slots', 'walked', 'min', 'spread', 'ns an instruction', 'kernel', 'ratio'],
+        ...report.verifier.map(verifierCells),
+        ['geometric mean', '', '', '', '', '', '', formatNumber(verifierRatio(report.verifier))],
+      ],
+    });
+  }
   return sections;
 }
 
@@ -157,11 +171,21 @@ export function speedBars(report: SpeedReport): Bar[] {
       met: ratio <= SANDBOX_BAR,
     });
   }
+  if (report.verifier?.some(({ kernelNs }) => kernelNs !== undefined)) {
+    const ratio = verifierRatio(report.verifier);
+    bars.push({
+      what: "verifier, time to the kernel's, mean",
+      bar: `at most ${VERIFIER_BAR}`,
+      value: formatNumber(ratio),
+      met: ratio <= VERIFIER_BAR,
+    });
+  }
   const results = [
     ...(report.interpreter ?? []),
     ...(report.wasm ?? []),
     ...(report.native?.rows ?? []),
     ...(report.sandbox?.rows ?? []),
+    ...(report.verifier ?? []),
   ];
   const wrong = results.filter((row) => row.wrong !== undefined);
   if (results.length > 0) {
@@ -258,6 +282,22 @@ function sandboxCells({ name, noneNs, sandboxNs, ratio, noneBytes, sandboxBytes,
   if (wrong !== undefined) return [name, 'WRONG', wrong];
   const micros = ({ min }: Summary): string => formatNumber(min / 1000);
   return [name, micros(noneNs), percent(noneNs), micros(sandboxNs), percent(sandboxNs), ratio.toFixed(2), String(noneBytes), String(sandboxBytes)]; // prettier-ignore
+}
+
+/** Geometric mean of the times of our verifier to those of the kernel's. */
+export function verifierRatio(rows: readonly VerifierRow[]): number {
+  return geometricMean(
+    rows.flatMap(({ ns, kernelNs, wrong }) =>
+      wrong === undefined && kernelNs !== undefined ? [ns.min / kernelNs.min] : [],
+    ),
+  );
+}
+
+function verifierCells({ name, slots, processed, ns, kernelNs, wrong }: VerifierRow): string[] {
+  if (wrong !== undefined) return [name, String(slots), 'WRONG', wrong];
+  const millis = ({ min }: Summary): string => formatNumber(min / 1e6);
+  const kernel = kernelNs === undefined ? ['-', '-'] : [millis(kernelNs), (ns.min / kernelNs.min).toFixed(2)];
+  return [name, String(slots), String(processed), millis(ns), percent(ns), formatNumber(ns.min / processed), ...kernel];
 }
 
 function slotsPerSecond({ slots, ns }: { readonly slots: number; readonly ns: Summary }): number {

@@ -12,6 +12,7 @@ describe('parseBenchOptions', () => {
       'sandbox',
       'compile',
       'text',
+      'verifier',
     ]);
   });
 
@@ -34,6 +35,12 @@ describe('parseBenchOptions', () => {
   it('knows sizes as the first argument only', () => {
     expect(parseBenchOptions(['sizes', '--check', '--larger'])).toMatchObject({ command: 'sizes', check: true, larger: true }); // prettier-ignore
     expect(parseBenchOptions(['--quick', 'sizes'])).toContain('sizes');
+  });
+
+  it('takes verifier for --only verifier', () => {
+    const options = parseBenchOptions(['verifier', '--quick']);
+    expect(typeof options === 'object' && [...options.parts]).toEqual(['verifier']);
+    expect(options).toMatchObject({ command: 'speed', quick: true });
   });
 
   it('says what is wrong', () => {
