@@ -1,5 +1,6 @@
 /** Compare and branch, jumps, may_goto. */
 import {
+  type Comparison,
   type Cond,
   emit,
   emitTo,
@@ -7,8 +8,10 @@ import {
   isHwLiveAfter,
   type LowerContext,
   type MachineForm,
+  NEIGHBOURS,
   NO_REG,
   type Op,
+  simplifyComparison,
 } from '@polybpf/jit';
 import { CONDITION_CODES } from './branches.ts';
 import { fitsCompare, maskOf, powerOf } from './lower-constant.ts';
@@ -28,38 +31,6 @@ const CODES: Readonly<Record<Cond, number>> = {
   slt: CONDITION_CODES.lt, sle: CONDITION_CODES.le, sgt: CONDITION_CODES.gt, sge: CONDITION_CODES.ge,
   // After tst: Z is set when no bit is common.
   set: CONDITION_CODES.ne, nset: CONDITION_CODES.eq,
-}; // prettier-ignore
-
-/** A comparison with a constant in the form that costs least. */
-interface Comparison {
-  readonly cond: Cond;
-  readonly imm: number;
-}
-
-/** Comparisons with 1, 0 and -1 that are comparisons with 0, or tests of the sign. */
-function simplify(cond: Cond, imm: number): Comparison {
-  if (imm === 1) {
-    if (cond === 'ult') return { cond: 'eq', imm: 0 };
-    if (cond === 'uge') return { cond: 'ne', imm: 0 };
-    if (cond === 'slt') return { cond: 'sle', imm: 0 };
-    if (cond === 'sge') return { cond: 'sgt', imm: 0 };
-  } else if (imm === 0) {
-    if (cond === 'ugt') return { cond: 'ne', imm };
-    if (cond === 'ule') return { cond: 'eq', imm };
-  } else if (imm === -1) {
-    if (cond === 'sgt') return { cond: 'sge', imm: 0 };
-    if (cond === 'sle') return { cond: 'slt', imm: 0 };
-    // Any bit of all ones.
-    if (cond === 'set') return { cond: 'ne', imm: 0 };
-    if (cond === 'nset') return { cond: 'eq', imm: 0 };
-  }
-  return { cond, imm };
-}
-
-/** By condition: the one that says the same of a constant that is so much higher. */
-const NEIGHBOURS: Readonly<Partial<Record<Cond, readonly [cond: Cond, step: 1 | -1]>>> = {
-  ugt: ['uge', 1], ule: ['ult', 1], uge: ['ugt', -1], ult: ['ule', -1],
-  sgt: ['sge', 1], sle: ['slt', 1], sge: ['sgt', -1], slt: ['sle', -1],
 }; // prettier-ignore
 
 /**
@@ -100,7 +71,7 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
   const wide = op.width === 64;
   const a = hw(cx, op.a);
   const { cond, label } = op;
-  if (op.b === NO_REG) return lowerBranchImm(cx, simplify(cond, op.imm), wide, a, label);
+  if (op.b === NO_REG) return lowerBranchImm(cx, simplifyComparison(cond, op.imm), wide, a, label);
   const isTest = cond === 'set' || cond === 'nset';
   const form = isTest ? (wide ? tst_x : tst_w) : wide ? cmp_x : cmp_w;
   emitCompare(cx, form, [a, hw(cx, op.b)]);

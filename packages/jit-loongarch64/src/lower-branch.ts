@@ -1,5 +1,17 @@
 /** Compare and branch, jumps, may_goto. */
-import { type Cond, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op } from '@polybpf/jit';
+import {
+  type Cond,
+  emit,
+  emitTo,
+  hw,
+  type LowerContext,
+  type MachineForm,
+  NEIGHBOURS,
+  NO_REG,
+  type Op,
+  type OrderCond,
+  simplifyComparison,
+} from '@polybpf/jit';
 import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { SIGN, upperHalf, ZEROS } from './known.ts';
@@ -10,10 +22,8 @@ import { SP, ZERO } from './registers.ts';
 
 const { addi_d, addi_w, and, andi, b: jump, beq, beqz, bge, bgeu, blt, bltu, bne, bnez, bstrpick_d, ld_d, st_d, sub_w } = INSTRUCTIONS; // prettier-ignore
 
-type Comparison = Exclude<Cond, 'set' | 'nset'>;
-
 /** By condition of (a, b): the row, and whether it compares (b, a). */
-const BRANCHES: Readonly<Record<Comparison, readonly [form: MachineForm, isSwapped: boolean]>> = {
+const BRANCHES: Readonly<Record<OrderCond, readonly [form: MachineForm, isSwapped: boolean]>> = {
   eq: [beq, false], ne: [bne, false],
   ult: [bltu, false], uge: [bgeu, false], ugt: [bltu, true], ule: [bgeu, true],
   slt: [blt, false], sge: [bge, false], sgt: [blt, true], sle: [bge, true],
@@ -24,7 +34,7 @@ const isSignedOrder = (cond: Cond): boolean => cond.startsWith('s') && cond !== 
 const isBitTest = (cond: Cond): cond is 'set' | 'nset' => cond === 'set' || cond === 'nset';
 
 /** Branches when (a cond b) in 64 bits. */
-function emitBranch(cx: LowerContext, cond: Comparison, a: number, b: number, label: number): void {
+function emitBranch(cx: LowerContext, cond: OrderCond, a: number, b: number, label: number): void {
   if (b === ZERO && isEquality(cond)) return emitZeroTest(cx, cond === 'eq', a, label);
   const [form, isSwapped] = BRANCHES[cond];
   emitTo(cx, form, isSwapped ? [b, a] : [a, b], label);
@@ -79,34 +89,9 @@ function lowerBranchImm(cx: LowerContext, op: Op): void {
   compareImm(cx, op, cond, imm, temp, label);
 }
 
-/** Comparisons in 64 bits that are shorter said of a neighbouring constant, or of 0. */
-function simplify(cond: Cond, imm: number): readonly [cond: Cond, imm: number] {
-  if (imm === 1) {
-    if (cond === 'ult') return ['eq', 0];
-    if (cond === 'uge') return ['ne', 0];
-    if (cond === 'slt') return ['sle', 0];
-    if (cond === 'sge') return ['sgt', 0];
-  } else if (imm === 0) {
-    if (cond === 'ugt') return ['ne', 0];
-    if (cond === 'ule') return ['eq', 0];
-  } else if (imm === -1) {
-    if (cond === 'sgt') return ['sge', 0];
-    if (cond === 'sle') return ['slt', 0];
-    if (cond === 'set') return ['ne', 0];
-    if (cond === 'nset') return ['eq', 0];
-  }
-  return [cond, imm];
-}
-
-/** By condition: the one that says the same of a constant that is so much higher. */
-const NEIGHBOURS: Readonly<Partial<Record<Cond, readonly [cond: Comparison, step: 1 | -1]>>> = {
-  ugt: ['uge', 1], ule: ['ult', 1], uge: ['ugt', -1], ult: ['ule', -1],
-  sgt: ['sge', 1], sle: ['slt', 1], sge: ['sgt', -1], slt: ['sle', -1],
-}; // prettier-ignore
-
 /** Branches when (a cond imm) in 64 bits. `a` is a register of the op, or a value that nothing else reads. */
 function compareImm(cx: LowerContext, op: Op, wanted: Cond, given: number, a: number, label: number): void {
-  const [cond, imm] = simplify(wanted, given);
+  const { cond, imm } = simplifyComparison(wanted, given);
   if (isBitTest(cond)) return emitBitTest(cx, op, cond, imm, a, label);
   if (imm === 0) return emitBranch(cx, cond, a, ZERO, label);
   const temp = freeRegister(cx, op, a);

@@ -1,5 +1,16 @@
 /** Compare and branch, jumps, may_goto. */
-import { type Cond, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op } from '@polybpf/jit';
+import {
+  type Comparison,
+  type Cond,
+  emit,
+  emitTo,
+  hw,
+  type LowerContext,
+  type MachineForm,
+  NO_REG,
+  type Op,
+  simplifyComparison,
+} from '@polybpf/jit';
 import { extractField } from './encoder.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { signedWord } from './lower-alu.ts';
@@ -22,27 +33,6 @@ export function emitBranch(cx: LowerContext, form: MachineForm, operands: readon
 const ZERO_BRANCHES: Readonly<Partial<Record<Cond, MachineForm>>> = {
   eq: beqz, ne: bnez, slt: bltz, sge: bgez, sle: blez, sgt: bgtz, ule: beqz, ugt: bnez,
 }; // prettier-ignore
-
-interface Comparison {
-  readonly cond: Cond;
-  readonly imm: number;
-}
-
-/** Comparisons with 1 and -1 that are comparisons with 0. */
-function simplify(cond: Cond, imm: number): Comparison {
-  if (imm === 1) {
-    if (cond === 'ult') return { cond: 'eq', imm: 0 };
-    if (cond === 'uge') return { cond: 'ne', imm: 0 };
-    if (cond === 'slt') return { cond: 'sle', imm: 0 };
-    if (cond === 'sge') return { cond: 'sgt', imm: 0 };
-  } else if (imm === -1) {
-    if (cond === 'sgt') return { cond: 'sge', imm: 0 };
-    if (cond === 'sle') return { cond: 'slt', imm: 0 };
-    if (cond === 'set') return { cond: 'ne', imm: 0 };
-    if (cond === 'nset') return { cond: 'eq', imm: 0 };
-  }
-  return { cond, imm };
-}
 
 /** The comparison as `a < imm`, or as its opposite: what slti and sltiu can do. */
 function lessThan(
@@ -71,7 +61,7 @@ function lessThan(
 
 /** Whether a branch can compare with `imm` without a register for it. */
 export function fitsBranch(imm: number, width: number, cond: Cond): boolean {
-  const simple = simplify(cond, imm);
+  const simple = simplifyComparison(cond, imm);
   if (simple.cond === 'set' || simple.cond === 'nset') return fitsTest(simple.imm, width === 64);
   if (simple.imm === 0 && ZERO_BRANCHES[simple.cond] !== undefined) return true;
   const less = lessThan(simple.cond, simple.imm);
@@ -87,7 +77,7 @@ function fitsTest(imm: number, wide: boolean): boolean {
 export function lowerBranch(cx: LowerContext, op: Op): void {
   const wide = op.width === 64;
   const a = hw(cx, op.a);
-  if (op.b === NO_REG) return lowerBranchImm(cx, simplify(op.cond, op.imm), wide, a, op.label);
+  if (op.b === NO_REG) return lowerBranchImm(cx, simplifyComparison(op.cond, op.imm), wide, a, op.label);
   const { cond, label } = op;
   let [first, second] = [a, hw(cx, op.b)];
   if (cond === 'set' || cond === 'nset') {

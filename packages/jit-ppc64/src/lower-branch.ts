@@ -4,7 +4,18 @@
  * A comparison and a branch are 8 bytes. A comparison with 0 right after the instruction that made the value costs
  * nothing: most have a form that compares their result. Layout widens branches that do not reach, see `branches.ts`.
  */
-import { type Cond, emit, emitTo, hw, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
+import {
+  type Comparison,
+  type Cond,
+  emit,
+  emitTo,
+  hw,
+  type LowerContext,
+  NEIGHBOURS,
+  NO_REG,
+  type Op,
+  simplifyComparison,
+} from '@polybpf/jit';
 import { conditionOf, IS_SET, LT } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { wordMask } from './lower-alu.ts';
@@ -25,7 +36,7 @@ function isUnsigned(cond: Cond): boolean {
 export function lowerBranch(cx: LowerContext, op: Op): void {
   const wide = op.width === 64;
   const a = hw(cx, op.a);
-  if (op.b === NO_REG) return branchOnConstant(cx, wide, a, simplify(op.cond, op.imm), op.label);
+  if (op.b === NO_REG) return branchOnConstant(cx, wide, a, simplifyComparison(op.cond, op.imm), op.label);
   const second = hw(cx, op.b);
   if (op.cond === 'set' || op.cond === 'nset') {
     emit(cx, wide ? and_rc : and, [R0, a, second]);
@@ -38,37 +49,6 @@ function compareRegisters(cx: LowerContext, wide: boolean, cond: Cond, a: number
   if (isUnsigned(cond)) emit(cx, wide ? cmpld : cmplw, [a, second]);
   else emit(cx, wide ? cmpd : cmpw, [a, second]);
 }
-
-interface Comparison {
-  readonly cond: Cond;
-  readonly imm: number;
-}
-
-/** Comparisons with 1, 0 and -1 that are comparisons with 0 for equality or sign. */
-function simplify(cond: Cond, imm: number): Comparison {
-  if (imm === 1) {
-    if (cond === 'ult') return { cond: 'eq', imm: 0 };
-    if (cond === 'uge') return { cond: 'ne', imm: 0 };
-    if (cond === 'slt') return { cond: 'sle', imm: 0 };
-    if (cond === 'sge') return { cond: 'sgt', imm: 0 };
-  } else if (imm === 0) {
-    if (cond === 'ugt') return { cond: 'ne', imm };
-    if (cond === 'ule') return { cond: 'eq', imm };
-  } else if (imm === -1) {
-    if (cond === 'sgt') return { cond: 'sge', imm: 0 };
-    if (cond === 'sle') return { cond: 'slt', imm: 0 };
-    // Any bit of all ones.
-    if (cond === 'set') return { cond: 'ne', imm: 0 };
-    if (cond === 'nset') return { cond: 'eq', imm: 0 };
-  }
-  return { cond, imm };
-}
-
-/** By condition: the one that says the same of a constant that is so much higher; but unsigned, none is above -1. */
-const NEIGHBOURS: Readonly<Partial<Record<Cond, readonly [cond: Cond, step: 1 | -1]>>> = {
-  ugt: ['uge', 1], ule: ['ult', 1], uge: ['ugt', -1], ult: ['ule', -1],
-  sgt: ['sge', 1], sle: ['slt', 1], sge: ['sgt', -1], slt: ['sle', -1],
-}; // prettier-ignore
 
 /** Whether a comparison for `cond` has an immediate form that takes `imm`. */
 function fitsCompare(cond: Cond, imm: number): boolean {

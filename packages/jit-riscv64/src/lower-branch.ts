@@ -7,9 +7,12 @@ import {
   isHwLiveAfter,
   type LowerContext,
   type MachineForm,
+  NEIGHBOURS,
   NO_REG,
   type Op,
+  type OrderCond,
   SCRATCH_A,
+  simplifyComparison,
 } from '@polybpf/jit';
 import { lengthOf } from './compress.ts';
 import { constantRegister } from './constant-homes.ts';
@@ -22,10 +25,8 @@ import { isCompressible, SP, ZERO } from './registers.ts';
 
 const { addi, addiw, and, andi, beq, bge, bgeu, blt, bltu, bne, jal, ld, sd, slli, slti, sltiu, srli, subw } = INSTRUCTIONS; // prettier-ignore
 
-type Comparison = Exclude<Cond, 'set' | 'nset'>;
-
 /** By condition of (a, b): the row, and whether it compares (b, a). */
-const BRANCHES: Readonly<Record<Comparison, readonly [form: MachineForm, isSwapped: boolean]>> = {
+const BRANCHES: Readonly<Record<OrderCond, readonly [form: MachineForm, isSwapped: boolean]>> = {
   eq: [beq, false], ne: [bne, false],
   ult: [bltu, false], uge: [bgeu, false], ugt: [bltu, true], ule: [bgeu, true],
   slt: [blt, false], sge: [bge, false], sgt: [blt, true], sle: [bge, true],
@@ -36,7 +37,7 @@ const isSignedOrder = (cond: Cond): boolean => cond.startsWith('s') && cond !== 
 const isBitTest = (cond: Cond): cond is 'set' | 'nset' => cond === 'set' || cond === 'nset';
 
 /** Branches when (a cond b) in 64 bits. */
-function emitBranch(cx: LowerContext, cond: Comparison, a: number, b: number, label: number): void {
+function emitBranch(cx: LowerContext, cond: OrderCond, a: number, b: number, label: number): void {
   const [form, isSwapped] = BRANCHES[cond];
   emitTo(cx, form, isSwapped ? [b, a] : [a, b], label);
 }
@@ -93,34 +94,9 @@ function lowerBranchImm(cx: LowerContext, op: Op): void {
   compareImm(cx, op, cond, imm, temp, label);
 }
 
-/** Comparisons in 64 bits that are shorter said of a neighbouring constant, or of 0. */
-function simplify(cond: Cond, imm: number): readonly [cond: Cond, imm: number] {
-  if (imm === 1) {
-    if (cond === 'ult') return ['eq', 0];
-    if (cond === 'uge') return ['ne', 0];
-    if (cond === 'slt') return ['sle', 0];
-    if (cond === 'sge') return ['sgt', 0];
-  } else if (imm === 0) {
-    if (cond === 'ugt') return ['ne', 0];
-    if (cond === 'ule') return ['eq', 0];
-  } else if (imm === -1) {
-    if (cond === 'sgt') return ['sge', 0];
-    if (cond === 'sle') return ['slt', 0];
-    if (cond === 'set') return ['ne', 0];
-    if (cond === 'nset') return ['eq', 0];
-  }
-  return [cond, imm];
-}
-
-/** By condition: the one that says the same of a constant that is so much higher. */
-const NEIGHBOURS: Readonly<Partial<Record<Cond, readonly [cond: Comparison, step: 1 | -1]>>> = {
-  ugt: ['uge', 1], ule: ['ult', 1], uge: ['ugt', -1], ult: ['ule', -1],
-  sgt: ['sge', 1], sle: ['slt', 1], sge: ['sgt', -1], slt: ['sle', -1],
-}; // prettier-ignore
-
 /** Branches when (a cond imm) in 64 bits. `a` is a register of the op, or a value that nothing else reads. */
 function compareImm(cx: LowerContext, op: Op, wanted: Cond, given: number, a: number, label: number): void {
-  const [cond, imm] = simplify(wanted, given);
+  const { cond, imm } = simplifyComparison(wanted, given);
   if (isBitTest(cond)) return emitBitTest(cx, op, cond, imm, a, label);
   if (imm === 0) return emitBranch(cx, cond, a, ZERO, label);
   const isFree = !isHwLiveAfter(cx, a);
@@ -158,7 +134,7 @@ function compareImm(cx: LowerContext, op: Op, wanted: Cond, given: number, a: nu
   compareWith(cx, cond, imm, a, constant, label);
 }
 
-function compareWith(cx: LowerContext, cond: Comparison, imm: number, a: number, temp: number, label: number): void {
+function compareWith(cx: LowerContext, cond: OrderCond, imm: number, a: number, temp: number, label: number): void {
   if (imm === 0) return emitBranch(cx, cond, a, ZERO, label);
   emitBranch(cx, cond, a, constantRegister(cx, imm, temp), label);
 }

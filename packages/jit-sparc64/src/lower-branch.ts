@@ -1,5 +1,15 @@
 /** Compare and branch, jumps, may_goto. The delay slots get `nop`; the peephole pass fills them. */
-import { type Cond, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op } from '@polybpf/jit';
+import {
+  type Cond,
+  emit,
+  emitTo,
+  hw,
+  type LowerContext,
+  type MachineForm,
+  NO_REG,
+  type Op,
+  simplifyComparison,
+} from '@polybpf/jit';
 import { conditionCode, CONDITION_CODES, ICC, REGISTER_CONDITIONS, registerCondition, XCC } from './branches.ts';
 import { fits13 } from './lower-constant.ts';
 import { isUpperZero, isZeroExtension, writtenBy } from './lower-fuse.ts';
@@ -17,31 +27,6 @@ const SETTING: ReadonlyMap<MachineForm, MachineForm> = /* @__PURE__ */ new Map<M
   [add, addcc], [add_imm, addcc_imm], [sub, subcc], [sub_imm, subcc_imm], [and, andcc], [and_imm, andcc_imm],
   [andn, andncc], [andn_imm, andncc_imm], [or, orcc], [or_imm, orcc_imm], [xor, xorcc], [xor_imm, xorcc_imm],
 ]); // prettier-ignore
-
-interface Comparison {
-  readonly cond: Cond;
-  readonly imm: number;
-}
-
-/** Comparisons with 1, 0 and -1 that are comparisons with 0. */
-function simplify(cond: Cond, imm: number): Comparison {
-  if (imm === 1) {
-    if (cond === 'ult') return { cond: 'eq', imm: 0 };
-    if (cond === 'uge') return { cond: 'ne', imm: 0 };
-    if (cond === 'slt') return { cond: 'sle', imm: 0 };
-    if (cond === 'sge') return { cond: 'sgt', imm: 0 };
-  } else if (imm === 0) {
-    if (cond === 'ugt') return { cond: 'ne', imm };
-    if (cond === 'ule') return { cond: 'eq', imm };
-  } else if (imm === -1) {
-    if (cond === 'sgt') return { cond: 'sge', imm: 0 };
-    if (cond === 'sle') return { cond: 'slt', imm: 0 };
-    // Any bit of all ones.
-    if (cond === 'set') return { cond: 'ne', imm: 0 };
-    if (cond === 'nset') return { cond: 'eq', imm: 0 };
-  }
-  return { cond, imm };
-}
 
 /** By condition: the one that says the same of 4095 as it says of 4096, and of -4096 as of -4097. */
 const BELOW: Readonly<Partial<Record<Cond, Cond>>> = { ult: 'ule', uge: 'ugt', slt: 'sle', sge: 'sgt' };
@@ -63,7 +48,7 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
     emitCompare(cx, isTest ? btst : cmp, [a, b]);
     return emitBranch(cx, conditionCode(op.cond), wide, label);
   }
-  const { cond, imm } = simplify(op.cond, op.imm);
+  const { cond, imm } = simplifyComparison(op.cond, op.imm);
   if (cond === 'set' || cond === 'nset') {
     emitCompare(cx, btst_imm, [imm, a]);
     return emitBranch(cx, conditionCode(cond), wide, label);

@@ -20,6 +20,8 @@ export type { HelperCalls, LowerContext } from './lower-context.ts';
 export { ALIGN, DATA64, LABEL, makeNode } from './node.ts';
 export type { BranchUse, MachineForm, MachineNode, RelocationUse } from './node.ts';
 export { ARENA, FRAME, INVERTED, makeOp, NO_REG, OP_KINDS, R10, SCRATCH_A, SCRATCH_B, SWAPPED } from './op.ts';
+export { NEIGHBOURS, simplifyComparison } from './comparison.ts';
+export type { Comparison, OrderCond } from './comparison.ts';
 export type { CodeSymbol, Cond, Op, OpKind } from './op.ts';
 export { defineTarget, unsupported, withOptions } from './target.ts';
 export type {

@@ -127,7 +127,7 @@ export const ARM64_MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'arm64/compare-with-neighbour',
-    file: `${folder}/lower-branch.ts`,
+    file: 'packages/jit/src/comparison.ts',
     find: "uge: ['ugt', -1]",
     replace: "uge: ['ugt', 1]",
     what: 'greater or equal 4097 is greater than 4098',
