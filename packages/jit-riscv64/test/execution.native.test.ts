@@ -9,8 +9,8 @@ import { decodeProgram, type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { formatListing } from '@polybpf/jit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { riscv64 } from '../src/index.ts';
-import { insn } from './insn.ts';
-import { fusionProgram } from './fusion-programs.ts';
+import { insn } from '@polybpf-tools/target-tests/insn';
+import { fusionProgram } from '@polybpf-tools/target-tests/fusion-programs';
 import {
   makeRandom,
   mix,
