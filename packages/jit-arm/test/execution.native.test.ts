@@ -1,75 +1,14 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { isBpfError } from '@polybpf/errors';
-import { runSuite } from '@polybpf/conformance';
-import { loadSuite, type NativeEngine, nativeEngine } from '@polybpf/conformance/node';
-import { createHelperRegistry, runProgram } from '@polybpf/interpreter';
-import { decodeProgram, type Insn, makeInsn, makeProgram } from '@polybpf/isa';
-import { formatListing, type Target, withOptions } from '@polybpf/jit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Target, withOptions } from '@polybpf/jit';
+import { describeExecution } from '../../conformance/test/target-execution.native.ts';
+import { triableRows } from '../../jit-x86_64/test/program-generator.ts';
 import { arm, armeb } from '../src/index.ts';
-import { insn } from './insn.ts';
-import { fusionProgram } from '../../jit-arm64/test/fusion-programs.ts';
-import {
-  makeRandom,
-  mix,
-  MIX_HELPER,
-  randomProgram,
-  type Trial,
-  trialMemory,
-  trialProgram,
-  triableRows,
-} from '../../jit-x86_64/test/program-generator.ts';
 
-const SHARED = process.env['POLYBPF_SHARED'];
-const PUBLIC = SHARED === undefined ? undefined : join(SHARED, 'conformance/bpf_conformance');
-const WORKLOADS = SHARED === undefined ? undefined : join(SHARED, 'bench/workloads');
-if (process.env['CI'] && (PUBLIC === undefined || !existsSync(PUBLIC)))
-  throw new Error('missing: the shared folder, POLYBPF_SHARED');
-const OWN = new URL('../../../test-vectors', import.meta.url).pathname;
-/** More and other programs than usual: POLYBPF_FUZZ=20000 POLYBPF_FUZZ_SEED=5000. */
-const PROGRAMS = Number(process.env['POLYBPF_FUZZ'] ?? 150);
-const FIRST_SEED = Number(process.env['POLYBPF_FUZZ_SEED'] ?? 1);
-
-interface WorkloadManifest {
-  readonly workloads: readonly {
-    readonly name: string;
-    readonly isa: Readonly<Record<string, { readonly file: string }>>;
-    readonly inputs: {
-      readonly quick: {
-        readonly file: string;
-        readonly patch_u32_at_0: number;
-        readonly len: number;
-        readonly r0: string;
-        readonly mem_sha256_after: string;
-      };
-    };
-  }[];
-}
-
-const HELPERS = createHelperRegistry([
-  { id: MIX_HELPER, call: (cx) => mix([cx.arg(1), cx.arg(2), cx.arg(3), cx.arg(4), cx.arg(5)]) },
-]);
 /** Around each boundary of 16-bit immediates, their halves, masks and word rotations. */
 const IMMEDIATES = [
   0, 1, -1, 2, -2, 3, 5, 7, 8, -8, 10, 31, 32, 33, 63, 64, 127, -128, 255, 256, 1000, 0x7fff, 0x8000, -0x8000, -0x8001,
   0xfffe, 0xffff, 0x10000, 0x10001, -0xffff, -0x10000, -0x10001, 0xff0000, 0xfffff, 0x100000, 0xff00ff, 0x12345678, -0xff01,
   0x7fff0000, 0x7fff7fff, 0x7fff8000, 0x7ffffffe, 0x7fffffff, -0x80000000, -0x7fffffff, -0x7fff8000, -0x7fff8001, -0x12345678,
 ]; // prettier-ignore
-const ALL = 0x3ff;
-
-function missingTool(): string | undefined {
-  try {
-    nativeEngine(arm)[Symbol.dispose]();
-    nativeEngine(armeb)[Symbol.dispose]();
-    return undefined;
-  } catch (error) {
-    if (!isBpfError(error) || error.code !== 'E_MACHINE_MISSING' || process.env['CI']) throw error;
-    return error.message;
-  }
-}
-const missing = missingTool();
 
 /** The targets share all lowerings but for what they differ in. */
 function rowsOf(target: Target): ReturnType<typeof triableRows> {
@@ -79,141 +18,14 @@ function rowsOf(target: Target): ReturnType<typeof triableRows> {
     : triableRows().filter(({ kind }) => kind !== 'alu' && kind !== 'jmp');
 }
 
-describe.skipIf(missing !== undefined).each([arm, armeb, withOptions(arm, ['idiv'])])(
-  `$name code (${missing ?? 'runs'})`,
-  (target) => {
-    const { endian } = target;
-    const isLittle = endian === 'little';
-    let engine: NativeEngine;
-    beforeAll(() => {
-      engine = nativeEngine(target);
-    });
-    afterAll(() => engine[Symbol.dispose]());
-
-    /** Runs a program natively and in the interpreter on several memories and compares r0 and memory. */
-    function compare(name: string, insns: readonly Insn[], memories: readonly Uint8Array[]): void {
-      const program = makeProgram(insns, { endian });
-      const prepared = engine.machine.prepare(program, { helpers: HELPERS });
-      try {
-        const outcomes = engine.machine.runBatch(memories.map((mem) => ({ program: prepared, mem })));
-        outcomes.forEach((outcome, i) => {
-          if (outcome.status === 'failed') throw new Error(`${name}: ${outcome.error.message}\n${formatListing(prepared.compiled)}`); // prettier-ignore
-          const mem = memories[i]!.slice();
-          const { r0 } = runProgram(program, { mem, helpers: HELPERS });
-          const differs = outcome.mem.findIndex((byte, at) => byte !== mem[at]);
-          if (outcome.r0 === r0 && differs < 0) return;
-          const seen = `r0 ${outcome.r0}, expected ${r0}; memory differs at ${differs}`;
-          throw new Error(`${name}: ${seen}\n${formatListing(prepared.compiled).slice(0, 8000)}`);
-        });
-      } finally {
-        prepared.dispose();
-      }
-    }
-
-    it.skipIf(PUBLIC === undefined || !existsSync(PUBLIC))('passes all 313 public vectors (in POLYBPF_SHARED)', () => {
-      const results = runSuite(loadSuite(PUBLIC!), engine);
-      expect(results.filter(({ status }) => status !== 'passed')).toEqual([]);
-      expect(results).toHaveLength(313);
-    });
-
-    it.skipIf(target.base !== undefined)(
-      'passes our own vectors, but for faults that only a checking engine can report',
-      () => {
-        const results = runSuite(loadSuite(OWN), engine);
-        const reasons = ['native code does not check accesses', ...(isLittle ? [] : ['only for little-endian memory'])];
-        expect(results.filter(({ status, reason }) => status !== 'passed' && !reasons.includes(reason!))).toEqual([]);
-        expect(results.filter(({ status }) => status === 'passed').length).toBeGreaterThan(2000);
-      },
-    );
-
-    it.skipIf(!isLittle || WORKLOADS === undefined || !existsSync(WORKLOADS))(
-      'computes the workloads of every ISA version (in POLYBPF_SHARED, for little-endian memory)',
-      () => {
-        const { workloads } = JSON.parse(readFileSync(join(WORKLOADS!, 'manifest.json'), 'utf8')) as WorkloadManifest;
-        const wrong: string[] = [];
-        for (const { name, isa, inputs } of workloads) {
-          const { file, patch_u32_at_0, len, r0, mem_sha256_after } = inputs.quick;
-          const mem = Uint8Array.from(readFileSync(join(WORKLOADS!, file)).subarray(0, len));
-          new DataView(mem.buffer).setUint32(0, patch_u32_at_0, true);
-          for (const version of Object.keys(isa)) {
-            const program = makeProgram(decodeProgram(readFileSync(join(WORKLOADS!, isa[version]!.file))), { name });
-            const prepared = engine.machine.prepare(program);
-            const outcome = prepared.run({ mem, timeoutMs: 30_000 });
-            const sha256 = createHash('sha256').update(outcome.mem).digest('hex');
-            if (outcome.r0 !== BigInt(r0) || sha256 !== mem_sha256_after)
-              wrong.push(`${name} ${version}: r0 ${outcome.r0}`);
-            prepared.dispose();
-          }
-        }
-        expect(workloads.length).toBeGreaterThan(10);
-        expect(wrong).toEqual([]);
-      },
-    );
-
-    it.each(rowsOf(target).map((row) => [row.name, row] as const))('%s on all registers', (name, row) => {
-      const random = makeRandom(row.id + 1);
-      const trials: Trial[] = [];
-      const hasSrc = row.src === 'read' || row.src === 'readwrite';
-      const isMemory = !['alu', 'end', 'jmp'].includes(row.kind);
-      const isLoad = row.kind === 'load' || row.kind === 'load_acquire';
-      const dsts = isMemory && !isLoad ? 11 : 10;
-      const srcs = hasSrc ? (isLoad ? 11 : 10) : 1;
-      // The byte orders share all lowerings, so that the second one has fewer immediates to try.
-      const immediates = isLittle ? IMMEDIATES : IMMEDIATES.filter((_, k) => k % 6 === 0);
-      const imms = row.immUse === 'imm' ? immediates : [0, 0];
-      for (let dst = 0; dst < dsts; dst++) {
-        for (let src = 0; src < srcs; src++) {
-          for (const imm of imms) {
-            const masks = [ALL, (1 << dst) | (row.src === 'readwrite' ? 1 << src : 0), random.int(1024)];
-            trials.push({ row, dst, src, imm, live: random.pick(masks) & ALL });
-          }
-        }
-      }
-      // Jumps reach 32 Ki instructions.
-      for (let from = 0; from < trials.length; from += 350) {
-        const { insns, memory: length } = trialProgram(trials.slice(from, from + 350));
-        compare(
-          name,
-          insns,
-          Array.from({ length: 3 }, () => trialMemory(random, length)),
-        );
-      }
-    });
-
-    it.each([8, -8, 4096, 0x7ff8, 0x7fff8000, 0x7fffffff, -0x80000000])('r10 plus %i and back', (k) => {
-      const sum = [
-        insn('mov64_reg', 2, 10),
-        insn('add64_imm', 2, 0, 0, k),
-        insn('mov64_reg', 3, 2),
-        insn('sub64_reg', 3, 10),
-      ];
-      compare(
-        `r10 + ${k}`,
-        [insn('stdw', 10, 0, -8, 7), ...sum, insn('mov64_reg', 0, 3), insn('exit')],
-        [new Uint8Array(8)],
-      );
-    });
-
-    it('sequences that are fused', () => {
-      for (let seed = FIRST_SEED; seed < FIRST_SEED + PROGRAMS / 2; seed++) {
-        const random = makeRandom(seed);
-        const { insns, memory } = fusionProgram(random, 30);
-        compare(
-          `fusion seed ${seed}`,
-          insns,
-          Array.from({ length: 4 }, () => trialMemory(random, memory)),
-        );
-      }
-    });
-
-    it('random programs', () => {
-      for (let seed = FIRST_SEED; seed < FIRST_SEED + PROGRAMS; seed++) {
-        const { insns, memory } = randomProgram(seed);
-        const random = makeRandom(seed);
-        const memories = Array.from({ length: 3 }, () => trialMemory(random, memory));
-        // r0 = 0: a program that does not use r0 may still compare with it in cmpxchg.
-        compare(`seed ${seed}`, [makeInsn(0xb7, 0, 0, 0, 0), ...insns], memories);
-      }
-    });
-  },
-);
+describeExecution({
+  targets: [arm, armeb, withOptions(arm, ['idiv'])],
+  rowsOf,
+  // The byte orders share all lowerings, so that the second one has fewer immediates to try.
+  immediatesOf: ({ endian }) => (endian === 'little' ? IMMEDIATES : IMMEDIATES.filter((_, k) => k % 6 === 0)),
+  repetitions: 2,
+  trialMemories: 3,
+  stackDistances: [8, -8, 4096, 0x7ff8, 0x7fff8000, 0x7fffffff, -0x80000000],
+  fusions: { programs: 75, memories: 4 },
+  random: { programs: 150, memories: 3 },
+});

@@ -5,7 +5,7 @@ import { compile, type CompileOptions, listCode, makeOp, type Target, withOption
 import { describe, expect, it } from 'vitest';
 import { arm, armeb } from '../src/index.ts';
 import { reciprocalOf } from '../src/lower-divide.ts';
-import { imm64, insn } from './insn.ts';
+import { imm64, insn } from '@polybpf-tools/target-tests/insn';
 
 const GOLDEN = new URL('./lower.txt', import.meta.url);
 const EXIT = insn('exit');

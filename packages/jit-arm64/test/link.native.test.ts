@@ -1,22 +1,18 @@
 /** Objects linked into C programs by the distribution's cross compiler: the platform's ABI, seen from outside. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assemble } from '@polybpf/asm';
-import { compile, writeObject } from '@polybpf/jit';
-import type { MapDef, Program, ProgramRelocation } from '@polybpf/isa';
+import { CHECKED_CASES as CASES } from '@polybpf-tools/target-tests/checked-cases';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linesByName, missingTools, writePrograms } from '../../conformance/test/linked-programs.native.ts';
 import { arm64 } from '../src/index.ts';
 
 const GCC = 'aarch64-linux-gnu-gcc';
 const QEMU = 'qemu-aarch64';
 const isNative = process.arch === 'arm64';
 const compiler = isNative ? 'gcc' : GCC;
-const missing = (isNative ? [compiler] : [compiler, QEMU]).filter(
-  (tool) => spawnSync(tool, ['--version']).status !== 0,
-);
-if (missing.length > 0 && process.env['CI']) throw new Error(`missing tools: ${missing.join(', ')}`);
+const missing = missingTools(isNative ? [compiler] : [compiler, QEMU]);
 
 /**
  * Calls `fn` with five arguments and known values in x19 to x28; stores those registers and how far sp moved in `out`.
@@ -100,99 +96,14 @@ int main(void) {
 }
 `;
 
-const TABLE: MapDef = { name: 'table', kind: 'map', type: 2, keySize: 4, valueSize: 8, maxEntries: 4, flags: 0 };
-const KEEP = 'r6 = r1\nr7 = r2\nr8 = r3\nr9 = r4';
-const MIX = 'r0 += r6\nr7 *= 1000\nr0 += r7\nr8 *= 1000000\nr0 += r8\nr9 *= 1000000000\nr0 += r9\nexit';
-
-interface Case {
-  readonly text: string;
-  readonly expected: bigint;
-  readonly relocations?: readonly ProgramRelocation[];
-}
-
-const CASES: Readonly<Record<string, Case>> = {
-  leaf: { text: 'r0 = r1\nr0 += r5\nexit', expected: 6n },
-  leaf_stack8: { text: '*(u64 *)(r10 - 8) = r5\nr0 = *(u8 *)(r10 - 8)\nexit', expected: 5n },
-  leaf_stack512: { text: '*(u64 *)(r10 - 512) = r5\nr0 = *(u64 *)(r10 - 512)\nexit', expected: 5n },
-  call: { text: 'call 7\nexit', expected: 54321n },
-  call_stack8: { text: '*(u64 *)(r10 - 8) = r2\ncall 7\nr1 = *(u64 *)(r10 - 8)\nr0 += r1\nexit', expected: 54323n },
-  call_stack240: {
-    text: '*(u64 *)(r10 - 240) = r2\ncall 7\nr1 = *(u64 *)(r10 - 240)\nr0 += r1\nexit',
-    expected: 54323n,
-  },
-  call_stack512: {
-    text: '*(u64 *)(r10 - 512) = r2\ncall 7\nr1 = *(u64 *)(r10 - 512)\nr0 += r1\nexit',
-    expected: 54323n,
-  },
-  call_one_saved: { text: 'r6 = r5\ncall 7\nr0 += r6\nexit', expected: 54326n },
-  call_all_saved: { text: `${KEEP}\ncall 7\n${MIX}`, expected: 54321n + 4003002001n },
-  call_all_stack512: {
-    text: `${KEEP}\n*(u64 *)(r10 - 512) = r5\ncall 7\nr1 = *(u64 *)(r10 - 512)\nr0 += r1\n${MIX}`,
-    expected: 54326n + 4003002001n,
-  },
-  call_two_saved_stack496: {
-    text: 'r6 = r1\nr7 = r2\n*(u64 *)(r10 - 496) = r5\ncall 7\nr1 = *(u64 *)(r10 - 496)\nr0 += r1\nr0 += r6\nr0 += r7\nexit',
-    expected: 54329n,
-  },
-  nested: {
-    text: `${KEEP}\ncall callee\n${MIX}\n.function callee\nr6 = r5\nr7 = 7\n*(u64 *)(r10 - 8) = r6\ncall 7\nr0 += r6\nr0 += r7\nexit`,
-    expected: 54321n + 12n + 4003002001n,
-  },
-  may_goto_frame: {
-    text: 'r0 = 0\nloop:\nr0 += 1\nif r0 == 5 goto done\nmay_goto done\ngoto loop\ndone:\nexit',
-    expected: 5n,
-  },
-  tail_hits: { text: `${KEEP}\n*(u64 *)(r10 - 64) = 1\nr3 = 1\ncall 12\nr0 = 5\nexit`, expected: 1000n },
-  tail_misses: { text: 'r3 = 2\ncall 12\nexit', expected: 2n ** 64n - 2n },
-  tail_dead_result: { text: 'r6 = r2\nr3 = 2\ncall 12\nr0 = r6\nexit', expected: 2n },
-  map_address: {
-    text: '.map "table" type=array key=4 value=8 entries=4\nr1 = map table ll\nr0 = *(u64 *)(r1 + 16)\nexit',
-    expected: 33n,
-  },
-  weak_missing: {
-    text: 'r0 = 5 ll\nexit',
-    expected: 0n,
-    relocations: [{ insn: 0, kind: 'extern', symbol: 'nobody', addend: 0, weak: true }],
-  },
-  extern_address: {
-    text: 'r1 = 5 ll\nr0 = *(u64 *)(r1 + 0)\nexit',
-    expected: 44n,
-    relocations: [{ insn: 0, kind: 'extern', symbol: 'table', addend: 24 }],
-  },
-  callback: {
-    text: 'r6 = func callee ll\nr1 = 40\ncallx r6\nexit\n.function callee\nr0 = r1\nr0 += 2\nexit',
-    expected: 42n,
-  },
-  kfunc: {
-    text: 'r1 = 41\ncall kfunc -1\nexit',
-    expected: 42n,
-    relocations: [{ insn: 1, kind: 'kfunc', symbol: 'known', addend: 0 }],
-  },
-};
-
 describe.skipIf(missing.length > 0)(`linked into C (missing: ${missing.join(', ') || 'nothing'})`, () => {
   let folder: string;
-  let lines: ReadonlyMap<string, readonly [r0: string, registers: string]>;
+  let lines: ReadonlyMap<string, string>;
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'jit-arm64-link-'));
-    const compiled = Object.entries(CASES).map(([name, { text, relocations }]) => {
-      const parsed = assemble(text, { name, syntax: 'kernel' });
-      const program: Program = {
-        ...parsed,
-        maps: parsed.maps.length > 0 ? [TABLE] : [],
-        relocations: relocations ?? parsed.relocations,
-      };
-      return compile(program, arm64);
-    });
     const file = (name: string): string => join(folder, name);
-    writeFileSync(file('programs.o'), writeObject(compiled));
-    writeFileSync(
-      file('programs.h'),
-      Object.keys(CASES)
-        .map((name) => `P(${name})\n`)
-        .join(''),
-    );
+    writePrograms(folder, arm64, CASES);
     writeFileSync(file('call.S'), CALL_CHECKED);
     writeFileSync(file('main.c'), MAIN);
     const sources = ['main.c', 'call.S', 'programs.o'].map(file);
@@ -201,19 +112,11 @@ describe.skipIf(missing.length > 0)(`linked into C (missing: ${missing.join(', '
     });
     const [command, ...args] = isNative ? [file('a.out')] : [QEMU, file('a.out')];
     const output = execFileSync(command!, args, { encoding: 'utf8', timeout: 60_000 });
-    lines = new Map(
-      output
-        .trim()
-        .split('\n')
-        .map((line) => {
-          const [name, r0, registers] = line.split(' ');
-          return [name!, [r0!, registers!]];
-        }),
-    );
+    lines = linesByName(output);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it.each(Object.entries(CASES))('%s gives its result and keeps registers and sp', (name, { expected }) => {
-    expect(lines.get(name)).toEqual([expected.toString(16), 'kept']);
+    expect(lines.get(name)).toBe(`${expected.toString(16)} kept`);
   });
 });

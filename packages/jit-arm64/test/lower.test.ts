@@ -2,7 +2,7 @@ import { type Insn, makeProgram } from '@polybpf/isa';
 import { compile, type CompileOptions, listCode } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../src/index.ts';
-import { imm64, insn } from './insn.ts';
+import { imm64, insn } from '@polybpf-tools/target-tests/insn';
 
 /** Text of the machine code. */
 function code(insns: readonly Insn[], options: CompileOptions = {}): string[] {

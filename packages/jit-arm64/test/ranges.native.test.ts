@@ -4,7 +4,7 @@ import { BPF_MAX_LOOPS, type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { type Machine, openMachine } from '@polybpf/machine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arm64 } from '../src/index.ts';
-import { imm64, insn } from './insn.ts';
+import { imm64, insn } from '@polybpf-tools/target-tests/insn';
 
 function missingMachine(): string | undefined {
   try {

@@ -4,7 +4,7 @@ import { type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { type Machine, openMachine } from '@polybpf/machine';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loongarch64 } from '../src/index.ts';
-import { insn } from './insn.ts';
+import { insn } from '@polybpf-tools/target-tests/insn';
 
 function missingMachine(): string | undefined {
   try {

@@ -7,7 +7,7 @@ import { INSTRUCTIONS as I, type InstructionName, type MipsForm } from '../src/i
 import { mips64le } from '../src/index.ts';
 import { peephole } from '../src/peephole.ts';
 import { A0, AT, RA, T8, T9, V0, V1 } from '../src/registers.ts';
-import { insn } from './insn.ts';
+import { insn } from '@polybpf-tools/target-tests/insn';
 
 const nop = (): MachineNode => makeNode(I.nop, []);
 /** A branch, its slot, filler, and the label. */

@@ -5,7 +5,7 @@ import { runProgram } from '@polybpf/interpreter';
 import { type Insn, makeProgram } from '@polybpf/isa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mips64, mips64le } from '../src/index.ts';
-import { insn } from './insn.ts';
+import { insn } from '@polybpf-tools/target-tests/insn';
 
 function missingTool(): string | undefined {
   try {

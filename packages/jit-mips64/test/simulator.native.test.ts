@@ -3,10 +3,10 @@ import { runProgram } from '@polybpf/interpreter';
 import { type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { compile, formatListing } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
-import { fusionProgram } from '../../jit-arm64/test/fusion-programs.ts';
+import { fusionProgram } from '@polybpf-tools/target-tests/fusion-programs';
 import { makeRandom, randomProgram, type Trial, trialMemory, trialProgram, triableRows } from '../../jit-x86_64/test/program-generator.ts'; // prettier-ignore
 import { mips64, mips64le } from '../src/index.ts';
-import { insn } from './insn.ts';
+import { insn } from '@polybpf-tools/target-tests/insn';
 import { simulate } from './simulator.ts';
 
 const IMMEDIATES = [0, 1, -1, 2, 3, 7, 8, -8, 10, 31, 32, 63, 255, 0x7fff, 0x8000, -0x8000, -0x8001, 0xffff, 0x10000, -0x10000, 0xff0000, 0x12345678, 0x7fffffff, -0x80000000]; // prettier-ignore

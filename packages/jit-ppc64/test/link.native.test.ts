@@ -1,15 +1,14 @@
 /** Objects linked into C programs by the distribution's cross compilers: the platform's ABI, seen from outside. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assemble } from '@polybpf/asm';
-import type { MapDef, Program } from '@polybpf/isa';
-import { compile, type Target, withOptions, writeObject } from '@polybpf/jit';
+import { type Target, withOptions } from '@polybpf/jit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linesByName, missingTools, writePrograms } from '../../conformance/test/linked-programs.native.ts';
 import { ppc64, ppc64le } from '../src/index.ts';
-import { LINK_CASES, type LinkCase } from './link-cases.ts';
+import { LINK_CASES, type LinkCase } from '@polybpf-tools/target-tests/link-cases';
 
 const MAIN = fileURLToPath(new URL('./link-main.c', import.meta.url));
 const LE = { target: ppc64le, gcc: 'powerpc64le-linux-gnu-gcc', qemu: 'qemu-ppc64le' };
@@ -24,28 +23,13 @@ const LINKS = [
   { ...BE, title: 'without a C library', flags: ['-mabi=elfv2', '-nostdlib', '-static', '-ffreestanding', '-DFREESTANDING'] },
 ] as const; // prettier-ignore
 
-const missing = [LE.gcc, LE.qemu, BE.gcc, BE.qemu].filter((tool) => spawnSync(tool, ['--version']).status !== 0);
-if (missing.length > 0 && process.env['CI']) throw new Error(`missing tools: ${missing.join(', ')}`);
-
-const TABLE: MapDef = { name: 'table', kind: 'map', type: 2, keySize: 4, valueSize: 8, maxEntries: 4, flags: 0 };
+const missing = missingTools([LE.gcc, LE.qemu, BE.gcc, BE.qemu]);
 
 /** In version 1, callx takes entries of code and C has addresses of descriptors. */
-function casesOf(target: Target): [string, LinkCase][] {
+function casesOf(target: Target): Readonly<Record<string, LinkCase>> {
   const takesEntries = target.elf.descriptors !== undefined;
-  return Object.entries(LINK_CASES).filter(([name]) => !(takesEntries && name === 'function_pointer'));
-}
-
-function objectFor(target: Target): Uint8Array {
-  const compiled = casesOf(target).map(([name, { text, relocations }]) => {
-    const parsed = assemble(text, { name, syntax: 'kernel', endian: target.endian });
-    const program: Program = {
-      ...parsed,
-      maps: parsed.maps.length > 0 ? [TABLE] : [],
-      relocations: relocations ?? parsed.relocations,
-    };
-    return compile(program, target);
-  });
-  return writeObject(compiled);
+  const cases = Object.entries(LINK_CASES).filter(([name]) => !(takesEntries && name === 'function_pointer'));
+  return Object.fromEntries(cases);
 }
 
 describe.skipIf(missing.length > 0).each(LINKS)(
@@ -57,23 +41,16 @@ describe.skipIf(missing.length > 0).each(LINKS)(
     beforeAll(() => {
       folder = mkdtempSync(join(tmpdir(), 'jit-ppc64-link-'));
       const file = (name: string): string => join(folder, name);
-      writeFileSync(file('programs.o'), objectFor(target));
-      writeFileSync(
-        file('programs.h'),
-        casesOf(target)
-          .map(([name]) => `P(${name})\n`)
-          .join(''),
-      );
+      writePrograms(folder, target, casesOf(target));
       const output = file('a.out');
       execFileSync(gcc, ['-O2', '-w', '-mcpu=power8', `-I${folder}`, ...flags, '-o', output, MAIN, file('programs.o')], { stdio: ['ignore', 'inherit', 'inherit'] }); // prettier-ignore
       const sysroot = ['-L', `/usr/${gcc.replace(/-gcc$/, '')}`];
       const text = execFileSync(qemu, ['-cpu', 'power8', ...sysroot, output], { encoding: 'utf8', timeout: 60_000 });
-      const rows = text.trim().split('\n');
-      lines = new Map(rows.map((row) => [row.slice(0, row.indexOf(' ')), row.slice(row.indexOf(' ') + 1)]));
+      lines = linesByName(text);
     });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-    it.each(casesOf(target))(
+    it.each(Object.entries(casesOf(target)))(
       '%s gives its result, keeps registers and the stack pointer, and its caller keeps r2',
       (name, { expected }) => {
         const hex = expected.toString(16);

@@ -3,7 +3,7 @@ import { type Insn, makeProgram } from '@polybpf/isa';
 import { compile, type CompileOptions, listCode } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { riscv64 } from '../src/index.ts';
-import { imm64, insn } from './insn.ts';
+import { imm64, insn } from '@polybpf-tools/target-tests/insn';
 
 const GOLDEN = new URL('./lower.txt', import.meta.url);
 const EXIT = insn('exit');

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compileFor, type Harness, MIX_HELPER, missingTools, mix, openHarness } from './harness.ts';
 import { EDGES32, EDGES64, makeRandom, type Random } from './random.ts';
 import { randomProgram } from './random-program.ts';
-import { SNIPPETS } from './snippets.ts';
+import { CALLER_AREA_SNIPPETS as SNIPPETS } from '@polybpf-tools/target-tests/snippets';
 import { FIRST_RESULT, TRIABLE_ROWS, trialProgram, trialsOf } from './trials.ts';
 
 const HELPERS = createHelperRegistry([

@@ -7,7 +7,7 @@ import { type InstructionName, INSTRUCTIONS as I } from '../src/instructions.ts'
 import { sparc64 } from '../src/index.ts';
 import { peephole } from '../src/peephole.ts';
 import { G1, G4, G5, O0, O7, SP } from '../src/registers.ts';
-import { insn } from './insn.ts';
+import { insn } from '@polybpf-tools/target-tests/insn';
 
 const [O1, O2] = [O0 + 1, O0 + 2];
 const nop = (): MachineNode => makeNode(I.nop, []);

@@ -4,7 +4,7 @@ import { isBpfError } from '@polybpf/errors';
 import { compile, type HelperCalls, listCode } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { sparc64 } from '../src/index.ts';
-import { SNIPPETS } from './snippets.ts';
+import { CALLER_AREA_SNIPPETS as SNIPPETS } from '@polybpf-tools/target-tests/snippets';
 
 const GOLDEN = new URL('./lower.txt', import.meta.url);
 

@@ -5,7 +5,7 @@ import { runProgram } from '@polybpf/interpreter';
 import { type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sparc64 } from '../src/index.ts';
-import { imm64, insn } from './insn.ts';
+import { imm64, insn } from '@polybpf-tools/target-tests/insn';
 
 function missingTool(): string | undefined {
   try {

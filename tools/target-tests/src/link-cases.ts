@@ -1,22 +1,26 @@
 /** Programs for C callers, and what they return for the arguments 1, 2, 3, 4, 5. */
 import type { ProgramRelocation } from '@polybpf/isa';
 
+/** A program and its result; its relocations where the text has none. */
 export interface LinkCase {
   readonly text: string;
   readonly expected: bigint;
   readonly relocations?: readonly ProgramRelocation[];
 }
 
-const KEEP = 'r6 = r1\nr7 = r2\nr8 = r3\nr9 = r4';
-const MIX = 'r0 += r6\nr7 *= 1000\nr0 += r7\nr8 *= 1000000\nr0 += r8\nr9 *= 1000000000\nr0 += r9\nexit';
+/** Takes the first four arguments into registers that calls keep. */
+export const KEEP = 'r6 = r1\nr7 = r2\nr8 = r3\nr9 = r4';
+/** Adds them to r0, each at its place of the sum. */
+export const MIX = 'r0 += r6\nr7 *= 1000\nr0 += r7\nr8 *= 1000000\nr0 += r8\nr9 *= 1000000000\nr0 += r9\nexit';
 
 /** Helper 7 of link-main.c of 1..5; helper 12 goes to a function that returns ctx * 1000 for index 1. */
-const HELPER = 54321n;
+export const HELPER = 54321n;
 const MIXED = 4003002001n;
 
 const stack = (depth: number, call: string): string =>
   `*(u64 *)(r10 - ${depth}) = r2\n${call}\nr1 = *(u64 *)(r10 - ${depth})\nr0 += r1\nexit`;
 
+/** Programs by name; link-main.c of a target calls each of them. */
 export const LINK_CASES: Readonly<Record<string, LinkCase>> = {
   leaf: { text: 'r0 = r1\nr0 += r5\nexit', expected: 6n },
   leaf_stack8: { text: stack(8, 'r0 = 40'), expected: 42n },
