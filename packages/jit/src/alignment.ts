@@ -50,7 +50,7 @@ function walk(
   addresses: Uint8Array,
   states: (Uint8Array | undefined)[],
 ): void {
-  const { program, rows, reachable } = analysis;
+  const { program, rows, reachable, isTarget } = analysis;
   const { start, end } = fn;
   const entry = new Uint8Array(REGISTERS + SLOTS);
   const isProgram = start === 0 && !isReferenced(analysis, start);
@@ -60,19 +60,23 @@ function walk(
   const pending: number[] = [start];
   while (pending.length > 0) {
     let i = pending.pop()!;
-    // Straight on until a place whose state this path does not change.
+    let state = states[i]!.slice();
+    // Straight on until a place where paths meet whose state this path does not change. Only such places keep a state.
     while (reachable[i] === 1) {
       const row = rows[i]!;
       const insn = program.insns[i]!;
-      const after = states[i]!.slice();
-      noteAddress(addresses, row, insn, i, after);
+      noteAddress(addresses, row, insn, i, state);
       if (row.kind === 'end') noteSwappedLoad(addresses, analysis, i);
-      transfer(program, fn, row, i, after);
+      transfer(program, fn, row, i, state);
       const isJump = row.kind === 'jmp' || row.kind === 'ja' || row.kind === 'may_goto';
       const target = isJump ? jumpTarget(row, insn, i) : undefined;
-      if (target !== undefined && merge(states, target, after)) pending.push(target);
+      if (target !== undefined && merge(states, target, state)) pending.push(target);
       const next = i + row.slots;
-      if (row.kind === 'ja' || row.kind === 'exit' || next >= end || !merge(states, next, after)) break;
+      if (row.kind === 'ja' || row.kind === 'exit' || next >= end) break;
+      if (isTarget[next] === 1) {
+        if (!merge(states, next, state)) break;
+        state = states[next]!.slice();
+      }
       i = next;
     }
   }
@@ -87,6 +91,7 @@ function merge(states: (Uint8Array | undefined)[], at: number, incoming: Uint8Ar
   }
   let changed = false;
   for (let i = 0; i < known.length; i++) {
+    if (known[i] === incoming[i]) continue;
     const met = meet(known[i]!, incoming[i]!);
     if (met === known[i]) continue;
     known[i] = met;
