@@ -3,7 +3,7 @@ import type { ArgumentKind, KindFlag } from '@polybpf/helpers';
 import { accessMemory, checkAlignment, isPointer } from './memory-access.ts';
 import { checkBtfArgument, checkBtfMemory } from './btf-args.ts';
 import { checkBufferAccess, checkUnmodified } from './context-access.ts';
-import { checkDynptrArgument } from './dynptr-args.ts';
+import { checkDynptrArgument, checkDynptrRelease } from './dynptr-args.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { hasDirectValue, isReadOnly, MAP_ARRAY, MAP_BLOOM_FILTER, MAP_PERCPU_ARRAY, MAP_SOCKHASH, MAP_SOCKMAP, type MapModel, type SpecialField } from './map-model.ts'; // prettier-ignore
 import { mayPassPacket } from './packet-types.ts';
@@ -226,7 +226,13 @@ export function checkHelperMemory(
 }
 
 /** A size, and the memory in the register before it (kernel: check_mem_size_reg). */
-export function checkMemorySize(env: Env, regno: number, kind: number, zeroOk: boolean, meta: CallMeta): void {
+export function checkMemorySize(
+  env: Env,
+  regno: number,
+  kind: number,
+  zeroOk: boolean,
+  meta: RawMemory & Pick<CallMeta, 'maxSize'>,
+): void {
   const w = env.frame.w;
   const at = regAt(regno);
   const umax = toUnsignedDouble(w, at + W_UMAX);
@@ -272,8 +278,10 @@ export function checkArgument(env: Env, index: number, args: readonly ArgumentKi
     checkArgumentOffset(env, regno, release, dynptr);
   }
   if (release) {
-    if (dynptr) meta.releaseDynptr = true;
-    else if (w[at + W_REF] === 0 && !isNull) {
+    if (dynptr) {
+      checkDynptrRelease(env, regno);
+      meta.releaseDynptr = true;
+    } else if (w[at + W_REF] === 0 && !isNull) {
       reject(EINVAL, `R${regno} must be referenced when passed to release function`);
     }
     meta.releaseRegno = regno;
@@ -351,7 +359,7 @@ function checkKind(env: Env, index: number, args: readonly ArgumentKind[], base:
     case 'CONST_SIZE_OR_ZERO':
       return checkMemorySize(env, regno, access(args[index - 1]!), true, meta);
     case 'PTR_TO_DYNPTR':
-      return checkDynptrArgument(env, regno, kind, meta);
+      return checkDynptrArgument(env, regno, kind);
     case 'CONST_ALLOC_SIZE_OR_ZERO':
       if ((w[at + W_MASK]! | w[at + W_MASK + 1]!) !== 0) reject(EACCES, `R${regno} is not a known constant'`);
       meta.memSize = w[at + W_VAR]!;

@@ -5,7 +5,7 @@ import { queueCallback, setupForEach, setupLoop, setupTimer } from './calls.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { checkArgument, type CallMeta } from './helper-args.ts';
 import { helperById } from './helper-table.ts';
-import { afterDynptrCall, beforeDynptrCall, setupUserRingbuf } from './dynptr-calls.ts';
+import { beforeDynptrCall, releaseDynptr, setupUserRingbuf } from './dynptr-calls.ts';
 import { isPrintable } from './format-string.ts';
 import { F_RDONLY_PROG, hasField, MAP_ARRAY, MAP_HASH, MAP_LRU_HASH, MAP_LRU_PERCPU_HASH, MAP_PERCPU_ARRAY, MAP_PERCPU_HASH, MAP_PROG_ARRAY, type MapModel } from './map-model.ts'; // prettier-ignore
 import { checkMapHelper } from './map-helpers.ts';
@@ -112,9 +112,9 @@ export function walkHelperCall(env: Env): void {
 
 function release(env: Env, meta: CallMeta): void {
   const w = env.frame.w;
+  if (meta.releaseDynptr) return releaseDynptr(env, meta);
   let ok = false;
-  if (meta.releaseDynptr) ok = afterDynptrCall(env, meta);
-  else if (meta.name === 'bpf_kptr_xchg' && meta.refId !== 0) notModelled('bpf_kptr_xchg');
+  if (meta.name === 'bpf_kptr_xchg' && meta.refId !== 0) notModelled('bpf_kptr_xchg');
   else if (meta.refId !== 0) ok = releaseReference(env, meta.refId);
   else ok = env.frame.isZero(regAt(meta.releaseRegno)) || w[regAt(meta.releaseRegno) + W_TYPE] === T.NOT_INIT;
   if (!ok) reject(EINVAL, `func ${meta.name}#${meta.funcId} reference has not been acquired before`);

@@ -1,12 +1,16 @@
 /** Calls of kernel functions (kernel: check_kfunc_call). */
-import { type BtfType, typeById } from '@polybpf/btf';
+import { type BtfInt, type BtfType, typeById } from '@polybpf/btf';
 import { markKnown, markUnknown } from './bounds.ts';
+import { sliceFlag } from './dynptr-slots.ts';
 import { type Env, notModelled, reject } from './env.ts';
+import { kernelContext } from './kernel-context.ts';
+import { isScalarType } from './kfunc-arg-kind.ts';
 import { checkKfuncArguments, type KfuncMeta } from './kfunc-args.ts';
 import { branchIterator } from './kfunc-iterators.ts';
 import { isStruct, resolved } from './kernel-types.ts';
 import { type Kfunc, kfuncByName } from './kfunc-prototype.ts';
-import { acquireReference, releaseReference } from './references.ts';
+import { mayWritePacket } from './packet-types.ts';
+import { acquireReference, clearPacketPointers, releaseReference } from './references.ts';
 import { clearCallerSaved } from './registers.ts';
 import { EACCES, EINVAL } from './reject.ts';
 import { W_AUX, W_AUX2, W_ID, W_PRECISE, W_REF, W_TYPE } from './register-record.ts';
@@ -17,24 +21,7 @@ const R0 = regAt(0);
 
 /** Functions that do more than their prototype says, in ways that are not modelled. */
 const SPECIAL =
-  /^bpf_(iter_(css|task|dmabuf|kmem)|obj_|percpu_obj_|list_|rbtree_|refcount_|dynptr_|wq_|task_work_|throw|local_irq_|res_spin_|arena_|session_|ct_|skb_ct_|xdp_ct_|xdp_metadata_|stream_|crypto_|set_dentry|remove_dentry|sock_ops_|map_sum|get_kmem_cache)|_dynptr$|_impl$|^__bpf_trap$/;
-
-/** Context as the kernel has it (kernel: find_kern_ctx_type_id). */
-const KERNEL_CONTEXTS: Readonly<Record<string, string>> = {
-  SOCKET_FILTER: 'sk_buff',
-  SCHED_CLS: 'sk_buff',
-  SCHED_ACT: 'sk_buff',
-  CGROUP_SKB: 'sk_buff',
-  LWT_IN: 'sk_buff',
-  LWT_OUT: 'sk_buff',
-  LWT_XMIT: 'sk_buff',
-  SK_SKB: 'sk_buff',
-  XDP: 'xdp_buff',
-  SOCK_OPS: 'bpf_sock_ops_kern',
-  SK_MSG: 'sk_msg',
-  PERF_EVENT: 'bpf_perf_event_data_kern',
-  SK_LOOKUP: 'bpf_sk_lookup_kern',
-};
+  /^bpf_(iter_(css|task|dmabuf|kmem)|obj_|percpu_obj_|list_|rbtree_|refcount_|wq_|task_work_|throw|local_irq_|res_spin_|arena_|session_)|^__bpf_trap$/;
 
 /** Walks a call of a kernel function; true when the path ends with it. */
 export function walkKfuncCall(env: Env): boolean {
@@ -64,6 +51,7 @@ export function walkKfuncCall(env: Env): boolean {
   }
   clearCallerSaved(env, env.frame.w);
   setResult(env, kfunc, meta);
+  if (kfunc.summary.changesPacket) clearPacketPointers(env);
   if (kfunc.summary.iterNext) branchIterator(env, meta.iterator!);
   env.insn++;
   return false;
@@ -114,16 +102,20 @@ function setResult(env: Env, kfunc: Kfunc, meta: KfuncMeta): void {
   const { result, info } = kfunc;
   if (result === undefined) return;
   if (result.kind !== 'PTR') {
-    if (result.kind !== 'INT' && result.kind !== 'ENUM') return notModelled(`result of kfunc ${kfunc.name}`);
+    if (!isScalarType(result)) return notModelled(`result of kfunc ${kfunc.name}`);
     markUnknown(w, R0, env.defaultPrecise);
     return;
   }
   const pointee = resolved(env.kernel!.btf, result.type);
   if (!setSpecial(env, kfunc, meta)) {
     if (pointee === undefined) markUnknown(w, R0, env.defaultPrecise);
-    else if (isStruct(pointee)) setPointer(w, T.PTR_TO_BTF_ID, pointee.id);
-    else if (pointee.kind === 'INT') {
-      setPointer(w, T.PTR_TO_MEM | T.MEM_RDONLY, pointee.size);
+    else if (isStruct(pointee)) {
+      const untrusted = kfunc.name === 'bpf_get_kmem_cache' ? T.PTR_UNTRUSTED : 0;
+      setPointer(w, T.PTR_TO_BTF_ID | untrusted, pointee.id);
+    } else if (meta.resultSize !== 0 || pointee.kind === 'INT') {
+      const isSized = meta.resultSize !== 0;
+      const readOnly = isSized ? meta.resultReadOnly : true;
+      setPointer(w, T.PTR_TO_MEM | (readOnly ? T.MEM_RDONLY : 0), isSized ? meta.resultSize : (pointee as BtfInt).size);
       if (meta.refId !== 0) w[R0 + W_REF] = meta.refId;
     } else notModelled(`result of kfunc ${kfunc.name}`);
   }
@@ -142,10 +134,11 @@ function setSpecial(env: Env, kfunc: Kfunc, meta: KfuncMeta): boolean {
   const w = env.frame.w;
   const types = env.kernel!;
   if (kfunc.name === 'bpf_cast_to_kern_ctx') {
-    const name = KERNEL_CONTEXTS[env.variant.type];
-    const id = name === undefined ? undefined : types.find('STRUCT', name)?.id;
-    if (id === undefined) return notModelled(`bpf_cast_to_kern_ctx in ${env.variant.type}`);
-    setPointer(w, T.PTR_TO_BTF_ID | T.PTR_TRUSTED, id);
+    setPointer(w, T.PTR_TO_BTF_ID | T.PTR_TRUSTED, kernelContext(env));
+    return true;
+  }
+  if (kfunc.name === 'bpf_dynptr_slice' || kfunc.name === 'bpf_dynptr_slice_rdwr') {
+    setSlice(env, kfunc.name === 'bpf_dynptr_slice', meta);
     return true;
   }
   if (kfunc.name !== 'bpf_rdonly_cast') return false;
@@ -156,4 +149,14 @@ function setSpecial(env: Env, kfunc: Kfunc, meta: KfuncMeta): boolean {
   else if (type.kind === 'VOID') setPointer(w, T.PTR_TO_MEM | T.MEM_RDONLY | T.PTR_UNTRUSTED, 0);
   else reject(EINVAL, 'kfunc bpf_rdonly_cast type ID argument must be of a struct or void');
   return true;
+}
+
+/** Part of what a dynptr points to; may be null. */
+function setSlice(env: Env, readOnly: boolean, meta: KfuncMeta): void {
+  const w = env.frame.w;
+  setPointer(w, T.PTR_TO_MEM | sliceFlag(meta.dynptrKind) | (readOnly ? T.MEM_RDONLY : 0), meta.constant | 0);
+  if (!readOnly && !mayWritePacket(env.variant.type)) {
+    reject(EINVAL, 'the prog does not allow writes to packet data');
+  }
+  w[R0 + W_AUX2] = meta.dynptrId;
 }

@@ -6,10 +6,11 @@ import { markPointerNotNull } from './nullness.ts';
 import { pushBranch } from './pending.ts';
 import { acquireReference, releaseReference } from './references.ts';
 import { EINVAL, passes } from './reject.ts';
-import { W_AUX, W_AUX2, W_FRAME, W_MASK, W_OFF, W_PRECISE, W_REF, W_TYPE, W_VAR } from './register-record.ts';
+import { W_AUX, W_AUX2, W_FRAME, W_OFF, W_PRECISE, W_REF, W_TYPE } from './register-record.ts';
 import { PTR_TO_STACK, SCALAR_VALUE } from './register-types.ts';
 import { accessMemory } from './memory-access.ts';
 import { WRITE } from './stack-access.ts';
+import { objectFrame, objectSlot } from './stack-objects.ts';
 import { type Frame, regAt, slotAt, STACK_INVALID, STACK_ITER, type State } from './state.ts';
 import { findPreviousEntry, ITER_ACTIVE } from './visited.ts';
 import { widenImprecise } from './widen.ts';
@@ -20,23 +21,6 @@ const ITER_DRAINED = 2;
 export interface IteratorPlace {
   readonly frameno: number;
   readonly slot: number;
-}
-
-/** First slot of an iterator; -1 beyond the stack in use (kernel: stack_slot_obj_get_spi). Throws `Reject`. */
-function slotOf(env: Env, regno: number, slots: number): number {
-  const w = env.frame.w;
-  const at = regAt(regno);
-  if ((w[at + W_MASK]! | w[at + W_MASK + 1]!) !== 0) reject(EINVAL, 'iter has to be at a constant offset');
-  const off = w[at + W_OFF]! + w[at + W_VAR]!;
-  if (off % 8 !== 0) reject(EINVAL, `cannot pass in iter at an offset=${off}`);
-  const slot = Math.trunc((-off - 1) / 8);
-  if (slot + 1 < slots) reject(EINVAL, `cannot pass in iter at an offset=${off}`);
-  const frame = env.state.frames[w[at + W_FRAME]!]!;
-  return slot - slots + 1 >= 0 && slot < frame.slots ? slot : -1;
-}
-
-function frameOf(env: Env, regno: number): Frame {
-  return env.state.frames[env.frame.w[regAt(regno) + W_FRAME]!]!;
 }
 
 function isIteratorSlot(frame: Frame, slot: number, every: boolean): boolean {
@@ -58,10 +42,10 @@ export function checkIterator(env: Env, what: 'new' | 'next' | 'destroy', struct
   const frameno = w[regAt(regno) + W_FRAME]!;
   let slot = -1;
   const placed = passes(() => {
-    slot = slotOf(env, regno, slots);
+    slot = objectSlot(env, regno, slots, 'iter');
   }, env.noter);
   const each = (test: (frame: Frame, n: number, i: number) => boolean): boolean => {
-    for (let i = 0; i < slots; i++) if (!test(frameOf(env, regno), slot - i, i)) return false;
+    for (let i = 0; i < slots; i++) if (!test(objectFrame(env, regno), slot - i, i)) return false;
     return true;
   };
   if (what === 'new') {
@@ -69,8 +53,8 @@ export function checkIterator(env: Env, what: 'new' | 'next' | 'destroy', struct
       reject(EINVAL, `expected uninitialized iter_${kind} as arg #0`);
     }
     for (let i = 0; i < slots; i++) accessMemory(env, regno, i * 8, 8, WRITE, -1, false, false);
-    slot = slotOf(env, regno, slots);
-    begin(env, frameOf(env, regno), slot, slots, struct.id);
+    slot = objectSlot(env, regno, slots, 'iter');
+    begin(env, objectFrame(env, regno), slot, slots, struct.id);
     return { frameno, slot };
   }
   const ready =
@@ -86,7 +70,7 @@ export function checkIterator(env: Env, what: 'new' | 'next' | 'destroy', struct
     env.liveness.read(frameno, env.insn, slot - i);
     env.log?.touchSlot(slot - i);
   }
-  if (what === 'destroy') end(env, frameOf(env, regno), slot, slots);
+  if (what === 'destroy') end(env, objectFrame(env, regno), slot, slots);
   return { frameno, slot };
 }
 

@@ -1,4 +1,5 @@
 /** Names for what a state only has numbers of. */
+import { dynptrKindName } from './dynptr-slots.ts';
 import type { Env } from './env.ts';
 import type { StateNames } from './format-state.ts';
 import type { InsnNames } from './insn-text.ts';
@@ -12,13 +13,15 @@ export function namesOf(env: Env): StateNames & InsnNames {
     helper: (id) => env.registry.helper(id)?.name,
     kfunc: (insn) => env.kfuncName?.(insn),
     btfTypeName: (id, object) => env.btfTypeName?.(id, object) ?? String(id),
-    dynptrName: () => '',
+    dynptrName: (w, at) => dynptrKindName(w[at + W_AUX]!),
     dynptrText: (frame, slot) => {
       const at = slotAt(slot);
       const parts: string[] = [];
       if (frame.w[at + W_ID] !== 0) parts.push(`id=${frame.w[at + W_ID]!}`);
       if (frame.w[at + W_REF] !== 0) parts.push(`ref_id=${frame.w[at + W_REF]!}`);
-      return `(${parts.join(',')})`;
+      // The kernel's dynptr_id lies where it keeps whether this is the first slot.
+      if (frame.w[at + W_AUX2] !== 0) parts.push(`dynptr_id=${frame.w[at + W_AUX2]!}`);
+      return `${dynptrKindName(frame.w[at + W_AUX]!)}(${parts.join(',')})`;
     },
     iteratorText: (frame, slot) => {
       const at = slotAt(slot);

@@ -3,6 +3,8 @@ import { type Btf, type BtfFunc, type BtfFuncProto, type BtfType, skipModifiers,
 import type { ProgramVariant } from '@polybpf/helpers';
 import { isBpfError } from '@polybpf/errors';
 import { markKnown, markUnknown } from './bounds.ts';
+import { checkDynptr } from './dynptr-args.ts';
+import { DYNPTR_LOCAL, setDynptr } from './dynptr-slots.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { checkArgumentOffset, checkHelperMemory } from './helper-args.ts';
 import type { FunctionInfo } from './input.ts';
@@ -145,7 +147,7 @@ function prepareArgument(
       return { kind: 'ctx' };
     }
     const pointee = type.type === 0 ? undefined : skipModifiers(btf, type.type);
-    if (pointee?.kind === 'STRUCT' && pointee.name === 'bpf_dynptr') {
+    if (isDynptr(pointee)) {
       if (tags.length > 0) invalid();
       return { kind: 'dynptr' };
     }
@@ -170,6 +172,12 @@ function prepareArgument(
     EINVAL,
     `Arg#${i} type ${KIND_NAMES[type?.kind ?? 'VOID'] ?? ''} in ${owner.name}() is not supported yet.`,
   );
+}
+
+/** (kernel: btf_is_dynptr_ptr) */
+function isDynptr(type: BtfType | undefined): boolean {
+  if (type?.name !== 'bpf_dynptr') return false;
+  return type.kind === 'STRUCT' || type.kind === 'UNION' || (type.kind === 'FWD' && !type.union);
 }
 
 /** Kinds as messages name them (kernel: btf_kind_str). */
@@ -255,7 +263,9 @@ function checkArguments(env: Env, args: readonly FunctionArgument[]): void {
         }
         return;
       case 'dynptr':
-        return notModelled('dynptr');
+        checkArgumentOffset(env, regno, false, true);
+        checkDynptr(env, regno, { uninit: false, readOnly: true, kind: 0, reference: 0 });
+        return;
       case 'other':
         return notModelled(arg.feature);
     }
@@ -301,7 +311,8 @@ function setArguments(env: Env, args: readonly FunctionArgument[]): void {
         if (arg.nullable) w[at + W_ID] = ++env.idGen;
         return;
       case 'dynptr':
-        return notModelled('dynptr');
+        setDynptr(w, at, DYNPTR_LOCAL, true, ++env.idGen);
+        return;
       case 'other':
         return notModelled(arg.feature);
     }

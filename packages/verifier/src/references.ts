@@ -3,7 +3,14 @@ import { markNotInit, markUnknown } from './bounds.ts';
 import { type Env, reject } from './env.ts';
 import { EINVAL } from './reject.ts';
 import { W_AUX, W_REF, W_TYPE } from './register-record.ts';
-import { isPacketOrEndType, baseType, DYNPTR_TYPE_SKB, DYNPTR_TYPE_XDP, PTR_TO_MEM } from './register-types.ts';
+import {
+  isPacketOrEndType,
+  baseType,
+  DYNPTR_TYPE_SKB,
+  DYNPTR_TYPE_SKB_META,
+  DYNPTR_TYPE_XDP,
+  PTR_TO_MEM,
+} from './register-types.ts';
 import { eachRegister, REF_NUMBERS, REF_PTR, regAt, type State } from './state.ts';
 
 /** A new reference; its id. */
@@ -40,11 +47,13 @@ export function releaseReference(env: Env, id: number): boolean {
   return true;
 }
 
+const PACKET_SLICE = DYNPTR_TYPE_SKB | DYNPTR_TYPE_XDP | DYNPTR_TYPE_SKB_META;
+
 /** The packet may have moved: pointers into it end (kernel: clear_all_pkt_pointers). */
 export function clearPacketPointers(env: Env): void {
   eachRegister(env.state, (w, at) => {
     const type = w[at + W_TYPE]!;
-    const slice = baseType(type) === PTR_TO_MEM && (type & (DYNPTR_TYPE_SKB | DYNPTR_TYPE_XDP)) !== 0;
+    const slice = baseType(type) === PTR_TO_MEM && (type & PACKET_SLICE) !== 0;
     if (isPacketOrEndType(type) || slice) invalidate(env, w, at);
   });
 }
