@@ -201,15 +201,32 @@ function socketAddress(binder: Binder, fields: SkbEvent['socket']): bigint {
   return binder.add({ name: 'socket', kind: 'ctx', data });
 }
 
+/** Fields of `__sk_buff` that say what the packet is; `bpf_prog_test_run_skb` refuses them too (`convert___skb_to_skb`). */
+const DERIVED_FIELDS = ['len', 'protocol', 'vlan_present', 'vlan_tci', 'vlan_proto', 'data', 'data_end', 'data_meta'];
+
+function refuseDerivedFields(fields: SkbEvent['fields']): void {
+  const given = DERIVED_FIELDS.find((name) => fields !== undefined && Object.hasOwn(fields, name));
+  if (given === undefined) return;
+  throw new BpfError('E_INPUT', `fields.${given}`, {
+    expected: given.startsWith('vlan') ? 'the tag in `vlan`' : 'nothing: it follows from the packet',
+    got: String(fields![given]),
+  });
+}
+
+/** Packets begin with their link header, also where the program does not see it. */
+function requireEthernet(packet: Uint8Array): void {
+  if (packet instanceof Uint8Array && packet.length >= ETH_HLEN) return;
+  throw new BpfError('E_INPUT', 'packet', {
+    expected: 'an Ethernet header of 14 bytes',
+    got: packet instanceof Uint8Array ? `${packet.length} bytes` : typeof packet,
+  });
+}
+
 function bindSkb(binder: Binder, event: SkbEvent, type: string): BoundContext {
   const { world } = binder;
   const { packet: bytes, vlan } = event;
-  if (bytes.length < ETH_HLEN) {
-    throw new BpfError('E_INPUT', 'packet', {
-      expected: 'an Ethernet header of 14 bytes',
-      got: `${bytes.length} bytes`,
-    });
-  }
+  requireEthernet(bytes);
+  refuseDerivedFields(event.fields);
   const linkHeader = event.linkHeader ?? LINK_HEADER_TYPES.has(type);
   const context = binder.place(
     encodeStruct(
@@ -372,6 +389,7 @@ export function clampFlowKeys(keys: Uint8Array, length: number, endian: Endian):
 /** A flow dissector starts behind the Ethernet header with `nhoff` and `n_proto` in its keys (`bpf_flow_dissect`). */
 function bindFlowDissector(binder: Binder, event: FlowDissectorEvent): BoundContext {
   const { world } = binder;
+  requireEthernet(event.packet);
   const keys = binder.place(
     encodeStruct(
       CONTEXT_STRUCTS.bpf_flow_keys,

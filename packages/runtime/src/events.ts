@@ -49,7 +49,10 @@ export interface SkbEvent extends EventFacts {
    * for socket filters and for cgroup, sockmap and lwt programs.
    */
   readonly linkHeader?: boolean;
-  /** Fields of `__sk_buff`, e.g. `mark`, `priority`, `ifindex`, `cb`, `queue_mapping`, `tc_classid`, `remote_port`. */
+  /**
+   * Fields of `__sk_buff`, e.g. `mark`, `priority`, `ifindex`, `cb`, `queue_mapping`, `tc_classid`, `remote_port`; not those
+   * that follow from the packet (`len`, `protocol`, `vlan_*`, `data`).
+   */
   readonly fields?: Readonly<Record<string, FieldValue>>;
   /** Tag that the card took out of the packet. */
   readonly vlan?: { readonly protocol?: number; readonly tci: number };

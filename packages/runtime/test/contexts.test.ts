@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type BpfEvent, cgroupDevice, cgroupSock, functionCall, kprobe, perfEvent, skLookup, skMsg, skReuseport, sockAddr, sockOps, sockopt, sysctl, skb } from '@polybpf/runtime'; // prettier-ignore
+import { type BpfEvent, cgroupDevice, cgroupSock, flowDissector, functionCall, kprobe, perfEvent, skLookup, skMsg, skReuseport, sockAddr, sockOps, sockopt, sysctl, skb } from '@polybpf/runtime'; // prettier-ignore
 import { asmVm, runAsm, signed } from './asm-vm.ts';
 
 const field = (type: string, event: BpfEvent, load: string): bigint => runAsm([load], type, event).r0;
@@ -26,6 +26,14 @@ describe('contexts that are structs', () => {
     expect(() => field('kprobe', kprobe({ parm1: 1n << 64n }), 'r0 = 0')).toThrow('register parm1 of x86_64');
     expect(() => field('kprobe', kprobe({}, 'x86_64', { pid: 2 ** 32 }), 'r0 = 0')).toThrow('pid of the event');
     expect(() => field('kprobe', kprobe({}, 'x86_64', { time: -1 }), 'r0 = 0')).toThrow('nanoseconds from 0');
+  });
+
+  test('what follows from the packet cannot be given beside it, and a packet has its link header', () => {
+    const packet = new Uint8Array(64);
+    expect(() => field('sched_cls', skb({ packet, fields: { len: 9 } }), 'r0 = 0')).toThrow('fields.len, expected nothing: it follows from the packet, got 9'); // prettier-ignore
+    expect(() => field('sched_cls', skb({ packet, fields: { vlan_tci: 5 } }), 'r0 = 0')).toThrow('the tag in `vlan`');
+    expect(() => field('flow_dissector', flowDissector(new Uint8Array(13)), 'r0 = 0')).toThrow('an Ethernet header of 14 bytes, got 13 bytes'); // prettier-ignore
+    expect(() => field('flow_dissector', flowDissector('packet' as never), 'r0 = 0')).toThrow('got string');
   });
 
   test('messages and reuseport packets: data up to data_end', () => {
