@@ -1,4 +1,4 @@
-/** Programs of real objects through the live kernel and our verifier: `npm run parity -- objects [OBJECT[:PROGRAM]] [show]`. */
+/** Programs of real objects through the live kernel and our verifier: `npm run parity -- objects [OBJECT[:PROGRAM]] [show] [FOLDER]`; a folder of objects instead of those of the packages. */
 import { parseBtf } from '../../packages/btf/src/index.ts';
 import { readVmlinuxBtf, openLiveKernel, openObject } from '../../packages/kernel/src/index.ts';
 import { loadObject } from '../../packages/loader/src/index.ts';
@@ -9,7 +9,7 @@ import { verifyInputs } from '../../apps/cli/src/verify/object-input.ts';
 import { difference, Tally, toldByKernel, toldByUs } from './compare.ts';
 import { readFileSync, readdirSync } from 'node:fs';
 
-const filter = process.argv[2] ?? '';
+const filter = process.argv[2]?.includes('/') ? '' : (process.argv[2] ?? '');
 const show = process.argv[3] === 'show';
 const kernelBtf = readFileSync('/sys/kernel/btf/vmlinux');
 const target = parseBtf(new Uint8Array(kernelBtf));
@@ -17,16 +17,21 @@ void readVmlinuxBtf;
 using kernel = openLiveKernel();
 const tally = new Tally();
 const accepts = new Tally();
-const own = readdirSync('examples/objects')
-  .filter((n) => n.endsWith('.o'))
-  .map((name) => ({ name, bytes: new Uint8Array(readFileSync(`examples/objects/${name}`)) }));
+const folder = process.argv.slice(2).find((word) => word.includes('/'));
+function objectsIn(path: string): { name: string; bytes: Uint8Array }[] {
+  return readdirSync(path)
+    .filter((n) => n.endsWith('.o'))
+    .map((name) => ({ name, bytes: new Uint8Array(readFileSync(`${path}/${name}`)) }));
+}
+const packaged = () => [...libbpfTools(), ...ciliumObjects(), ...objectsIn('examples/objects')];
 let ours = 0;
-for (const { name, bytes } of [...libbpfTools(), ...ciliumObjects(), ...own]) {
+for (const { name, bytes } of folder === undefined ? packaged() : objectsIn(folder)) {
   if (!name.includes(filter.split(':')[0]!)) continue;
   let object;
   try {
     object = loadObject(bytes, { illegal: 'keep', targetBtf: target });
-  } catch {
+  } catch (error) {
+    if (folder !== undefined) console.log(name, String(error));
     continue;
   }
   if (object.endian !== 'little') continue;
