@@ -26,6 +26,7 @@ function enterFunction(env: Env, state: State, subprog: number, callsite: number
   const caller = state.frame;
   const callee = env.pool.frame();
   callee.init(callsite, state.curframe + 1, subprog, env.defaultPrecise);
+  env.log?.touchAll();
   setup(env, caller, callee);
   state.frames.push(callee);
   state.curframe++;
@@ -144,6 +145,7 @@ function queueLater(env: Env, subprog: number, setup: CallbackSetup, sleepable: 
   frame.init(MAIN_CALLSITE, 0, subprog, env.defaultPrecise);
   frame.inAsyncCallback = true;
   frame.asyncEntry = caller.asyncEntry + 1;
+  env.log?.touchAll();
   resetState(state, frame);
   state.inSleepable = sleepable;
   enqueue(env, state, env.subprograms[subprog]!.start, env.insn);

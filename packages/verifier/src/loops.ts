@@ -41,8 +41,7 @@ export function computeLoops(env: Env): void {
       if (low[v] !== index[v]) continue;
       let selfLoop = false;
       for (let s = 0; s < n; s++) if (succ[s] === v) selfLoop = true;
-      // A call that calls back is walked again and again.
-      const isLoop = selfLoop || env.callsCallback[v] !== 0 || stack[stack.length - 1] !== v;
+      const isLoop = selfLoop || stack[stack.length - 1] !== v;
       for (;;) {
         const w = stack.pop()!;
         onStack[w] = 0;

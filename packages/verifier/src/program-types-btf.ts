@@ -11,7 +11,7 @@ import type { FunctionInfo } from './input.ts';
 import { markPointerNotNull } from './nullness.ts';
 import { NO_TYPES } from './program-types-none.ts';
 import type { ProgramTypes } from './program-types.ts';
-import { EINVAL, EOPNOTSUPP } from './reject.ts';
+import { EINVAL, EOPNOTSUPP, passes } from './reject.ts';
 import { copyRegister, REG_WORDS, W_AUX, W_ID, W_TYPE } from './register-record.ts';
 import { PTR_MAYBE_NULL, PTR_TO_ARENA, PTR_TO_CTX, PTR_TO_MEM, SCALAR_VALUE } from './register-types.ts';
 import { READ, WRITE } from './stack-access.ts';
@@ -53,6 +53,7 @@ export function btfTypes(btf: Btf, functions: readonly FunctionInfo[], variant: 
       if (env.subprograms[subprog]!.unreliable) reject(EINVAL, '');
       checkArguments(env, argumentsOf(subprog));
     },
+    examineMain: (env) => void passes(() => void argumentsOf(0), env.noter),
     prepareArguments: (env, subprog) => setArguments(env, argumentsOf(subprog)),
   };
 }

@@ -16,6 +16,7 @@ export const NO_TYPES: ProgramTypes = {
   functionName: (subprog) => `func_${subprog}`,
   checkArguments: () => undefined,
   prepareArguments: () => undefined,
+  examineMain: () => undefined,
   prepareMain: () => false,
   loadSymbol: () => notModelled('address of a kernel symbol'),
   checkSpecialReturn: () => false,

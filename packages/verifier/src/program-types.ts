@@ -22,6 +22,8 @@ export interface ProgramTypes {
   checkArguments(env: Env, subprog: number): void;
   /** Registers of a function that is verified on its own (kernel: btf_prepare_func_args). Throws `Reject`. */
   prepareArguments(env: Env, subprog: number): void;
+  /** Says when the arguments of the main function are none that BTF knows (kernel: do_check_common). */
+  examineMain(env: Env): void;
   /** Registers of the main function when BTF says more than "context"; false when it does not. */
   prepareMain(env: Env): boolean;
   /** Marks a register with the address of a kernel symbol. */

@@ -158,16 +158,17 @@ function writeFixed(env: Env, frame: Frame, off: number, size: number, value: nu
     reject(EACCES, 'attempt to corrupt spilled pointer on stack');
   }
   const reg = value >= 0 ? regAt(value) : -1;
-  const type = value >= 0 ? cur.w[reg + W_TYPE]! : NOT_INIT;
   if (!options.bypassSpecV4) {
-    let sanitize = value >= 0 && isSpillable(type);
+    let sanitize = value >= 0 && isSpillable(cur.w[reg + W_TYPE]!);
     for (let i = 0; i < size && !sanitize; i++) {
       const kind = frame.kinds[base + i];
       sanitize = kind !== STACK_MISC && kind !== STACK_ZERO;
     }
     if (sanitize) env.nospecResult[insn] = 1;
   }
+  // What is stored may be a slice of the dynptr that the store destroys.
   destroyDynptrAt(env, frame, slot);
+  const type = value >= 0 ? cur.w[reg + W_TYPE]! : NOT_INIT;
   checkFastcall(env, frame, insn, off);
   env.log?.touchSlot(slot);
   const aligned = (off & 7) === 0;

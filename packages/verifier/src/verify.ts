@@ -247,6 +247,7 @@ function walkFunction(env: Env, subprog: number): void {
   env.previousInsn = -1;
   state.firstInsn = env.insn;
   env.liveness.resetChain();
+  if (subprog === 0) env.types.examineMain(env);
   if (subprog !== 0 || !env.types.prepareMain(env)) {
     if (subprog === 0) {
       const r1 = regAt(1);

@@ -180,7 +180,8 @@ function checkOpenState(env: Env, insn: number, stored: State, cur: State): numb
   if (env.opcode[insn] === 0xe5) {
     if (stored.mayGotoDepth !== cur.mayGotoDepth && statesEqual(env, stored, cur, RANGE_WITHIN)) return HIT_LOOP;
   }
-  if (env.callsCallback[insn] !== 0) return statesEqual(env, stored, cur, RANGE_WITHIN) ? HIT_LOOP : MISS_KEEP;
+  // 6.18 does not count calls that call back among the loops whose ends wait for marks.
+  if (env.callsCallback[insn] !== 0) return statesEqual(env, stored, cur, RANGE_WITHIN) ? HIT : MISS_KEEP;
   if (
     maybeLooping(stored, cur) &&
     statesEqual(env, stored, cur, EXACT) &&
