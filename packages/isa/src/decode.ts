@@ -33,6 +33,15 @@ const NO_ROWS: readonly InsnRow[] = [];
 const ROWS_BY_OPCODE: readonly (readonly InsnRow[])[] = /* @__PURE__ */ buildIndex();
 const CANDIDATES: readonly (readonly Candidate[])[] = /* @__PURE__ */ buildCandidates();
 
+/** By opcode: the row, where it alone has that opcode and no fixed fields, as most have. */
+function buildOnlyRows(): (InsnRow | undefined)[] {
+  return buildIndex().map((rows) =>
+    rows.length === 1 && Object.keys(rows[0]!.fixed).length === 0 ? rows[0] : undefined,
+  );
+}
+
+const ONLY_ROW: readonly (InsnRow | undefined)[] = /* @__PURE__ */ buildOnlyRows();
+
 /** Rows that share `opcode` (0..255), in table order. */
 export function rowsOfOpcode(opcode: number): readonly InsnRow[] {
   return ROWS_BY_OPCODE[opcode] ?? NO_ROWS;
@@ -40,6 +49,8 @@ export function rowsOfOpcode(opcode: number): readonly InsnRow[] {
 
 /** The row that `insn` matches, or undefined. Reserved fields are not looked at: see `checkInsn`. */
 export function rowOf(insn: Insn): InsnRow | undefined {
+  const only = ONLY_ROW[insn.opcode];
+  if (only !== undefined) return only;
   const candidates = CANDIDATES[insn.opcode];
   if (candidates === undefined) return undefined;
   for (let i = 0; i < candidates.length; i++) {

@@ -1,22 +1,33 @@
 /**
  * What the compiler knows about a program before it selects ops: rows, reachable instructions, jump targets, functions,
- * and for each instruction which registers are read later, with the upper halves apart.
- *
- * Live sets are bit masks: bit r (0..10) = register r is read later; bit 16 + r = its upper half is. The walk is
- * backward over basic blocks until nothing changes. An operation whose result's upper half is dead does not read the
- * upper halves of its operands when its low half does not depend on them (add, sub, mul, and, or, xor, lsh, mov, neg).
+ * and for each instruction which registers are read later, with the upper halves apart (see row-effects.ts). The walk for
+ * that is backward over basic blocks until nothing changes.
  */
 import { BpfError } from '@polybpf/errors';
-import { BPF_FUNC_tail_call, constants, type Insn, type InsnRow, jumpTarget, type Program, rowOf } from '@polybpf/isa';
+import { BPF_FUNC_tail_call, INSN_TABLE, type Insn, type InsnRow, jumpTarget, type Program, rowOf } from '@polybpf/isa';
+import {
+  BASE_IS_DST,
+  BASE_IS_SRC,
+  effectTable,
+  ENDS_PATH,
+  IS_CALL,
+  IS_EXIT,
+  IS_JUMP,
+  LAST_REGISTERS,
+  liveBefore,
+  NAMES_FUNCTION,
+  NARROW_DST,
+  NARROW_SRC,
+  READS_DST,
+  READS_SRC,
+  SHIFTS,
+  STORES_SRC,
+  TRAITS,
+  TWO_SLOTS,
+  writtenRegisters,
+} from './row-effects.ts';
 
-/** Bit offset of the upper halves in a live set. */
-export const UPPER = 16;
-/** Shifted left by the number of a register: the bits of both halves, and of the low one. */
-const FULL: number = 1 | (1 << UPPER);
-const LOW = 1;
-/** r1 to r5, and those that any call defines or destroys. */
-const ARGUMENTS: number = FULL * 0b111110;
-const CALL_CLOBBERS: number = FULL * 0b111111;
+export { UPPER } from './row-effects.ts';
 
 export interface Analysis {
   readonly program: Program;
@@ -61,6 +72,15 @@ export interface FunctionAnalysis {
   readonly r0MeetsR1: boolean;
 }
 
+/** What the walks read: slot by slot the instruction as one number, -1 for second slots. */
+interface Walked extends Analysis {
+  /** Id of the row in bits 0 to 15, then dst_reg, and src_reg from bit 20 on. */
+  readonly codes: Int32Array;
+}
+
+const DST = 16;
+const SRC = 20;
+
 /**
  * Analyses a program.
  *
@@ -72,62 +92,66 @@ export function analyse(program: Program, addressBits: 32 | 64 = 64): Analysis {
   const { insns } = program;
   const count = insns.length;
   if (count === 0) throw new BpfError('E_JIT_PROGRAM', 'program is empty');
-  const rows: (InsnRow | undefined)[] = new Array<InsnRow | undefined>(count);
-  for (let i = 0; i < count; i++) {
-    const row = rowOf(insns[i]!);
-    if (row === undefined) throw new BpfError('E_DECODE_OPCODE', 'unknown instruction', { at: { insn: i }, got: `opcode 0x${insns[i]!.opcode.toString(16)}` }); // prettier-ignore
-    rows[i] = row;
-    checkRegisters(row, insns[i]!, i);
-    if (row.slots === 2) {
-      if (i + 1 >= count)
-        throw new BpfError('E_DECODE_TRUNCATED', `${row.name} has no second slot`, { at: { insn: i } });
-      rows[++i] = undefined;
-    }
-  }
   // One piece for all: allocation is much of the time that a small program takes.
-  const memory = new ArrayBuffer(11 * count);
-  const analysis: Analysis = {
+  const memory = new ArrayBuffer(15 * count);
+  const functions: FunctionAnalysis[] = [];
+  const rows = new Array<InsnRow | undefined>(count);
+  const analysis: Walked = {
     program,
     addressBits,
     rows,
     liveOut: new Int32Array(memory, 0, count),
     liveIn: new Int32Array(memory, 4 * count, count),
-    reachable: new Uint8Array(memory, 8 * count, count),
-    isTarget: new Uint8Array(memory, 9 * count, count),
-    isLoopHead: new Uint8Array(memory, 10 * count, count),
-    functions: [],
+    codes: new Int32Array(memory, 8 * count, count),
+    reachable: new Uint8Array(memory, 12 * count, count),
+    isTarget: new Uint8Array(memory, 13 * count, count),
+    isLoopHead: new Uint8Array(memory, 14 * count, count),
+    functions,
   };
-  checkFunctionReferences(program, rows);
-  const functions: FunctionAnalysis[] = [];
+  if (findRows(program, rows, analysis.codes)) checkFunctionReferences(analysis);
   for (const { name, start, end } of program.subprograms) {
     findReachable(analysis, start, end);
     findLiveness(analysis, start, end);
     functions.push(describeFunction(analysis, name, start, end));
   }
-  return { ...analysis, functions };
+  return analysis;
 }
 
-/**
- * Registers beyond r10 would be taken for the scratch registers that ops have beside those of the program, and r10 is
- * where frames are.
- */
-function checkRegisters(row: InsnRow, { dst_reg, src_reg }: Insn, insn: number): void {
-  const isDst = dst_reg > lastRegister(row.dst);
-  if (!isDst && src_reg <= lastRegister(row.src)) return;
-  throw new BpfError('E_DECODE_REGISTER', `register of ${row.name}`, {
+/** Fills rows and codes; whether an instruction names a function. */
+function findRows({ insns }: Program, rows: (InsnRow | undefined)[], codes: Int32Array): boolean {
+  const count = insns.length;
+  let traits = 0;
+  for (let i = 0; i < count; i++) {
+    const insn = insns[i]!;
+    const row = rowOf(insn);
+    if (row === undefined) throw new BpfError('E_DECODE_OPCODE', 'unknown instruction', { at: { insn: i }, got: `opcode 0x${insn.opcode.toString(16)}` }); // prettier-ignore
+    const { id } = row;
+    const { dst_reg, src_reg } = insn;
+    const last = LAST_REGISTERS[id]!;
+    if (dst_reg > (last & 15) || src_reg > last >> 4) throw misnamed(row, insn, i);
+    rows[i] = row;
+    codes[i] = id | (dst_reg << DST) | (src_reg << SRC);
+    traits |= TRAITS[id]!;
+    if ((TRAITS[id]! & TWO_SLOTS) === 0) continue;
+    if (i + 1 >= count) throw new BpfError('E_DECODE_TRUNCATED', `${row.name} has no second slot`, { at: { insn: i } });
+    rows[++i] = undefined;
+    codes[i] = -1;
+  }
+  return (traits & NAMES_FUNCTION) !== 0;
+}
+
+function misnamed(row: InsnRow, { dst_reg, src_reg }: Insn, insn: number): BpfError {
+  const last = LAST_REGISTERS[row.id]!;
+  const isDst = dst_reg > (last & 15);
+  return new BpfError('E_DECODE_REGISTER', `register of ${row.name}`, {
     at: { insn },
-    expected: `at most ${lastRegister(isDst ? row.dst : row.src)}`,
+    expected: `at most ${isDst ? last & 15 : last >> 4}`,
     got: String(isDst ? dst_reg : src_reg),
   });
 }
 
-/** r10 is read only; a fixed field is no register. */
-function lastRegister(use: InsnRow['dst']): number {
-  return use === 'fixed' ? 15 : use === 'write' || use === 'readwrite' ? 9 : constants.BPF_REG_10;
-}
-
 /** Every local call and function address that is resolved names the first instruction of a function. */
-function checkFunctionReferences(program: Program, rows: readonly (InsnRow | undefined)[]): void {
+function checkFunctionReferences({ program, rows }: Analysis): void {
   const starts = new Set(program.subprograms.map(({ start }) => start));
   const unresolved = new Set(program.relocations.filter(({ kind }) => kind === 'subprogram').map(({ insn }) => insn));
   rows.forEach((row, insn) => {
@@ -142,36 +166,40 @@ function checkFunctionReferences(program: Program, rows: readonly (InsnRow | und
   });
 }
 
-function findReachable(analysis: Analysis, start: number, end: number): void {
-  const { program, rows, reachable, isTarget, isLoopHead } = analysis;
+const ID = 0xffff;
+
+function traitsOf(code: number): number {
+  return TRAITS[code & ID]!;
+}
+
+function findReachable(analysis: Walked, start: number, end: number): void {
+  const { program, rows, codes, reachable, isTarget, isLoopHead } = analysis;
   const pending = [start];
   while (pending.length > 0) {
     let i = pending.pop()!;
     while (reachable[i] === 0) {
       reachable[i] = 1;
-      const row = rows[i]!;
-      const { kind } = row;
-      if (kind === 'exit') break;
-      if (kind === 'jmp' || kind === 'ja' || kind === 'may_goto') {
-        const target = jumpTarget(row, program.insns[i]!, i)!;
-        if (!isInside(rows, start, end, target)) throw leaves(i, start, end, target);
+      const traits = traitsOf(codes[i]!);
+      if ((traits & IS_JUMP) !== 0) {
+        const target = jumpTarget(rows[i]!, program.insns[i]!, i)!;
+        if (!isInside(codes, start, end, target)) throw leaves(i, start, end, target);
         if (reachable[target] === 0) pending.push(target);
         isTarget[target] = 1;
         if (target <= i) isLoopHead[target] = 1;
-        if (kind === 'ja') break;
       }
-      const next = i + row.slots;
+      if ((traits & ENDS_PATH) !== 0) break;
+      const next = i + ((traits & TWO_SLOTS) !== 0 ? 2 : 1);
       // Compilers end a function with a call that does not return (`abort`); if it does, the function returns.
-      if (next >= end && isCall(row)) break;
-      if (!isInside(rows, start, end, next)) throw leaves(i, start, end, next);
+      if (next >= end && (traits & IS_CALL) !== 0) break;
+      if (!isInside(codes, start, end, next)) throw leaves(i, start, end, next);
       i = next;
     }
   }
 }
 
 /** Whether an instruction of the function starts at `insn`. */
-function isInside(rows: Analysis['rows'], start: number, end: number, insn: number): boolean {
-  return insn >= start && insn < end && rows[insn] !== undefined;
+function isInside(codes: Int32Array, start: number, end: number, insn: number): boolean {
+  return insn >= start && insn < end && codes[insn]! >= 0;
 }
 
 function leaves(insn: number, start: number, end: number, to: number): BpfError {
@@ -183,38 +211,39 @@ function leaves(insn: number, start: number, end: number, to: number): BpfError 
 }
 
 /** Backward over the reachable blocks of one function until the live sets stop growing. */
-function findLiveness(analysis: Analysis, start: number, end: number): void {
-  const { program, rows, reachable, isTarget, liveIn, liveOut } = analysis;
-  // Ends of blocks: the last slot of each maximal run without a label inside or a jump before its end.
-  const blockEnds: number[] = [];
+function findLiveness(analysis: Walked, start: number, end: number): void {
+  const { program, rows, codes, reachable, isTarget, liveIn, liveOut, addressBits } = analysis;
+  const effects = effectTable(addressBits);
+  // First and last instruction of each block: a maximal run without a label inside or a jump before its end.
+  const blocks: number[] = [];
   let previous = -1;
+  let first = start;
   for (let i = start; i < end; i++) {
-    if (reachable[i] === 0 || rows[i] === undefined) continue;
-    if (previous >= 0 && (isTarget[i] === 1 || endsBlock(rows[previous]!))) blockEnds.push(previous);
+    if (reachable[i] === 0) continue;
+    if (previous >= 0 && (isTarget[i] === 1 || (traitsOf(codes[previous]!) & (IS_JUMP | ENDS_PATH)) !== 0)) {
+      blocks.push(first, previous);
+      first = i;
+    }
     previous = i;
   }
-  if (previous >= 0) blockEnds.push(previous);
-  const blockStartOf = blockEnds.map((_, k) => (k === 0 ? start : nextReachable(analysis, blockEnds[k - 1]!, end)));
+  if (previous >= 0) blocks.push(first, previous);
   let changed = true;
   while (changed) {
     changed = false;
-    for (let k = blockEnds.length - 1; k >= 0; k--) {
-      const last = blockEnds[k]!;
-      const row = rows[last]!;
-      let live = 0;
-      if (row.kind === 'jmp' || row.kind === 'ja' || row.kind === 'may_goto') {
-        live = liveIn[jumpTarget(row, program.insns[last]!, last)!]!;
-      }
-      const next = last + row.slots;
-      if (row.kind !== 'ja' && row.kind !== 'exit' && next < end) live |= liveIn[next]!;
-      const first = blockStartOf[k]!;
+    for (let k = blocks.length - 2; k >= 0; k -= 2) {
+      first = blocks[k]!;
+      const last = blocks[k + 1]!;
+      const traits = traitsOf(codes[last]!);
+      let live = (traits & IS_JUMP) !== 0 ? liveIn[jumpTarget(rows[last]!, program.insns[last]!, last)!]! : 0;
+      const next = last + ((traits & TWO_SLOTS) !== 0 ? 2 : 1);
+      if ((traits & ENDS_PATH) === 0 && next < end) live |= liveIn[next]!;
       if (liveOut[last] === live && liveIn[last] !== 0) continue;
       const before = liveIn[first]!;
       for (let i = last; i >= first; i--) {
-        const insnRow = rows[i];
-        if (insnRow === undefined || reachable[i] === 0) continue;
+        if (reachable[i] === 0) continue;
+        const code = codes[i]!;
         liveOut[i] = live;
-        live = transfer(analysis, i, insnRow, live);
+        live = liveBefore(effects, code & ID, (code >> DST) & 15, code >> SRC, live);
         liveIn[i] = live;
       }
       if (live !== before) changed = true;
@@ -222,99 +251,13 @@ function findLiveness(analysis: Analysis, start: number, end: number): void {
   }
 }
 
-function nextReachable({ rows, reachable }: Analysis, after: number, end: number): number {
-  for (let i = after + 1; i < end; i++) if (reachable[i] === 1 && rows[i] !== undefined) return i;
-  return end;
-}
-
 function endsBlock(row: InsnRow): boolean {
-  return row.kind === 'jmp' || row.kind === 'ja' || row.kind === 'may_goto' || row.kind === 'exit';
+  return (TRAITS[row.id]! & (IS_JUMP | ENDS_PATH)) !== 0;
 }
 
-/** The live set before instruction `i`, from the one after it. */
-function transfer({ program, addressBits }: Analysis, i: number, row: InsnRow, live: number): number {
-  const { dst_reg, src_reg } = program.insns[i]!;
-  const address = addressBits === 32 ? LOW : FULL;
-  const wide = row.width === 64;
-  switch (row.kind) {
-    case 'alu': {
-      if ((live & (LOW << dst_reg)) === 0) return live; // dead: selection leaves it out
-      const upperLive = (live & (1 << (dst_reg + UPPER))) !== 0;
-      const killed = live & ~(FULL << dst_reg);
-      const use = wide && (upperLive || !lowHalfIsLocal(row.op)) ? FULL : LOW;
-      if (row.op === 'mov') return row.source === 'reg' ? killed | (use << src_reg) : killed;
-      if (row.op === 'movsx') return killed | (LOW << src_reg);
-      const used = killed | (use << dst_reg);
-      if (row.source !== 'reg') return used;
-      return used | ((isShift(row.op) ? LOW : use) << src_reg);
-    }
-    case 'end':
-      if ((live & (LOW << dst_reg)) === 0) return live;
-      return (live & ~(FULL << dst_reg)) | ((wide ? FULL : LOW) << dst_reg);
-    case 'addr_space_cast':
-      return (live & ~(FULL << dst_reg)) | (FULL << src_reg);
-    case 'jmp': {
-      const use = wide ? FULL : LOW;
-      return live | (use << dst_reg) | (row.source === 'reg' ? use << src_reg : 0);
-    }
-    case 'ja':
-    case 'may_goto':
-      return live;
-    case 'call_helper':
-    case 'call_local':
-    case 'call_kfunc':
-      return (live & ~CALL_CLOBBERS) | ARGUMENTS;
-    case 'callx':
-      return (live & ~CALL_CLOBBERS) | ARGUMENTS | (address << dst_reg);
-    case 'exit':
-      return FULL;
-    case 'ld_imm64':
-      return live & ~(FULL << dst_reg);
-    case 'load_packet':
-      return (live & ~CALL_CLOBBERS) | (FULL << 6) | (row.op === 'ind' ? LOW << src_reg : 0);
-    case 'load':
-    case 'load_acquire':
-      return (live & ~(FULL << dst_reg)) | (address << src_reg);
-    case 'store':
-    case 'store_release':
-      return live | (address << dst_reg) | ((wide ? FULL : LOW) << src_reg);
-    case 'store_imm':
-      return live | (address << dst_reg);
-    case 'atomic': {
-      const use = wide ? FULL : LOW;
-      if (row.op === 'cmpxchg') return (live & ~FULL) | (address << dst_reg) | (use << src_reg) | use;
-      const fetches = row.src === 'readwrite';
-      return (fetches ? live & ~(FULL << src_reg) : live) | (address << dst_reg) | (use << src_reg);
-    }
-  }
-}
-
-function isShift(op: string): boolean {
-  return op === 'lsh' || op === 'rsh' || op === 'arsh';
-}
-
-/** Whether the low half of the result depends on low halves only. */
-function lowHalfIsLocal(op: string): boolean {
-  return op === 'add' || op === 'sub' || op === 'mul' || op === 'and' || op === 'or' || op === 'xor' || op === 'mov' || op === 'neg'; // prettier-ignore
-}
-
-/** Registers that instruction `i` writes, as bits 0..10. */
-export function writtenRegisters(row: InsnRow, dst_reg: number, src_reg: number): number {
-  let mask = 0;
-  if (row.dst === 'write' || row.dst === 'readwrite') mask |= 1 << dst_reg;
-  if (row.src === 'write' || row.src === 'readwrite') mask |= 1 << src_reg;
-  if (row.kind === 'atomic' && row.op === 'cmpxchg') mask |= 1;
-  if (isCall(row) || row.kind === 'load_packet') mask |= 0b111111;
-  return mask;
-}
-
-function isCall(row: InsnRow): boolean {
-  return row.kind === 'call_helper' || row.kind === 'call_local' || row.kind === 'call_kfunc' || row.kind === 'callx';
-}
-
-function describeFunction(analysis: Analysis, name: string, start: number, end: number): FunctionAnalysis {
-  const { program, rows, reachable, liveIn, liveOut } = analysis;
-  let hasCalls = false;
+function describeFunction(analysis: Walked, name: string, start: number, end: number): FunctionAnalysis {
+  const { program, codes, reachable, liveIn, liveOut } = analysis;
+  let anyTraits = 0;
   let hasTailCall = false;
   let hasMayGoto = false;
   let exits = 0;
@@ -327,41 +270,49 @@ function describeFunction(analysis: Analysis, name: string, start: number, end: 
   const shiftCountUses = new Array<number>(11).fill(0);
   const narrowUses = new Array<number>(11).fill(0);
   for (let i = start; i < end; i++) {
-    const row = rows[i];
-    if (row === undefined || reachable[i] === 0) continue;
-    const { dst_reg, src_reg, offset, imm } = program.insns[i]!;
-    const written = writtenRegisters(row, dst_reg, src_reg);
-    const either = liveIn[i]! | liveOut[i]! | written;
-    usedRegisters |= either | (row.dst === 'read' ? 1 << dst_reg : 0) | (row.src === 'read' ? 1 << src_reg : 0);
-    const after = (liveOut[i]! | written) & 3;
-    const calls = isCall(row);
-    if ((liveIn[i]! & 3) === 3 || (after === 3 && !calls)) r0MeetsR1 = true;
-    if (calls) hasCalls = true;
-    else allWritten |= written;
-    if (row.kind === 'call_helper' && imm === BPF_FUNC_tail_call) hasTailCall = true;
-    if (row.kind === 'may_goto') hasMayGoto = true;
-    const shifts = row.kind === 'alu' && row.source === 'reg' && isShift(row.op);
-    if (shifts) shiftCountUses[src_reg]!++;
-    if (row.width !== 64 || shifts) {
-      if (row.dst !== 'none' && row.width !== 64) narrowUses[dst_reg]!++;
-      if (row.src !== 'none' && row.src !== 'fixed') narrowUses[src_reg]!++;
+    if (reachable[i] === 0) continue;
+    const code = codes[i]!;
+    const id = code & ID;
+    const dst = (code >> DST) & 15;
+    const src = code >> SRC;
+    const traits = TRAITS[id]!;
+    anyTraits |= traits;
+    const written = writtenRegisters(id, dst, src);
+    const before = liveIn[i]!;
+    const after = liveOut[i]! | written;
+    usedRegisters |= before | after;
+    if ((traits & READS_DST) !== 0) usedRegisters |= 1 << dst;
+    if ((traits & READS_SRC) !== 0) usedRegisters |= 1 << src;
+    const calls = (traits & IS_CALL) !== 0;
+    if ((before & 3) === 3 || ((after & 3) === 3 && !calls)) r0MeetsR1 = true;
+    if (!calls) allWritten |= written;
+    if ((traits & (IS_CALL | IS_EXIT | IS_JUMP)) !== 0) {
+      const { kind } = INSN_TABLE[id]!;
+      if (kind === 'exit') exits++;
+      if (kind === 'may_goto') hasMayGoto = true;
+      if (kind === 'call_helper' && program.insns[i]!.imm === BPF_FUNC_tail_call) hasTailCall = true;
     }
-    if (row.kind === 'exit') exits++;
-    if (dst_reg !== 10 && src_reg !== 10) continue;
-    const base = row.kind === 'load' || row.kind === 'load_acquire' ? src_reg : memoryBase(row) ? dst_reg : -1;
-    if (base === 10) {
+    if ((traits & (SHIFTS | NARROW_DST | NARROW_SRC)) !== 0) {
+      if ((traits & SHIFTS) !== 0) shiftCountUses[src]!++;
+      if ((traits & NARROW_DST) !== 0) narrowUses[dst]!++;
+      if ((traits & NARROW_SRC) !== 0) narrowUses[src]!++;
+    }
+    if (dst !== 10 && src !== 10) continue;
+    const isBase = (traits & BASE_IS_SRC) !== 0 ? src === 10 : (traits & BASE_IS_DST) !== 0 && dst === 10;
+    if (isBase) {
+      const { offset } = program.insns[i]!;
       frameAccesses++;
       if (offset >= 0 || offset < -512) depth = 512;
       else depth = Math.max(depth, -offset);
     }
     // Any other read of r10 lets its address escape, so that the whole frame may be used.
-    const escapes = (row.src === 'read' && src_reg === 10 && base !== 10) || (row.dst === 'read' && dst_reg === 10 && base !== 10); // prettier-ignore
-    const storesAddress =
-      (row.kind === 'store' || row.kind === 'store_release' || row.kind === 'atomic') && src_reg === 10;
+    const escapes = !isBase && (((traits & READS_SRC) !== 0 && src === 10) || ((traits & READS_DST) !== 0 && dst === 10)); // prettier-ignore
+    const storesAddress = (traits & STORES_SRC) !== 0 && src === 10;
     if (escapes || storesAddress) frameAddressTaken = true;
   }
   return {
-    name, start, end, hasCalls, hasTailCall, hasMayGoto, exits,
+    name, start, end, hasTailCall, hasMayGoto, exits,
+    hasCalls: (anyTraits & IS_CALL) !== 0,
     usedRegisters: usedRegisters & 0x7ff,
     entryRegisters: liveIn[start]! & 0x7ff,
     shiftCountUses,
@@ -412,7 +363,7 @@ function pointerMoves({ program, rows, isTarget }: Analysis, at: number, end: nu
     if (row === undefined) continue;
     if (isTarget[i] === 1 || endsBlock(row)) return true;
     const { dst_reg, src_reg, offset } = program.insns[i]!;
-    const kills = (writtenRegisters(row, dst_reg, src_reg) & (1 << register)) !== 0;
+    const kills = (writtenRegisters(row.id, dst_reg, src_reg) & (1 << register)) !== 0;
     // Passed to a callee: helpers get objects that start at the pointer, and their sizes are positive.
     if (row.kind === 'call_local' || row.kind === 'callx') return true;
     if (row.kind === 'call_helper' || row.kind === 'call_kfunc') {

@@ -15,6 +15,12 @@ export class CodeBuffer {
     this.bytes = grown;
   }
 
+  /** Leaves room for `count` bytes, whose contents are undefined. */
+  skip(count: number): void {
+    this.reserve(count);
+    this.length += count;
+  }
+
   /** Appends the low 8 bits of `value`. */
   u8(value: number): void {
     this.reserve(1);

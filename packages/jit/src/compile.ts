@@ -7,7 +7,7 @@ import { findAlignments } from './alignment.ts';
 import { analyse, type Analysis, type FunctionAnalysis } from './analyse.ts';
 import { assignRegisters } from './assign.ts';
 import { type CodeRelocation, layOutOwned } from './layout.ts';
-import { lowerLegal } from './legalise.ts';
+import { lowerLegal, routerOf } from './legalise.ts';
 import type { HelperCalls, LowerContext } from './lower-context.ts';
 import { ALIGN, DATA64, LABEL, makeNode, type MachineNode } from './node.ts';
 import { ALWAYS_LIVE, sandboxWriter, type SandboxWriter } from './lower-sandbox.ts';
@@ -250,6 +250,7 @@ function lowerFunction(
   sandbox: SandboxWriter | undefined,
 ): void {
   const { target, fn: info, nodes } = cx;
+  const router = routerOf(target);
   const inlineExit = target.inlineEpilogue(info, cx.frame);
   const shares = info.registers[0] === info.registers[1];
   let usesSharedEpilogue = false;
@@ -287,12 +288,13 @@ function lowerFunction(
         target.epilogue(cx);
       } else {
         usesSharedEpilogue = true;
-        lowerLegal(cx, { ...op, label: info.epilogueLabel });
+        op.label = info.epilogueLabel;
+        lowerLegal(cx, op, router);
       }
       continue;
     }
     if (bodyLabel !== NO_REG && op.label === fn.start && isJump(op)) op.label = bodyLabel;
-    lowerLegal(cx, op);
+    lowerLegal(cx, op, router);
   }
   bindUpTo(nodes, isTarget, isLoopHead, unbound, fn.end - 1);
   if (fallsOff && !usesSharedEpilogue) target.epilogue(cx);

@@ -4,6 +4,9 @@
  * Branches start in their shortest form and only ever grow, so the loop ends: each round either widens a node for good
  * or is the last. (Shrinking rounds, as kernel JITs do them, can oscillate; see design notes in docs/ARCHITECTURE.md.)
  * Alignment padding is recomputed each round; a branch that was widened for padding that later shrank stays wide.
+ *
+ * Only nodes that use labels depend on where they are. All others are encoded once, before the rounds, and copied to their
+ * places in the end; in most small programs no branch grows, and nothing is copied but the whole.
  */
 import { BpfError } from '@polybpf/errors';
 import { CodeBuffer } from './code-buffer.ts';
@@ -50,62 +53,138 @@ export function layOutOwned(target: Target, input: MachineNode[], labelCount: nu
   for (;;) {
     const labelOffsets = place(plan, labels);
     const far = findFar(plan, labelOffsets);
-    if (far.length === 0) return encode(target, plan.nodes, plan.offsets, labelOffsets);
+    if (far.length === 0) return finish(target, plan, labelOffsets);
     plan = widen(target, plan, far, newLabel);
   }
 }
 
-/** Nodes and what the rounds need of them. */
+/** Nodes and what the rounds need of them. Arrays may be longer than there are nodes. */
 interface Plan {
   readonly nodes: MachineNode[];
   /** Bytes of each node; -n for alignment to n. */
   readonly sizes: Int32Array;
+  /** Where in {@link Plan.encoded} the bytes of each node are, or where there is room for them. */
+  readonly sources: Int32Array;
+  /** Bytes of nodes that use no label; between them room for the shortest forms of others. */
+  readonly encoded: CodeBuffer;
   /** Where each node goes, one more than there are nodes; filled by {@link place}. */
   readonly offsets: Int32Array;
-  /** Indices of the nodes that define labels, and of those that jump to one. */
-  readonly labelNodes: readonly number[];
-  readonly branches: readonly number[];
+  /** Indices of the nodes that define labels, of those that use one, and of those that have a symbol. */
+  readonly labelNodes: number[];
+  readonly users: number[];
+  readonly symbols: number[];
+}
+
+/** Memory that compilations use in turn. Nothing in it outlives a call of {@link layOutOwned}. */
+interface Scratch {
+  sizes: Int32Array;
+  sources: Int32Array;
+  encoded: CodeBuffer;
+}
+
+function makeScratch(nodes: number, bytes: number): Scratch {
+  return { sizes: new Int32Array(nodes), sources: new Int32Array(nodes), encoded: new CodeBuffer(bytes) };
+}
+
+const SCRATCH_NODES = 4096;
+const SCRATCH_BYTES = 0x8000;
+/** What larger programs have needed is not kept. */
+const SCRATCH_LIMIT = 0x40000;
+const SHARED: { scratch: Scratch } = { scratch: /* @__PURE__ */ makeScratch(SCRATCH_NODES, SCRATCH_BYTES) };
+
+function scratchFor(nodes: number): Scratch {
+  const { scratch } = SHARED;
+  if (scratch.sizes.length < nodes || scratch.encoded.bytes.length > 4 * SCRATCH_LIMIT) {
+    const grown = makeScratch(Math.max(SCRATCH_NODES, 2 * nodes), SCRATCH_BYTES);
+    if (nodes <= SCRATCH_LIMIT) SHARED.scratch = grown;
+    return grown;
+  }
+  scratch.encoded.length = 0;
+  return scratch;
 }
 
 function planOf(target: Target, nodes: MachineNode[]): Plan {
-  const sizes = new Int32Array(nodes.length);
-  const labelNodes: number[] = [];
-  const branches: number[] = [];
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    const { form } = node;
-    if (form === LABEL) labelNodes.push(i);
-    else sizes[i] = nodeSize(target, node);
-    if (node.label >= 0 && form.branch !== undefined) branches.push(i);
-  }
-  return { nodes, sizes, offsets: new Int32Array(nodes.length + 1), labelNodes, branches };
+  const { sizes, sources, encoded } = scratchFor(nodes.length);
+  const plan: Plan = {
+    nodes,
+    sizes,
+    sources,
+    encoded,
+    offsets: new Int32Array(nodes.length + 1),
+    labelNodes: [],
+    users: [],
+    symbols: [],
+  };
+  for (let i = 0; i < nodes.length; i++) planNode(target, plan, i, nodes[i]!);
+  return plan;
 }
 
-function nodeSize(target: Target, node: MachineNode): number {
-  if (node.form === ALIGN) return -node.operands[0]!;
-  return node.form === DATA64 ? 8 : target.sizeOf(node);
+/** Measures node `i`, and encodes it if that depends on nothing else. */
+function planNode(target: Target, plan: Plan, i: number, node: MachineNode): void {
+  const { sizes, encoded } = plan;
+  const { form } = node;
+  const start = encoded.length;
+  plan.sources[i] = start;
+  sizes[i] = 0;
+  if (form === LABEL) {
+    plan.labelNodes.push(i);
+    return;
+  }
+  if (node.symbol !== undefined) plan.symbols.push(i);
+  if (form === ALIGN) {
+    const alignment = node.operands[0]!;
+    sizes[i] = -alignment;
+    encoded.skip(-start & (alignment - 1));
+  } else if (form === DATA64) {
+    sizes[i] = 8;
+    encodeData(target, node, encoded);
+  } else if (node.label >= 0) {
+    plan.users.push(i);
+    encoded.skip((sizes[i] = target.sizeOf(node)));
+  } else {
+    target.encode(node, 0, encoded);
+    sizes[i] = encoded.length - start;
+  }
+}
+
+function encodeData({ endian }: Target, { operands }: MachineNode, out: CodeBuffer): void {
+  const low = operands[0] ?? 0;
+  const high = operands[1] ?? 0;
+  if (endian === 'big') {
+    out.u32be(high);
+    out.u32be(low);
+  } else {
+    out.u32le(low);
+    out.u32le(high);
+  }
 }
 
 /** Fills the offsets of nodes; returns those of labels. */
 function place({ nodes, sizes, offsets, labelNodes }: Plan, labels: number): Int32Array {
+  const count = nodes.length;
   let at = 0;
-  for (let i = 0; i < sizes.length; i++) {
+  for (let i = 0; i < count; i++) {
     offsets[i] = at;
     const size = sizes[i]!;
     at += size >= 0 ? size : -at & (-size - 1);
   }
-  offsets[sizes.length] = at;
+  offsets[count] = at;
   const labelOffsets = new Int32Array(labels).fill(-1);
-  for (const i of labelNodes) labelOffsets[nodes[i]!.label] = offsets[i]!;
+  for (let k = 0; k < labelNodes.length; k++) {
+    const i = labelNodes[k]!;
+    labelOffsets[nodes[i]!.label] = offsets[i]!;
+  }
   return labelOffsets;
 }
 
 /** Indices of branches that do not reach their label. */
-function findFar({ nodes, offsets, branches }: Plan, labelOffsets: Int32Array): number[] {
+function findFar({ nodes, offsets, users }: Plan, labelOffsets: Int32Array): number[] {
   const far: number[] = [];
-  for (const i of branches) {
+  for (let k = 0; k < users.length; k++) {
+    const i = users[k]!;
     const node = nodes[i]!;
-    const branch = node.form.branch!;
+    const { branch } = node.form;
+    if (branch === undefined) continue;
     const goal = labelOffsets[node.label]!;
     if (goal < 0) throw new Error(`BUG: ${node.form.name} uses label ${node.label}, which nothing binds`);
     const distance = goal - offsets[i]!;
@@ -123,60 +202,103 @@ function findFar({ nodes, offsets, branches }: Plan, labelOffsets: Int32Array): 
 function widen(target: Target, plan: Plan, far: readonly number[], newLabel: () => number): Plan {
   const { nodes, sizes } = plan;
   const longer = new Map<number, MachineNode[]>();
+  let more = 0;
   for (const index of far) {
     const node = nodes[index]!;
     const parts = node.form.branch!.widen!(node, newLabel).map((part) =>
       part.insn === node.insn ? part : { ...part, insn: node.insn },
     );
-    if (parts.length === 1) {
+    if (parts.length === 1 && parts[0]!.label >= 0) {
       nodes[index] = parts[0]!;
-      sizes[index] = nodeSize(target, parts[0]!);
-    } else longer.set(index, parts);
+      sizes[index] = target.sizeOf(parts[0]!);
+    } else {
+      longer.set(index, parts);
+      more += parts.length - 1;
+    }
   }
-  if (longer.size === 0) return plan;
-  return planOf(
-    target,
-    nodes.flatMap((node, i) => longer.get(i) ?? node),
-  );
+  return longer.size === 0 ? plan : replaced(target, plan, longer, nodes.length + more);
 }
 
-function encode(target: Target, nodes: readonly MachineNode[], offsets: Int32Array, labelOffsets: Int32Array): LaidOut {
-  const out = new CodeBuffer(offsets[nodes.length]!);
-  const relocations: CodeRelocation[] = [];
-  const bigEndian = target.endian === 'big';
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    const { form } = node;
-    if (form === LABEL) continue;
-    const start = offsets[i]!;
-    if (form === ALIGN) {
-      target.pad(offsets[i + 1]! - start, out);
-    } else if (form === DATA64) {
-      const [low, high] = [node.operands[0] ?? 0, node.operands[1] ?? 0];
-      if (bigEndian) {
-        out.u32be(high);
-        out.u32be(low);
-      } else {
-        out.u32le(low);
-        out.u32le(high);
-      }
-      if (node.symbol !== undefined) relocations.push({ offset: start, kind: target.absolute64, symbol: node.symbol, addend: node.addend }); // prettier-ignore
-    } else {
-      target.encode(node, node.label < 0 ? 0 : labelOffsets[node.label]! - start, out);
-      if (node.symbol !== undefined) {
-        const use = form.relocation;
-        if (use === undefined) throw new Error(`BUG: ${form.name} has a symbol but no relocation`);
-        relocations.push({
-          offset: start + use.offset,
-          kind: use.kind,
-          symbol: node.symbol,
-          addend: node.addend + use.addend,
-        });
-      }
+/** The plan with several nodes in place of some. */
+function replaced(target: Target, plan: Plan, parts: ReadonlyMap<number, readonly MachineNode[]>, count: number): Plan {
+  const nodes: MachineNode[] = [];
+  const next: Plan = {
+    nodes,
+    sizes: new Int32Array(count),
+    sources: new Int32Array(count),
+    encoded: plan.encoded,
+    offsets: new Int32Array(count + 1),
+    labelNodes: [],
+    users: [],
+    symbols: [],
+  };
+  plan.nodes.forEach((node, i) => {
+    const own = parts.get(i);
+    if (own !== undefined) {
+      for (const part of own) planNode(target, next, nodes.push(part) - 1, part);
+      return;
     }
-    if (out.length !== offsets[i + 1]!) throw new Error(`BUG: ${form.name}: size ${out.length - start}, announced ${offsets[i + 1]! - start}`); // prettier-ignore
+    const at = nodes.push(node) - 1;
+    next.sizes[at] = plan.sizes[i]!;
+    next.sources[at] = plan.sources[i]!;
+    if (node.form === LABEL) next.labelNodes.push(at);
+    else if (node.label >= 0) next.users.push(at);
+    if (node.symbol !== undefined) next.symbols.push(at);
+  });
+  return next;
+}
+
+/** Brings all bytes to their places, and encodes what depends on them. */
+function finish(target: Target, plan: Plan, labelOffsets: Int32Array): LaidOut {
+  const { nodes, offsets, sizes, users, symbols } = plan;
+  const out = gather(target, plan);
+  for (let k = 0; k < users.length; k++) {
+    const i = users[k]!;
+    const node = nodes[i]!;
+    const start = offsets[i]!;
+    out.length = start;
+    target.encode(node, labelOffsets[node.label]! - start, out);
+    if (out.length - start !== sizes[i]) throw new Error(`BUG: ${node.form.name}: size ${out.length - start}, announced ${sizes[i]}`); // prettier-ignore
   }
-  return { nodes, offsets, labelOffsets, code: out.toUint8Array(), relocations };
+  const relocations = symbols.map((i): CodeRelocation => {
+    const { form, symbol, addend } = nodes[i]!;
+    if (form === DATA64) return { offset: offsets[i]!, kind: target.absolute64, symbol: symbol!, addend };
+    const use = form.relocation;
+    if (use === undefined) throw new Error(`BUG: ${form.name} has a symbol but no relocation`);
+    return { offset: offsets[i]! + use.offset, kind: use.kind, symbol: symbol!, addend: addend + use.addend };
+  });
+  return { nodes, offsets, labelOffsets, code: out.bytes, relocations };
+}
+
+/** Runs of bytes up to this length are copied one by one. */
+const SHORT_RUN = 48;
+
+/** A buffer of the exact size with everything but the nodes that use labels. */
+function gather(target: Target, { nodes, sizes, sources, encoded, offsets }: Plan): CodeBuffer {
+  const count = nodes.length;
+  const out = new CodeBuffer(offsets[count]!);
+  const from = encoded.bytes;
+  const to = out.bytes;
+  let runStart = 0;
+  let shift = 0;
+  for (let i = 0; i <= count; i++) {
+    const offset = offsets[i]!;
+    const isEnd = i === count;
+    if (!isEnd && sizes[i]! >= 0 && sources[i]! - offset === shift) continue;
+    if (offset - runStart > SHORT_RUN) to.set(from.subarray(runStart + shift, offset + shift), runStart);
+    else for (let at = runStart; at < offset; at++) to[at] = from[at + shift]!;
+    if (isEnd) break;
+    if (sizes[i]! < 0) {
+      out.length = offset;
+      target.pad(offsets[i + 1]! - offset, out);
+      runStart = offsets[i + 1]!;
+      shift = i + 1 < count ? sources[i + 1]! - runStart : 0;
+    } else {
+      runStart = offset;
+      shift = sources[i]! - offset;
+    }
+  }
+  return out;
 }
 
 /**

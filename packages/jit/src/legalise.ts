@@ -7,18 +7,19 @@
  * - A displacement that does not fit is added to the base in SCRATCH_B.
  */
 import { lowerConst, lowerMove, lowerOp, type LowerContext } from './lower-context.ts';
-import { makeOp, NO_REG, type Op, type OpKind, R10, SCRATCH_A, SCRATCH_B } from './op.ts';
-import type { ImmediateOpKind } from './target.ts';
+import { makeOp, NO_REG, OP_KINDS, type Op, type OpKind, R10, SCRATCH_A, SCRATCH_B } from './op.ts';
+import type { Fits, FitsFn, ImmediateOpKind, LowerFn, Target } from './target.ts';
 
 /** What {@link lowerLegal} has to look at: bits. */
 const BASE_IN_A = 1;
 const BASE_IN_D = 2;
 const IMMEDIATE = 4;
+const BRANCH = 8;
 
 function buildChecks(): Map<OpKind, number> {
-  const checks = new Map<OpKind, number>();
+  const checks = new Map<OpKind, number>(OP_KINDS.map((kind) => [kind, 0]));
   const note = (bit: number, kinds: readonly OpKind[]): void => {
-    for (const kind of kinds) checks.set(kind, (checks.get(kind) ?? 0) | bit);
+    for (const kind of kinds) checks.set(kind, checks.get(kind)! | bit);
   };
   note(BASE_IN_A, ['load', 'load_sext', 'load_bswap', 'load_acquire']);
   note(BASE_IN_D, [
@@ -28,18 +29,48 @@ function buildChecks(): Map<OpKind, number> {
   note(IMMEDIATE, [
     'add', 'sub', 'mul', 'udiv', 'umod', 'sdiv', 'smod', 'and', 'or', 'xor', 'lsh', 'rsh', 'arsh', 'store_imm',
   ]); // prettier-ignore
+  note(BRANCH, ['branch']);
   return checks;
 }
 
 const CHECKS: ReadonlyMap<OpKind, number> = /* @__PURE__ */ buildChecks();
 
+/** How a target takes one kind of op: all that is asked of its tables for an op. */
+interface Route {
+  readonly checks: number;
+  readonly lower: LowerFn;
+  /** Of kinds with {@link IMMEDIATE}. */
+  readonly fits: FitsFn | undefined;
+}
+
+/** The way of ops into one target. */
+export interface Router {
+  readonly routes: ReadonlyMap<OpKind, Route>;
+  readonly fits: Fits;
+}
+
+const ROUTERS: WeakMap<Target, Router> = /* @__PURE__ */ new WeakMap<Target, Router>();
+
+/** The router of a target, made once. */
+export function routerOf(target: Target): Router {
+  const known = ROUTERS.get(target);
+  if (known !== undefined) return known;
+  const { fits } = target;
+  const routes = OP_KINDS.map((kind): [OpKind, Route] => {
+    const checks = CHECKS.get(kind)!;
+    const fitsImm = (checks & IMMEDIATE) !== 0 ? fits[kind as ImmediateOpKind] : undefined;
+    return [kind, { checks, lower: target.lower[kind], fits: fitsImm }];
+  });
+  const router = { routes: new Map(routes), fits };
+  ROUTERS.set(target, router);
+  return router;
+}
+
 /** Lowers one op after making its operands legal. */
-export function lowerLegal(cx: LowerContext, op: Op): void {
-  const { fits } = cx.target;
+export function lowerLegal(cx: LowerContext, op: Op, router: Router = routerOf(cx.target)): void {
   const { kind } = op;
-  const checks = CHECKS.get(kind) ?? 0;
-  const baseInA = (checks & BASE_IN_A) !== 0;
-  if (op.a === R10 && !baseInA && !isFrameAddress(op)) {
+  const { checks, lower, fits } = router.routes.get(kind)!;
+  if (op.a === R10 && (checks & BASE_IN_A) === 0 && !isFrameAddress(op)) {
     lowerMove(cx, SCRATCH_B, R10);
     op.a = SCRATCH_B;
   }
@@ -48,26 +79,28 @@ export function lowerLegal(cx: LowerContext, op: Op): void {
     op.b = SCRATCH_A;
   }
   if ((checks & (BASE_IN_A | BASE_IN_D)) !== 0) {
+    const baseInA = (checks & BASE_IN_A) !== 0;
     const base = baseInA ? op.a : op.d;
     const offset = base === R10 ? cx.frame.bias + op.offset : op.offset;
-    if (!fits.displacement(offset, op.width, kind)) {
+    if (!router.fits.displacement(offset, op.width, kind)) {
       materialiseAddress(cx, base, op.offset);
       if (baseInA) op.a = SCRATCH_B;
       else op.d = SCRATCH_B;
       op.offset = 0;
     }
   }
-  if (op.b === NO_REG && (checks & IMMEDIATE) !== 0) {
-    if (!fits[kind as ImmediateOpKind](op.imm, op.width)) {
+  if (op.b === NO_REG && (checks & (IMMEDIATE | BRANCH)) !== 0) {
+    const isLegal = fits === undefined ? router.fits.branch(op.imm, op.width, op.cond) : fits(op.imm, op.width);
+    if (!isLegal) {
       lowerConst(cx, SCRATCH_A, op.imm);
       op.b = SCRATCH_A;
-      if (kind === 'store_imm') op.kind = 'store';
+      if (kind === 'store_imm') {
+        op.kind = 'store';
+        return lowerOp(cx, op);
+      }
     }
-  } else if (kind === 'branch' && op.b === NO_REG && !fits.branch(op.imm, op.width, op.cond)) {
-    lowerConst(cx, SCRATCH_A, op.imm);
-    op.b = SCRATCH_A;
   }
-  lowerOp(cx, op);
+  lower(cx, op);
 }
 
 /** SCRATCH_B = base + offset. */

@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant.ts';
 
 const ANALYSE = 'packages/jit/src/analyse.ts';
+const EFFECTS = 'packages/jit/src/row-effects.ts';
 const SELECT = 'packages/jit/src/select.ts';
 const COMPILE = 'packages/jit/src/compile.ts';
 const LAYOUT = 'packages/jit/src/layout.ts';
@@ -9,7 +10,7 @@ const LAYOUT = 'packages/jit/src/layout.ts';
 export const JIT_MUTANTS: readonly Mutant[] = [
   {
     id: 'jit/right-shift-needs-upper-half',
-    file: ANALYSE,
+    file: EFFECTS,
     find: 'const use = wide && (upperLive || !lowHalfIsLocal(row.op)) ? FULL : LOW;',
     replace: 'const use = wide && upperLive ? FULL : LOW;',
     what: 'the upper half counts as dead in front of a right shift whose low half is read',
@@ -17,39 +18,39 @@ export const JIT_MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'jit/swap-needs-upper-half',
-    file: ANALYSE,
-    find: 'return (live & ~(FULL << dst_reg)) | ((wide ? FULL : LOW) << dst_reg);',
-    replace: 'return (live & ~(FULL << dst_reg)) | (LOW << dst_reg);',
+    file: EFFECTS,
+    find: 'return { ...NONE, killDst: FULL, useDst: wide ? FULL : LOW };',
+    replace: 'return { ...NONE, killDst: FULL, useDst: LOW };',
     what: 'the upper half counts as dead in front of a 64-bit byte swap',
     killedBy: { engine: 'x86_64', vector: 'fusion/add64-then-dead' },
   },
   {
     id: 'jit/compare-needs-upper-half',
-    file: ANALYSE,
-    find: 'return live | (use << dst_reg) | (row.source',
-    replace: 'return live | (LOW << dst_reg) | (row.source',
+    file: EFFECTS,
+    find: 'return { ...NONE, useDst: use, useSrc: row.source',
+    replace: 'return { ...NONE, useDst: LOW, useSrc: row.source',
     what: 'the upper half counts as dead in front of a 64-bit comparison',
     killedBy: { engine: 'x86_64', vector: 'jump-boundary/sub64-then-compare' },
   },
   {
     id: 'jit/store-needs-upper-half',
-    file: ANALYSE,
-    find: 'return live | (address << dst_reg) | ((wide ? FULL : LOW) << src_reg);',
-    replace: 'return live | (address << dst_reg) | (LOW << src_reg);',
+    file: EFFECTS,
+    find: 'return { ...NONE, useDst: address, useSrc: wide ? FULL : LOW };',
+    replace: 'return { ...NONE, useDst: address, useSrc: LOW };',
     what: 'the upper half counts as dead in front of a 64-bit store',
     killedBy: { engine: 'x86_64', vector: 'fusion/add64-then-dead' },
   },
   {
     id: 'jit/result-needs-upper-half',
-    file: ANALYSE,
-    find: 'return FULL;',
-    replace: 'return LOW;',
+    file: EFFECTS,
+    find: 'kill: -1, use: FULL };',
+    replace: 'kill: -1, use: LOW };',
     what: 'the upper half of r0 counts as dead at exit',
     killedBy: { engine: 'x86_64', vector: 'alu-binary/add64-reg-123456789abcdef0-fedcba9876543211' },
   },
   {
     id: 'jit/argument-upper-halves',
-    file: ANALYSE,
+    file: EFFECTS,
     find: 'const ARGUMENTS: number = FULL * 0b111110;',
     replace: 'const ARGUMENTS: number = FULL * 0b011110 + LOW * 0b100000;',
     what: 'the upper half of the fifth argument counts as dead in front of a call',
@@ -57,7 +58,7 @@ export const JIT_MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'jit/fifth-argument-dead',
-    file: ANALYSE,
+    file: EFFECTS,
     find: 'FULL * 0b111110',
     replace: 'FULL * 0b011110',
     what: 'the fifth argument counts as dead in front of a call',
@@ -65,9 +66,9 @@ export const JIT_MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'jit/cmpxchg-needs-r0',
-    file: ANALYSE,
-    find: '(use << src_reg) | use;',
-    replace: '(use << src_reg) | LOW;',
+    file: EFFECTS,
+    find: 'useSrc: use, use };',
+    replace: 'useSrc: use, use: LOW };',
     what: 'the upper half of r0 counts as dead in front of a 64-bit compare and exchange',
     killedBy: { engine: 'x86_64', vector: 'atomic/cmpxchg64-computed-r0' },
   },
@@ -282,7 +283,7 @@ export const JIT_MUTANTS: readonly Mutant[] = [
   {
     id: 'jit/widened-size',
     file: LAYOUT,
-    find: 'sizes[index] = nodeSize(target, parts[0]!);',
+    find: 'sizes[index] = target.sizeOf(parts[0]!);',
     replace: '',
     what: 'a branch that has become longer keeps its short size',
     killedBy: { engine: 'x86_64', vector: 'jump-range/forward-over-128' },
