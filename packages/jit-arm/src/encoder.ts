@@ -14,26 +14,10 @@ import {
   type OperandPrinter,
   printLayout,
 } from '@polybpf/jit';
-import { FIELDS } from './fields.ts';
 import type { ArmForm } from './instructions.ts';
 import { CONDITIONS, NAMES } from './registers.ts';
 
 const NOP = 0xe320f000;
-
-/** What the program counter is ahead of the instruction that adds it, from each half of its constant. */
-const AHEAD: Readonly<Record<string, number>> = { movw_label: 16, movt_label: 12 };
-
-/** By row: operands that need work, as [position, its place in the layout, field, whether it is left out]. */
-const plans = new Map<ArmForm, readonly string[]>();
-
-function planOf(form: ArmForm): readonly string[] {
-  let plan = plans.get(form);
-  if (plan === undefined) {
-    plan = operandNames(form.syntax).filter((name) => name !== 'label');
-    plans.set(form, plan);
-  }
-  return plan;
-}
 
 /**
  * Appends the bytes of a node.
@@ -42,26 +26,44 @@ function planOf(form: ArmForm): readonly string[] {
  */
 export function encode(node: MachineNode, displacement: number, out: CodeBuffer): void {
   const form = node.form as ArmForm;
-  const operands: number[] = [];
-  planOf(form).forEach((name, i) => {
-    const value = node.operands[i]!;
-    if (name === 'Rt2') return checkPair(node, node.operands[i - 1]!, value);
-    const bits = FIELDS[name]?.(value);
-    if (bits === undefined && name in FIELDS) throw misfit(form, name, 'a number that its field can hold', value);
-    operands.push(bits ?? value);
-  });
-  if (form.name === 'bfc' || form.name === 'ubfx') checkField(form, operands);
-  if (form.name === 'movw_label' || form.name === 'movt_label') {
-    const distance = displacement - AHEAD[form.name]!;
+  const { layout, packed, secondAt, isBitField, ahead } = form;
+  let { operands } = node;
+  if (packed !== undefined || secondAt >= 0 || isBitField) operands = packedOperands(form, operands);
+  if (ahead !== 0) {
+    const distance = displacement - ahead;
     displacement = form.name === 'movw_label' ? distance & 0xffff : distance >>> 16;
   }
-  encodeLayout(form, { ...node, operands }, displacement, out, false);
+  encodeLayout(layout, operands, displacement, out, false);
+}
+
+/** The operands as the layout has them. */
+function packedOperands(form: ArmForm, values: readonly number[]): number[] {
+  const { packed, secondAt, isBitField } = form;
+  const operands: number[] = [];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (i === secondAt) {
+      checkPair(form, values[i - 1]!, value);
+      continue;
+    }
+    const packing = packed?.[i];
+    const bits = packing === undefined ? value : packing(value);
+    if (bits === undefined) throw misfit(form, packedName(form, i), 'a number that its field can hold', value);
+    operands.push(bits);
+  }
+  if (isBitField) checkField(form, operands);
+  return operands;
+}
+
+/** Name of the operand at a position. */
+function packedName({ syntax }: ArmForm, position: number): string {
+  return operandNames(syntax).filter((name) => name !== 'label')[position]!;
 }
 
 /** A doubleword takes an even register and the next (DDI 0406C, A8.8.72). */
-function checkPair({ form }: MachineNode, first: number, second: number): void {
+function checkPair(form: ArmForm, first: number, second: number): void {
   if (first % 2 === 0 && second === first + 1 && first < 14) return;
-  throw misfit(form as ArmForm, 'Rt2', 'an even register and the next', second);
+  throw misfit(form, 'Rt2', 'an even register and the next', second);
 }
 
 /** A bit field lies in its register. `bfc` is written with a count and encoded with the last bit. */

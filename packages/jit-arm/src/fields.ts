@@ -22,8 +22,11 @@ function signedOffset(value: number, limit: number): number | undefined {
   return value < 0 ? -value : value + limit + 1;
 }
 
-/** Field name -> bits of an operand. */
-export const FIELDS: Readonly<Record<string, (value: number) => number | undefined>> = {
+/** Bits of an operand; undefined when it has none. */
+export type Packing = (value: number) => number | undefined;
+
+/** By field name. */
+export const FIELDS: Readonly<Record<string, Packing>> = {
   k: (value) =>
     Number.isInteger(value) && value >= -(2 ** 31) && value < 2 ** 32 ? modifiedImmediate(value) : undefined,
   off: (value) => signedOffset(value, 4095),

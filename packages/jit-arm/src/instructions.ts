@@ -7,8 +7,9 @@
  *
  * Operand types: `c` condition, `r` register, `i` immediate, `list` set of registers.
  */
-import { type BranchUse, compileLayout, type LayoutForm, type RelocationUse } from '@polybpf/jit';
+import { type BranchUse, compileLayout, type LayoutForm, operandNames, type RelocationUse } from '@polybpf/jit';
 import { branchUse } from './branches.ts';
+import { FIELDS, type Packing } from './fields.ts';
 
 type Row = readonly [syntax: string, layout: string, manual: string];
 
@@ -181,6 +182,14 @@ export type InstructionName = DataProcessing | OtherName;
 /** A row with what encoder and passes need. */
 export interface ArmForm extends LayoutForm {
   readonly name: InstructionName;
+  /** What makes bits of each operand, where any operand is not its bits itself. */
+  readonly packed: readonly (Packing | undefined)[] | undefined;
+  /** Position of the second register of a doubleword, which has no field; -1 without. */
+  readonly secondAt: number;
+  /** Whether the last operands are the place and the size of a bit field. */
+  readonly isBitField: boolean;
+  /** Of halves of a distance: how far the program counter is ahead of them; else 0. */
+  readonly ahead: number;
 }
 
 /** Rows whose `symbol` becomes a relocation. Addends are those of A32: the program counter is two instructions ahead. */
@@ -189,6 +198,9 @@ const RELOCATIONS: Readonly<Partial<Record<InstructionName, RelocationUse>>> = {
   movw_symbol: { kind: 'R_ARM_MOVW_PREL_NC', offset: 0, addend: -16 },
   movt_symbol: { kind: 'R_ARM_MOVT_PREL', offset: 0, addend: -12 },
 };
+
+/** What the program counter is ahead of the instruction that adds it, from each half of its constant. */
+const AHEAD: Readonly<Partial<Record<InstructionName, number>>> = { movw_label: 16, movt_label: 12 };
 
 /** All rows as text, for the tests of the encoder. */
 export const ROWS: Readonly<Record<InstructionName, Row>> = /* @__PURE__ */ {
@@ -207,11 +219,18 @@ function compileForm(name: InstructionName): ArmForm {
   const layout = compileLayout(name, syntax.replace(SECOND, ''), layoutText);
   const relocation = RELOCATIONS[name];
   const branch: BranchUse | undefined = branchUse(name);
+  const operands = operandNames(syntax).filter((operand) => operand !== 'label');
+  const secondAt = operands.indexOf('Rt2');
+  const packed = operands.map((operand) => FIELDS[operand]);
   return {
     name,
     syntax,
     manual,
     layout,
+    packed: packed.some((packing) => packing !== undefined) ? packed : undefined,
+    secondAt,
+    isBitField: name === 'bfc' || name === 'ubfx',
+    ahead: AHEAD[name] ?? 0,
     ...(branch === undefined ? {} : { branch }),
     ...(relocation === undefined ? {} : { relocation }),
   };

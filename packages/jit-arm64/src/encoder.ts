@@ -132,7 +132,7 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer)
       got: String(node.operands[gap[1]]),
     });
   }
-  encodeLayout(form, node, displacement, out, false);
+  encodeLayout(form.layout, node.operands, displacement, out, false);
 }
 
 /** `adr` to the right place within a page of 4 KiB, then the pages: `adr; add|sub lsl #12`. */

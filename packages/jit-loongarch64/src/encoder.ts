@@ -30,7 +30,7 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer)
   if (form.layout.size === 8) return encodePair(node, displacement, out);
   if (form.name.startsWith('am')) checkAtomic(node);
   else if (form.name.startsWith('bstr')) checkBitRange(node);
-  encodeLayout(form, node, displacement, out, false);
+  encodeLayout(form.layout, node.operands, displacement, out, false);
 }
 
 /** The old value cannot go where an operand is (LoongArch Reference Manual, section 2.2.7). */

@@ -160,7 +160,7 @@ const RELOCATIONS: Readonly<Partial<Record<InstructionName, string>>> = {
 };
 
 /** What stands in `layout` of the eight-byte row. */
-const PAIR = { size: 8, fixedLow: 0, fixedHigh: 0, fields: [] } as const;
+const PAIR = { name: '', size: 8, fixedLow: 0, fixedHigh: 0, fields: [] } as const;
 
 function compileForm(name: InstructionName): Loongarch64Form {
   const [syntax, layoutText, manual, writes = 'rd'] = ROWS[name] as readonly [string, string, string, string?];

@@ -91,9 +91,9 @@ export function makeEncoder(bigEndian: boolean, release: 2 | 6 = 2): Encoder {
     if (field !== undefined && (field[1] < 1 || field[0] + field[1] > 64)) {
       throw new BpfError('E_JIT_OPERAND', `bit field of ${form.name}`, { expected: 'at least one of 64 bits', got: `${field[1]} from bit ${field[0]}` }); // prettier-ignore
     }
-    const layout = release === 6 ? (REENCODED.get(form) ?? form) : form;
+    const row = release === 6 ? (REENCODED.get(form) ?? form) : form;
     // Branches count from their delay slot.
-    encodeLayout(layout as MipsForm, node, displacement - 4, out, bigEndian);
+    encodeLayout((row as MipsForm).layout, node.operands, displacement - 4, out, bigEndian);
   }
 
   function encodeSequence({ form, operands }: MachineNode, displacement: number, out: CodeBuffer): void {

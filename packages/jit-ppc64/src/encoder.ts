@@ -4,7 +4,6 @@ import {
   type CodeBuffer,
   describeSymbol,
   encodeLayout,
-  makeNode,
   type MachineNode,
   type OperandPrinter,
   printLayout,
@@ -30,8 +29,8 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer,
     const distance = displacement + 4;
     const low = (distance << 16) >> 16;
     const [rt, ra] = operands as [number, number];
-    encodeLayout(addis, makeNode(addis, [rt, ra, (distance - low) / 0x10000]), 0, out, bigEndian);
-    encodeLayout(addi, makeNode(addi, [rt, rt, low]), 0, out, bigEndian);
+    encodeLayout(addis.layout, [rt, ra, (distance - low) / 0x10000], 0, out, bigEndian);
+    encodeLayout(addi.layout, [rt, rt, low], 0, out, bigEndian);
     return;
   }
   const { nonZero } = form as Ppc64Form;
@@ -39,7 +38,7 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer,
     throw new BpfError('E_JIT_OPERAND', `base register of ${form.name}`, { expected: '1 to 31', got: '0' });
   // The label's distance counts from the instruction before, whose address is in the register.
   const from = form === addi_label ? displacement + 4 : displacement;
-  encodeLayout(form as Ppc64Form, node, from, out, bigEndian);
+  encodeLayout((form as Ppc64Form).layout, operands, from, out, bigEndian);
 }
 
 const NOP = 0x60000000;

@@ -64,7 +64,7 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer)
       if (!isValid(value)) throw new BpfError('E_JIT_OPERAND', `operand of ${form.name}`, { expected, got: String(value) }); // prettier-ignore
     }
   }
-  encodeLayout(form, node, displacement, out, false);
+  encodeLayout(form.layout, node.operands, displacement, out, false);
 }
 
 /** `auipc` and a second instruction that uses the address with its own 12 bits added. */

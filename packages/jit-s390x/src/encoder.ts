@@ -22,7 +22,7 @@ export function sizeOf(node: MachineNode): number {
  * @throws BpfError `E_JIT_OPERAND` when an operand does not fit its field
  */
 export function encode(node: MachineNode, displacement: number, out: CodeBuffer): void {
-  encodeLayout(node.form as S390xForm, node, displacement, out, true);
+  encodeLayout((node.form as S390xForm).layout, node.operands, displacement, out, true);
 }
 
 /** Two-byte no-operation: BRANCH ON CONDITION with an empty mask, as GNU as pads. */

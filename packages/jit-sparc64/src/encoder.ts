@@ -52,7 +52,7 @@ function encodeRow(node: MachineNode, displacement: number, out: CodeBuffer): vo
   // 1 and 3 are reserved, as are 0 and 4: the layouts know widths, not gaps.
   if (ccAt >= 0 && (node.operands[ccAt]! & 1) !== 0) throw reserved(form, 'cc', '0 (%icc) or 2 (%xcc)', node.operands[ccAt]!); // prettier-ignore
   if (rcondAt >= 0 && (node.operands[rcondAt]! & 3) === 0) throw reserved(form, 'rcond', '1 to 3 or 5 to 7', node.operands[rcondAt]!); // prettier-ignore
-  encodeLayout(form, node, displacement, out, true);
+  encodeLayout(form.layout, node.operands, displacement, out, true);
 }
 
 function reserved(form: SparcForm, operand: string, expected: string, got: number): BpfError {

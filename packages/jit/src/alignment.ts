@@ -37,37 +37,53 @@ const ALIGNED_RESULTS: ReadonlySet<number> = /* @__PURE__ */ new Set([1, 81, 131
 
 /** For each instruction that accesses memory, what is known of its address, as modulus + remainder; 1 for others. */
 export function findAlignments(analysis: Analysis): Uint8Array {
-  const { insns } = analysis.program;
-  const addresses = new Uint8Array(insns.length).fill(ANY);
-  const states: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(insns.length);
-  for (const fn of analysis.functions) walk(analysis, fn, addresses, states);
+  const addresses = new Uint8Array(analysis.program.insns.length).fill(ANY);
+  const places = new Int32Array(addresses.length);
+  for (const fn of analysis.functions) walk(analysis, fn, addresses, places);
   return addresses;
 }
 
-function walk(
-  analysis: Analysis,
-  fn: FunctionAnalysis,
-  addresses: Uint8Array,
-  states: (Uint8Array | undefined)[],
-): void {
-  const { program, rows, reachable, isTarget } = analysis;
+/**
+ * What is known at the places of one function where paths meet: at its start, and where jumps go to. A state is a piece
+ * of one array; it has a byte for each register and for each doubleword of the frame that can be known.
+ */
+interface States {
+  readonly width: number;
+  readonly bytes: Uint8Array;
+  /** By instruction: which state, counted from 1; 0 where there is none. */
+  readonly places: Int32Array;
+  /** By state: whether a path has been there. */
+  readonly isReached: Uint8Array;
+}
+
+function makeStates({ isTarget }: Analysis, fn: FunctionAnalysis, places: Int32Array): States {
+  // Where the address of the frame is taken, nothing is known of what is in it.
+  const width = REGISTERS + (fn.frameAddressTaken ? 0 : Math.min(SLOTS, fn.stackDepth >> 3));
+  let count = 0;
+  for (let i = fn.start; i < fn.end; i++) if (i === fn.start || isTarget[i] === 1) places[i] = ++count;
+  return { width, bytes: new Uint8Array(width * count), places, isReached: new Uint8Array(count) };
+}
+
+function walk(analysis: Analysis, fn: FunctionAnalysis, addresses: Uint8Array, places: Int32Array): void {
+  const { program, rows, isTarget } = analysis;
   const { start, end } = fn;
-  const entry = new Uint8Array(REGISTERS + SLOTS);
+  const states = makeStates(analysis, fn, places);
+  const state = new Uint8Array(states.width);
   const isProgram = start === 0 && !isReferenced(analysis, start);
-  for (let register = R0 + 1; register <= R5; register++) entry[register] = isProgram ? PRESUMED | ALIGNED : ANY;
-  entry[R10] = POINTER | ALIGNED;
-  states[start] = entry;
+  for (let register = R0 + 1; register <= R5; register++) state[register] = isProgram ? PRESUMED | ALIGNED : ANY;
+  state[R10] = POINTER | ALIGNED;
+  merge(states, start, state);
   const pending: number[] = [start];
   while (pending.length > 0) {
     let i = pending.pop()!;
-    let state = states[i]!.slice();
+    load(states, i, state);
     // Straight on until a place where paths meet whose state this path does not change. Only such places keep a state.
-    while (reachable[i] === 1) {
+    for (;;) {
       const row = rows[i]!;
       const insn = program.insns[i]!;
       noteAddress(addresses, row, insn, i, state);
       if (row.kind === 'end') noteSwappedLoad(addresses, analysis, i);
-      transfer(program, fn, row, i, state);
+      transfer(program, row, i, state);
       const isJump = row.kind === 'jmp' || row.kind === 'ja' || row.kind === 'may_goto';
       const target = isJump ? jumpTarget(row, insn, i) : undefined;
       if (target !== undefined && merge(states, target, state)) pending.push(target);
@@ -75,26 +91,34 @@ function walk(
       if (row.kind === 'ja' || row.kind === 'exit' || next >= end) break;
       if (isTarget[next] === 1) {
         if (!merge(states, next, state)) break;
-        state = states[next]!.slice();
+        load(states, next, state);
       }
       i = next;
     }
   }
 }
 
+function load({ width, bytes, places }: States, at: number, state: Uint8Array): void {
+  const from = (places[at]! - 1) * width;
+  for (let i = 0; i < width; i++) state[i] = bytes[from + i]!;
+}
+
 /** Joins a path's state into the one at `at`; whether that changed. */
-function merge(states: (Uint8Array | undefined)[], at: number, incoming: Uint8Array): boolean {
-  const known = states[at];
-  if (known === undefined) {
-    states[at] = incoming.slice();
+function merge({ width, bytes, places, isReached }: States, at: number, incoming: Uint8Array): boolean {
+  const place = places[at]! - 1;
+  const from = place * width;
+  if (isReached[place] === 0) {
+    isReached[place] = 1;
+    for (let i = 0; i < width; i++) bytes[from + i] = incoming[i]!;
     return true;
   }
   let changed = false;
-  for (let i = 0; i < known.length; i++) {
-    if (known[i] === incoming[i]) continue;
-    const met = meet(known[i]!, incoming[i]!);
-    if (met === known[i]) continue;
-    known[i] = met;
+  for (let i = 0; i < width; i++) {
+    const known = bytes[from + i]!;
+    if (known === incoming[i]) continue;
+    const met = meet(known, incoming[i]!);
+    if (met === known) continue;
+    bytes[from + i] = met;
     changed = true;
   }
   return changed;
@@ -169,14 +193,15 @@ function noteSwappedLoad(addresses: Uint8Array, { program, rows, isTarget }: Ana
 
 /** Whether the program calls, or takes the address of, its instruction `at`. */
 function isReferenced({ program, rows }: Analysis, at: number): boolean {
-  return rows.some((row, i) => {
-    const refers = row?.kind === 'call_local' || (row?.kind === 'ld_imm64' && row.op === 'func');
-    return refers && i + 1 + program.insns[i]!.imm === at;
-  });
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i];
+    if (row?.immUse === 'subprogram' && i + 1 + program.insns[i]!.imm === at) return true;
+  }
+  return false;
 }
 
 /** Changes the state to the one after instruction `i`. */
-function transfer(program: Program, fn: FunctionAnalysis, row: InsnRow, i: number, state: Uint8Array): void {
+function transfer(program: Program, row: InsnRow, i: number, state: Uint8Array): void {
   const insn = program.insns[i]!;
   const { dst_reg, src_reg, imm } = insn;
   switch (row.kind) {
@@ -191,7 +216,7 @@ function transfer(program: Program, fn: FunctionAnalysis, row: InsnRow, i: numbe
       return;
     case 'load':
     case 'load_acquire':
-      state[dst_reg] = loaded(fn, row, insn, state);
+      state[dst_reg] = loaded(row, insn, state);
       return;
     case 'store':
       noteStore(row, insn, state, valueOf(state, src_reg));
@@ -223,15 +248,15 @@ function transfer(program: Program, fn: FunctionAnalysis, row: InsnRow, i: numbe
   }
 }
 
-/** Index in a state of the doubleword at r10 + offset; -1 when it is none. */
-function slotAt(offset: number): number {
-  const slot = -offset / 8 - 1;
-  return Number.isInteger(slot) && slot >= 0 && slot < SLOTS ? REGISTERS + slot : -1;
+/** Index in a state of the doubleword at r10 + offset; -1 when it has none. */
+function slotAt(offset: number, state: Uint8Array): number {
+  const at = REGISTERS - 1 - (offset >> 3);
+  return (offset & 7) === 0 && offset < 0 && at < state.length ? at : -1;
 }
 
-function loaded(fn: FunctionAnalysis, row: InsnRow, { src_reg, offset }: Insn, state: Uint8Array): number {
+function loaded(row: InsnRow, { src_reg, offset }: Insn, state: Uint8Array): number {
   if (src_reg === R10) {
-    const slot = row.width === 64 && !fn.frameAddressTaken ? slotAt(offset) : -1;
+    const slot = row.width === 64 ? slotAt(offset, state) : -1;
     return slot < 0 ? ANY : valueOf(state, slot);
   }
   const canBePointer = (row.width === 64 || row.width === 32) && row.signedFrom === 0;
@@ -241,9 +266,15 @@ function loaded(fn: FunctionAnalysis, row: InsnRow, { src_reg, offset }: Insn, s
 /** A store into the frame; others cannot reach values there, unless the frame's address is taken. */
 function noteStore(row: InsnRow, { dst_reg, offset }: Insn, state: Uint8Array, value: number): void {
   if (dst_reg !== R10) return;
-  const slot = row.width === 64 ? slotAt(offset) : -1;
-  if (slot >= 0) state[slot] = value;
-  else for (let at = offset & ~7; at < offset + row.width / 8; at += 8) if (slotAt(at) >= 0) state[slotAt(at)] = ANY;
+  const slot = row.width === 64 ? slotAt(offset, state) : -1;
+  if (slot >= 0) {
+    state[slot] = value;
+    return;
+  }
+  for (let at = offset & ~7; at < offset + row.width / 8; at += 8) {
+    const touched = slotAt(at, state);
+    if (touched >= 0) state[touched] = ANY;
+  }
 }
 
 /** Maps and global data are aligned, numbers say it themselves; symbols of others can be anywhere. */

@@ -9,7 +9,7 @@ function form(name: string, syntax: string, layout: string): LayoutForm {
 
 function bytesOf(row: LayoutForm, operands: number[], displacement = 0, bigEndian = false): string {
   const out = new CodeBuffer();
-  encodeLayout(row, makeNode(row, operands), displacement, out, bigEndian);
+  encodeLayout(row.layout, operands, displacement, out, bigEndian);
   return Buffer.from(out.toUint8Array()).toString('hex');
 }
 

@@ -30,6 +30,8 @@ interface FieldPart {
 
 interface Field {
   readonly name: string;
+  /** Its value is the displacement, no operand of the node. */
+  readonly isLabel: boolean;
   readonly signed: boolean;
   readonly bits: number;
   readonly scale: number;
@@ -38,10 +40,15 @@ interface Field {
   readonly min: number;
   readonly max: number;
   readonly parts: readonly FieldPart[];
+  /** Of a field in one piece in the low word: where, and its bits; else the mask is 0. */
+  readonly shift: number;
+  readonly mask: number;
 }
 
 /** A compiled layout: size in bytes, fixed bits, and one field for each operand in syntax order. */
 export interface BitLayout {
+  /** Of the row. */
+  readonly name: string;
   readonly size: 2 | 4 | 6 | 8;
   readonly fixedLow: number;
   readonly fixedHigh: number;
@@ -116,9 +123,12 @@ export function compileLayout(name: string, syntax: string, text: string): BitLa
     const { signed, bits, scale, bias, parts } = entry;
     const min = (signed ? -(2 ** (bits - 1)) * scale : 0) + bias;
     const max = (signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1) * scale + bias;
-    return { name: operand, signed, bits, scale, bias, min, max, parts };
+    const [first] = parts;
+    const isSimple = parts.length === 1 && first!.word === 0 && first!.low === 0;
+    const mask = !isSimple ? 0 : bits === 32 ? -1 : (1 << bits) - 1;
+    return { name: operand, isLabel: operand === 'label', signed, bits, scale, bias, min, max, parts, shift: first!.shift, mask }; // prettier-ignore
   });
-  return { size: (total / 8) as BitLayout['size'], fixedLow, fixedHigh, fields };
+  return { name, size: (total / 8) as BitLayout['size'], fixedLow, fixedHigh, fields };
 }
 
 function tokenWidth(token: string, fault: (what: string) => Error): number {
@@ -129,36 +139,40 @@ function tokenWidth(token: string, fault: (what: string) => Error): number {
 }
 
 /**
- * Encodes a node by its layout. The operand of a branch form that is named last in `layout.fields` for its label is
- * passed as `displacement` in bytes: fields named `label` take it instead of an operand.
+ * Encodes an instruction by its layout. Fields named `label` take `displacement`, in bytes, instead of an operand.
  *
  * @throws BpfError `E_JIT_OPERAND` when a value does not fit its field
  */
 export function encodeLayout(
-  form: LayoutForm,
-  node: MachineNode,
+  layout: BitLayout,
+  operands: readonly number[],
   displacement: number,
   out: CodeBuffer,
   bigEndian: boolean,
 ): void {
-  const { layout } = form;
   let low = layout.fixedLow;
   let high = layout.fixedHigh;
-  const { fields } = layout;
+  const { fields, size } = layout;
   let next = 0;
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i]!;
-    const operand = field.name === 'label' ? displacement : node.operands[next++]!;
-    const { parts, scale } = field;
+    const operand = field.isLabel ? displacement : operands[next++]!;
+    const { scale, mask } = field;
+    const distance = operand - field.bias;
     // Signed or unsigned numbers of 32 bits: the bits are the same.
-    let value = (operand - field.bias) | 0;
-    if (!(operand >= field.min && operand <= field.max) || !Number.isInteger(operand))
-      throw misfit(form, field, operand);
+    let value = distance | 0;
+    if (!(operand >= field.min && operand <= field.max) || (value !== distance && !Number.isInteger(operand)))
+      throw misfit(layout, field, operand);
     if (scale !== 1) {
-      const units = (operand - field.bias) / scale;
+      const units = distance / scale;
       value = units | 0;
-      if (value !== units) throw misfit(form, field, operand);
+      if (value !== units) throw misfit(layout, field, operand);
     }
+    if (mask !== 0) {
+      low |= (value & mask) << field.shift;
+      continue;
+    }
+    const { parts } = field;
     for (let k = 0; k < parts.length; k++) {
       const part = parts[k]!;
       const bits = part.width === 32 ? value : (value >> part.low) & ((1 << part.width) - 1);
@@ -166,23 +180,23 @@ export function encodeLayout(
       else low |= bits << part.shift;
     }
   }
-  if (layout.size === 4) {
+  if (size === 4) {
     if (bigEndian) out.u32be(low);
     else out.u32le(low);
-  } else if (layout.size === 2) {
+  } else if (size === 2) {
     if (bigEndian) out.u16be(low);
     else out.u16le(low);
   } else {
     // 48 and 64 bits: only big-endian machines have them here, so the high part comes first.
-    if (layout.size === 6) out.u16be(high);
+    if (size === 6) out.u16be(high);
     else out.u32be(high);
     out.u32be(low);
   }
 }
 
-function misfit(form: LayoutForm, field: Field, operand: number): BpfError {
+function misfit(layout: BitLayout, field: Field, operand: number): BpfError {
   const unit = field.scale === 1 ? '' : ` in steps of ${field.scale}`;
-  return new BpfError('E_JIT_OPERAND', `operand ${field.name} of ${form.name}`, {
+  return new BpfError('E_JIT_OPERAND', `operand ${field.name} of ${layout.name}`, {
     expected: `${field.min} to ${field.max}${unit}`,
     got: String(operand),
   });
