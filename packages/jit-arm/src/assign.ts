@@ -8,13 +8,14 @@
  * r1 and r2 live where C passes them, r0 where it returns, as long as that is free of others. In functions with calls r3 to
  * r5 live on the stack where C passes them, unless they are used more than passed.
  */
+import type { InsnRow } from '@polybpf/isa';
 import { type Analysis, type Assignment, type FunctionAnalysis, NO_REG, type Op, R10 } from '@polybpf/jit';
 import { hiOf, isMemory, isRegister, loOf, makeHome, NOWHERE, TEMPS, WORDS, ZERO } from './homes.ts';
 import { CALLEE_SAVED, IP, LR } from './registers.ts';
 
 const UPPER = 16;
-/** Uses in a loop count as this many. */
-const LOOP_WEIGHT = 4;
+/** By depth of loops: as how many a use counts. */
+const WEIGHTS: readonly number[] = [1, 4, 16, 64];
 
 /** What allocation knows of one BPF register. */
 interface Candidate {
@@ -39,7 +40,7 @@ interface State {
 
 /** Whether an op calls helper, function or program. */
 function isCall({ kind }: Op): boolean {
-  return kind.startsWith('call_') || kind === 'tail_call';
+  return kind === 'call_helper' || kind === 'call_local' || kind === 'call_symbol' || kind === 'call_register' || kind === 'tail_call'; // prettier-ignore
 }
 
 /**
@@ -69,14 +70,9 @@ export function makeAssign(
     let reserved = 0;
     for (;;) {
       const { assignment, inMemory } = allocate(state, reserved);
-      const wanted = ops.reduce(
-        (most, op) =>
-          Math.max(
-            most,
-            needs(op, (register) => inMemory.has(register)),
-          ),
-        0,
-      );
+      const isInMemory = (register: number): boolean => inMemory.has(register);
+      let wanted = 0;
+      for (const op of ops) wanted = Math.max(wanted, needs(op, isInMemory));
       if (wanted <= reserved) return assignment;
       reserved = wanted;
     }
@@ -88,14 +84,20 @@ function describe(fn: FunctionAnalysis, ops: readonly Op[], analysis: Analysis, 
   const depth = loopDepths(fn, ops);
   const uses = new Array<number>(R10 + 3).fill(0);
   for (const op of ops) {
-    const weight = LOOP_WEIGHT ** Math.min(depth[op.insn - fn.start]!, 3);
-    for (const register of [op.d, op.a, op.b])
-      if (register >= 0) uses[register]! += op.width === 64 ? 2 * weight : weight;
+    const weight = WEIGHTS[Math.min(depth[op.insn - fn.start]!, 3)]!;
+    const count = op.width === 64 ? 2 * weight : weight;
+    if (op.d >= 0) uses[op.d]! += count;
+    if (op.a >= 0) uses[op.a]! += count;
+    if (op.b >= 0) uses[op.b]! += count;
     if (op.kind === 'cmpxchg') uses[0]! += 4 * weight;
   }
   const meets = new Array<number>(R10 + 1).fill(0);
   let upperLive = 0;
+  let last = 0;
   const meet = (live: number): void => {
+    // What is live behind an instruction is so in front of the next.
+    if (live === last) return;
+    last = live;
     for (let r = 0; r < R10; r++) if ((live & (1 << r)) !== 0) meets[r]! |= live;
     upperLive |= live >>> UPPER;
   };
@@ -126,8 +128,12 @@ function writtenBy({ rows, program }: Analysis, i: number): number {
   let mask = 0;
   if (row.dst === 'write' || row.dst === 'readwrite') mask |= 1 << dst_reg;
   if (row.src === 'write' || row.src === 'readwrite') mask |= 1 << src_reg;
-  if (row.kind.startsWith('call') || (row.kind === 'atomic' && row.op === 'cmpxchg')) mask |= 1;
+  if (isCallRow(row) || (row.kind === 'atomic' && row.op === 'cmpxchg')) mask |= 1;
   return mask;
+}
+
+function isCallRow({ kind }: InsnRow): boolean {
+  return kind === 'call_helper' || kind === 'call_local' || kind === 'call_kfunc' || kind === 'callx';
 }
 
 /** How many loops each instruction is in. */

@@ -182,6 +182,8 @@ export type InstructionName = DataProcessing | OtherName;
 /** A row with what encoder and passes need. */
 export interface ArmForm extends LayoutForm {
   readonly name: InstructionName;
+  /** Positions in `operands` of registers. */
+  readonly registersAt: readonly number[];
   /** What makes bits of each operand, where any operand is not its bits itself. */
   readonly packed: readonly (Packing | undefined)[] | undefined;
   /** Position of the second register of a doubleword, which has no field; -1 without. */
@@ -227,6 +229,7 @@ function compileForm(name: InstructionName): ArmForm {
     syntax,
     manual,
     layout,
+    registersAt: operands.flatMap((operand, position) => (operand.startsWith('R') ? [position] : [])),
     packed: packed.some((packing) => packing !== undefined) ? packed : undefined,
     secondAt,
     isBitField: name === 'bfc' || name === 'ubfx',

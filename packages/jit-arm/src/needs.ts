@@ -5,15 +5,12 @@ import { callsDivision } from './lower-divide.ts';
 
 /** How many further scratch registers the lowering of an op wants: 0, 2 or 4. */
 export function needs(op: Op, isInMemory: (register: number) => boolean): number {
-  const anyInMemory = [op.d, op.a, op.b].some(
-    (register) => register !== NO_REG && register < R10 && isInMemory(register),
-  );
   switch (op.kind) {
     case 'mul':
     case 'lsh':
     case 'rsh':
     case 'arsh':
-      return op.width === 64 && anyInMemory ? 2 : 0;
+      return op.width === 64 && [op.d, op.a, op.b].some((r) => r !== NO_REG && r < R10 && isInMemory(r)) ? 2 : 0;
     case 'atomic_add':
     case 'atomic_or':
     case 'atomic_and':

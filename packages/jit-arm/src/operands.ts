@@ -8,7 +8,7 @@ const { ldr, mov_imm, mov_reg, str } = INSTRUCTIONS;
 
 /** Appends an instruction that is always executed. */
 export function ins(cx: LowerContext, form: MachineForm, ...operands: readonly number[]): MachineNode {
-  return emit(cx, form, [AL, ...operands]);
+  return emit(cx, form, conditional(AL, operands));
 }
 
 /** Appends an instruction that is executed under a condition. */
@@ -18,7 +18,21 @@ export function insIf(
   form: MachineForm,
   ...operands: readonly number[]
 ): MachineNode {
-  return emit(cx, form, [condition, ...operands]);
+  return emit(cx, form, conditional(condition, operands));
+}
+
+/** The operands behind a condition. Most are few, and a literal is made faster than a spread. */
+function conditional(condition: number, operands: readonly number[]): readonly number[] {
+  switch (operands.length) {
+    case 1:
+      return [condition, operands[0]!];
+    case 2:
+      return [condition, operands[0]!, operands[1]!];
+    case 3:
+      return [condition, operands[0]!, operands[1]!, operands[2]!];
+    default:
+      return [condition, ...operands];
+  }
 }
 
 /** Branches under a condition. */

@@ -2,8 +2,8 @@
  * The pass over the nodes of a function: a branch around a jump becomes the opposite branch; a return address that was saved
  * for a scratch register that nothing used stays where it is.
  */
-import { LABEL, makeNode, type MachineNode, operandNames } from '@polybpf/jit';
-import { INSTRUCTIONS } from './instructions.ts';
+import { LABEL, makeNode, type MachineNode } from '@polybpf/jit';
+import { type ArmForm, INSTRUCTIONS } from './instructions.ts';
 import { AL, LR, PC, SP } from './registers.ts';
 
 const { b, bl, bl_symbol, blx, bx, pop, push } = INSTRUCTIONS;
@@ -52,6 +52,5 @@ function keepReturnAddress(nodes: MachineNode[]): MachineNode[] {
 function touchesReturnAddress({ form, operands }: MachineNode): boolean {
   if (form === LABEL) return false;
   if (form === bl || form === bl_symbol || form === blx || form === bx || form === push || form === pop) return true;
-  const names = operandNames(form.syntax).filter((name) => name !== 'label');
-  return operands.some((value, i) => names[i]!.startsWith('R') && (value === LR || value === SP));
+  return (form as ArmForm).registersAt.some((at) => operands[at] === LR || operands[at] === SP);
 }
