@@ -48,6 +48,7 @@ const ROOT_DEPENDENCIES = new Set([
   'eslint',
   'fast-check',
   'nx',
+  'playwright-core',
   'prettier',
   'publint',
   'tsx',

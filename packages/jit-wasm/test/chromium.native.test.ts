@@ -1,65 +1,101 @@
-/** The engines in a browser: Debian's Chromium without a window, a page that is one file. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/**
+ * The engines in a browser: Debian's Chromium without a window. All vectors, and generated programs that are compared with
+ * the interpreter, faults included. `POLYBPF_BROWSER_PROGRAMS=100000` makes the long run.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { afterAll, describe, expect, it } from 'vitest';
+import { bundleForBrowser, chromiumProblem, openPage, type OpenPage } from '@polybpf-tools/target-tests/chromium';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BrowserPage } from './browser-page.native.ts';
+import { COMMON_ENDS } from './random-comparison.ts';
 
-const PROGRAM = 'chromium';
-const found = spawnSync(PROGRAM, ['--version'], { encoding: 'utf8' }).status === 0;
-const SUITE = fileURLToPath(new URL('../../../test-vectors', import.meta.url));
-/** Files of vectors that are run; with POLYBPF_BROWSER_ALL all of them. */
-const TOPICS = /^(alu-shift|atomic|call-local|control-special|load-store|memory)/;
+const PAGE = fileURLToPath(new URL('./browser-page.native.ts', import.meta.url));
+const OURS = fileURLToPath(new URL('../../../test-vectors', import.meta.url));
+const shared = process.env['POLYBPF_SHARED'];
+const PUBLIC = shared === undefined ? undefined : join(shared, 'conformance/bpf_conformance');
 
-interface EngineResult {
-  readonly engine: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly details: readonly string[];
-}
+/** Programs of each generator. */
+const COUNT = Number(process.env['POLYBPF_BROWSER_PROGRAMS'] ?? 2000);
+/** The page is asked for so many at once, so that its messages stay short and it can be closed. */
+const PORTION = 1000;
+const SEED = 20260106;
 
+const problem = chromiumProblem();
 describe('in Chromium', () => {
-  if (!found) {
-    if (process.env['CI']) throw new Error(`${PROGRAM} of the Debian package chromium is missing`);
-    it.skip(`needs ${PROGRAM} of the Debian package chromium`, () => undefined);
+  if (problem !== undefined) {
+    it.skip(`the engines in WebAssembly: ${problem}`, () => undefined);
     return;
   }
-  const folder = mkdtempSync(join(tmpdir(), 'polybpf-chromium-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
-
-  it('vectors pass on every engine', async () => {
-    const { outputFiles } = await build({
-      entryPoints: [fileURLToPath(new URL('./browser-page.native.ts', import.meta.url))],
-      bundle: true,
-      write: false,
-      format: 'iife',
-      platform: 'browser',
-      target: 'es2022',
-      conditions: ['@polybpf/source'],
-    });
-    const names = readdirSync(SUITE).filter((name) => name.endsWith('.json') && !name.includes('schema'));
-    const chosen = names.filter((name) => process.env['POLYBPF_BROWSER_ALL'] !== undefined || TOPICS.test(name));
-    const vectorFiles = chosen.map((name) => ({ name, text: readFileSync(join(SUITE, name), 'utf8') }));
-    const script = (text: string): string => `<script>${text.replaceAll('</script', '<\\/script')}</script>`;
-    const page = join(folder, 'page.html');
-    const data = `globalThis.vectorFiles = ${JSON.stringify(vectorFiles)};`;
-    writeFileSync(page, `<!doctype html><meta charset="utf-8"><body>${script(data)}${script(outputFiles[0]!.text)}`);
-    const { stdout, stderr } = spawnSync(
-      PROGRAM,
-      ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', `--user-data-dir=${join(folder, 'profile')}`, '--timeout=120000', '--dump-dom', `file://${page}`],
-      { encoding: 'utf8', maxBuffer: 1 << 28, timeout: 300_000 },
-    ); // prettier-ignore
-    const json = /RESULT(.*)END<\/body>/s.exec(stdout)?.[1];
-    expect(json, stderr.slice(-2000)).toBeDefined();
-    const unescaped = json!.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
-    const results = JSON.parse(unescaped) as readonly EngineResult[];
-    expect(results.map(({ engine }) => engine)).toEqual(['interpreter', 'wasm', 'wasm-interpreter', 'auto']);
-    for (const { engine, passed, failed, details } of results) {
-      expect(failed, `${engine}: ${details.join('; ')}`).toBe(0);
-      expect(passed, engine).toBeGreaterThan(300);
-    }
-    console.log(results.map(({ engine, passed }) => `${engine} ${passed}`).join(', '));
+  let open: OpenPage;
+  beforeAll(async () => {
+    open = await openPage();
+    await open.page.addScriptTag({ content: await bundleForBrowser(PAGE) });
   });
+  afterAll(async () => {
+    await open[Symbol.asyncDispose]();
+    expect(open.problems).toEqual([]);
+  });
+
+  const vectors = async (folder: string, extension: string, least: number): Promise<void> => {
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    const chosen = names.filter((name) => name.endsWith(extension) && !name.endsWith('.schema.json'));
+    const files = chosen.sort().map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
+    const reports = await open.page.evaluate((list) => pageOf().runVectors(list), files);
+    expect(reports.map(({ engine }) => engine)).toEqual(['interpreter', 'wasm', 'wasm-interpreter', 'auto']);
+    for (const { engine, passed, failed, problems } of reports) {
+      expect(problems, engine).toEqual([]);
+      expect(failed, engine).toBe(0);
+      expect(passed, engine).toBeGreaterThanOrEqual(least);
+    }
+    console.log(reports.map(({ engine, passed }) => `${engine} ${passed}`).join(', '));
+  };
+
+  it('all of our vectors pass on every engine', () => vectors(OURS, '.json', 4000));
+
+  if (PUBLIC !== undefined && existsSync(PUBLIC)) {
+    it('the public suite passes on every engine', () => vectors(PUBLIC, '.data', 313));
+  } else it.skip('the public suite: the shared folder is not here', () => undefined);
+
+  it.each(['wasm', 'wasm-interpreter', 'auto'])(
+    'random programs end on %s as on the interpreter',
+    async (engine) => {
+      const ends = new Map<string, number>();
+      for (let first = 1; first <= COUNT; first += PORTION) {
+        const count = Math.min(PORTION, COUNT - first + 1);
+        const found = await open.page.evaluate(([name, from, number]) => pageOf().compareRandom(name, from, number), [engine, first, count] as const); // prettier-ignore
+        if (found.different !== undefined) {
+          expect(found.different.got, `program ${found.different.seed}`).toBe(found.different.expected);
+        }
+        for (const [end, number] of Object.entries(found.ends)) ends.set(end, (ends.get(end) ?? 0) + number);
+      }
+      console.log(`${engine}: ${[...ends].map(([end, number]) => `${end} ${number}`).join(', ')}`);
+      expect([...ends.values()].reduce((sum, number) => sum + number, 0)).toBe(COUNT);
+      if (COUNT >= 1000) for (const end of COMMON_ENDS) expect(ends.get(end), `${end} must occur`).toBeGreaterThan(0);
+    },
+    60_000 + COUNT * 100,
+  );
+
+  it(
+    'programs of the fuzzer have one result on every engine',
+    async () => {
+      let programs = 0;
+      for (let first = 0; first < COUNT; first += PORTION) {
+        const count = Math.min(PORTION, COUNT - first);
+        const found = await open.page.evaluate(([seed, from, number]) => pageOf().fuzz(seed, from, number), [SEED, first, count] as const); // prettier-ignore
+        expect(found.disagreements).toEqual([]);
+        expect(found.compared.map(({ engine }) => engine).sort()).toEqual(EACH_ORDER);
+        for (const compared of found.compared) expect(compared.programs, compared.engine).toBe(count);
+        programs += found.programs;
+      }
+      expect(programs).toBe(COUNT);
+    },
+    60_000 + COUNT * 100,
+  );
 });
+
+/** Little-endian and big-endian programs are compared apart. */
+const EACH_ORDER = ['interpreter', 'wasm', 'wasm-interpreter', 'auto'].flatMap((name) => [name, name]).sort();
+
+/** In the page. */
+declare function pageOf(): BrowserPage;
