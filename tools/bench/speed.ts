@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { isBpfError } from '@polybpf/errors';
-import { probeLiveKernel } from '@polybpf/kernel';
+import { openLiveKernel, probeLiveKernel } from '@polybpf/kernel';
 import { ALL_TARGETS, targetsByList } from '@polybpf/targets';
-import { benchCompile } from './src/bench-compile.ts';
+import { benchCompile, type Compiler, nativeCompiler, WASM_COMPILER } from './src/bench-compile.ts';
 import { benchInterpreter } from './src/bench-interpreter.ts';
 import { benchNative, openHostMachine } from './src/bench-native.ts';
 import type { BenchOptions, Part } from './src/bench-options.ts';
@@ -17,7 +17,8 @@ import { buildNativeC, hasCompiler } from './src/native-c.ts';
 import type { Rounds } from './src/repeat.ts';
 import { speedBars, speedSections, type SpeedReport } from './src/speed-report.ts';
 import { formatTable, type Print } from './src/table.ts';
-import { loadWorkloads, type Workload } from './src/workload.ts';
+import { loadWorkloads } from './src/load-workloads.ts';
+import type { Workload } from './src/workload.ts';
 
 /** Runs the parts that the options name. */
 export function measureSpeed(options: BenchOptions): SpeedReport {
@@ -43,11 +44,17 @@ export function measureSpeed(options: BenchOptions): SpeedReport {
     wasm: part('wasm', () => measureWasm(workloads, options.full ? 'full' : 'quick', rounds, missing)),
     native: part('native', () => measureNative(workloads, nativeSize, rounds, missing)),
     sandbox: part('sandbox', () => measureSandbox(workloads, nativeSize, rounds, missing)),
-    compile: part('compile', () => benchCompile(targetsByList(options.targets), programs, compileRounds)),
+    compile: part('compile', () => benchCompile(compilersOf(options.targets), programs, compileRounds)),
     text: part('text', () => benchText(programs, rounds)),
     verifier: part('verifier', () => measureVerifier(options.quick, rounds, missing)),
   };
   return { ...report, missing };
+}
+
+/** Those of the CPUs that are named; with all of them the one to WebAssembly too. */
+function compilersOf(targets: string): Compiler[] {
+  const native = targetsByList(targets).map(nativeCompiler);
+  return targets === 'all' ? [...native, WASM_COMPILER] : native;
 }
 
 function measureNative(
@@ -93,7 +100,8 @@ function measureWasm(
 function measureVerifier(isQuick: boolean, rounds: Rounds, missing: string[]): SpeedReport['verifier'] {
   const probe = probeLiveKernel();
   if (!probe.available) missing.push(`the kernel's verifier: ${probe.reason.message}`);
-  return benchVerifier(isQuick, rounds, probe.available);
+  using kernel = probe.available ? openLiveKernel() : undefined;
+  return benchVerifier(isQuick, rounds, kernel);
 }
 
 function measureSandbox(

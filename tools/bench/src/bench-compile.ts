@@ -1,6 +1,7 @@
 /** Compilation: slots a second per target on small and large programs, and the time for one small program. */
+import type { Endian, Program } from '@polybpf/isa';
 import { compile, type Target } from '@polybpf/jit';
-import type { Program } from '@polybpf/isa';
+import { compileToWasm } from '@polybpf/jit-wasm';
 import { concatenate, withEndian } from './concatenate.ts';
 import { type Case, interleave, type Rounds, timed } from './repeat.ts';
 import type { Summary } from './statistics.ts';
@@ -21,12 +22,37 @@ export interface Throughput {
   readonly ns: Summary;
 }
 
+/** What is timed: from a decoded program to the bytes of its code. */
+export interface Compiler {
+  readonly name: string;
+  readonly endian: Endian;
+  /** Returns the number of bytes. */
+  compile(program: Program): number;
+}
+
+/** The compiler of a CPU. */
+export function nativeCompiler(target: Target): Compiler {
+  const { name, endian } = target;
+  return { name, endian, compile: (program) => compile(program, target).code.length };
+}
+
+/** The compiler to WebAssembly; what V8 then makes of the module is not part of it. */
+export const WASM_COMPILER: Compiler = {
+  name: 'wasm',
+  endian: 'little',
+  compile: (program) => compileToWasm(program).bytes.length,
+};
+
 /** As many as the largest program of the peers' table. */
 const LARGE = 32_990;
 const SHORTEST_MS = 3;
 
-/** Times `compile` on all targets in turn. */
-export function benchCompile(targets: readonly Target[], programs: readonly Program[], rounds: Rounds): CompileRow[] {
+/** Times all compilers in turn. */
+export function benchCompile(
+  compilers: readonly Compiler[],
+  programs: readonly Program[],
+  rounds: Rounds,
+): CompileRow[] {
   const [smallest] = programs
     .filter((program) => program.insns.length >= 30)
     .sort((a, b) => a.insns.length - b.insns.length);
@@ -34,18 +60,18 @@ export function benchCompile(targets: readonly Target[], programs: readonly Prog
   const cases: Case[] = [];
   const bytes = new Map<string, number>();
   const large = concatenate(programs, LARGE);
-  for (const target of targets) {
+  for (const compiler of compilers) {
     const sets: readonly [string, readonly Program[]][] = [
       ['programs', programs],
       ['concatenation', [large]],
       ['small', [small]],
     ];
     for (const [what, set] of sets) {
-      const name = `${target.name} ${what}`;
-      const own = set.map((program) => withEndian(program, target.endian));
-      bytes.set(name, own.reduce((sum, program) => sum + compile(program, target).code.length, 0)); // prettier-ignore
+      const name = `${compiler.name} ${what}`;
+      const own = set.map((program) => withEndian(program, compiler.endian));
+      bytes.set(name, own.reduce((sum, program) => sum + compiler.compile(program), 0)); // prettier-ignore
       const work = (): void => {
-        for (const program of own) compile(program, target);
+        for (const program of own) compiler.compile(program);
       };
       cases.push({
         name,
@@ -59,7 +85,7 @@ export function benchCompile(targets: readonly Target[], programs: readonly Prog
   }
   const summaries = interleave(cases, rounds);
   const slotsOf = (set: readonly Program[]): number => set.reduce((sum, program) => sum + program.insns.length, 0);
-  return targets.map(({ name: target }) => {
+  return compilers.map(({ name: target }) => {
     const throughput = (what: string, slots: number): Throughput => {
       const name = `${target} ${what}`;
       return { slots, bytes: bytes.get(name)!, ns: summaries.get(name)! };

@@ -2,7 +2,7 @@
 import { createInterpreter } from '@polybpf/interpreter';
 import { type Case, interleave, type Rounds, timed } from './repeat.ts';
 import type { Summary } from './statistics.ts';
-import { hashOf, type Workload, type WorkloadInput, wrongResult } from './workload.ts';
+import { type Workload, type WorkloadInput, wrongResult } from './workload.ts';
 
 export interface InterpreterRow {
   readonly name: string;
@@ -35,7 +35,7 @@ export function benchInterpreter(
     const first = interpreter.tryRun({ mem });
     if (first.insnsExecuted < SHORTEST_RUN) return [];
     insnsOf.set(workload.name, first.insnsExecuted);
-    const problem = first.error?.message ?? wrongResult(input, { r0: first.r0, memHash: hashOf(mem) });
+    const problem = first.error?.message ?? wrongResult(input, { r0: first.r0, mem });
     if (problem !== undefined) wrong.set(workload.name, problem);
     const run = (): number => {
       let insns = 0;

@@ -6,7 +6,7 @@ import { countInsns } from './bench-interpreter.ts';
 import type { NativeC } from './native-c.ts';
 import { type Case, interleave, repeatsFor, type Rounds } from './repeat.ts';
 import type { Summary } from './statistics.ts';
-import { hashOf, type Workload, wrongResult } from './workload.ts';
+import { type Workload, wrongResult } from './workload.ts';
 
 export interface NativeRow {
   readonly name: string;
@@ -101,7 +101,7 @@ function plan(machine: Machine, workload: Workload, size: 'quick' | 'full', nati
     const { r0, mem, elapsedNs } = prepared.run({ mem: input.mem });
     const repeat = repeatsFor(reference?.elapsedNs ?? elapsedNs, SHORTEST_NS);
     const cProblem = reference === undefined ? undefined : wrongResult(input, reference);
-    const wrong = wrongResult(input, { r0, memHash: hashOf(mem) }) ?? (cProblem && `native C: ${cProblem}`);
+    const wrong = wrongResult(input, { r0, mem }) ?? (cProblem && `native C: ${cProblem}`);
     return { workload, prepared, repeat, wrong };
   } catch (error) {
     if (!isBpfError(error)) throw error;

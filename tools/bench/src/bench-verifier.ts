@@ -1,6 +1,6 @@
 /** The verifier beside the kernel's, on the same programs in the same rounds. */
 import { assemble } from '@polybpf/asm';
-import { openLiveKernel } from '@polybpf/kernel';
+import type { LiveKernel } from '@polybpf/kernel';
 import { verify } from '@polybpf/verifier';
 import { type Case, interleave, type Rounds, timed } from './repeat.ts';
 import type { Summary } from './statistics.ts';
@@ -24,10 +24,9 @@ const STATS = 4;
 /**
  * Times every program.
  *
- * @param withKernel - whether a live kernel can be asked; its times are wall time, by its own clock
+ * @param kernel - to compare with; its times are wall time, by its own clock
  */
-export function benchVerifier(isQuick: boolean, rounds: Rounds, withKernel: boolean): VerifierRow[] {
-  using kernel = withKernel ? openLiveKernel() : undefined;
+export function benchVerifier(isQuick: boolean, rounds: Rounds, kernel: LiveKernel | undefined): VerifierRow[] {
   const cases: Case[] = [];
   const rows = verifierPrograms(isQuick).map(({ name, type, text }) => {
     const { insns } = assemble(text);

@@ -2,9 +2,9 @@
 import { createArena, createInterpreter, createMemory, type Engine, type Interpreter } from '@polybpf/interpreter';
 import { compileToWasm, wasmEngine, wasmInterpreterEngine } from '@polybpf/jit-wasm';
 import type { NativeC } from './native-c.ts';
-import { type Case, interleave, type Rounds, timed } from './repeat.ts';
+import { type Case, interleave, type Rounds, timedAlone } from './repeat.ts';
 import { geometricMean, type Summary } from './statistics.ts';
-import { hashOf, type Workload, wrongResult } from './workload.ts';
+import { type Workload, wrongResult } from './workload.ts';
 
 /** Engines that are timed. `facts`: compiled code that trusts a verifier about every access. */
 export const WASM_COLUMNS = ['wasm', 'facts', 'interpreter'] as const;
@@ -25,8 +25,9 @@ export interface WasmRow {
   readonly wrong?: string;
 }
 
-/** Runs are repeated for so long, for the clock's sake. */
+/** Runs are repeated for so long, for the clock's sake; first calls, for the sake of warmth. */
 const SHORTEST_MS = 4;
+const FIRST_CALLS_MS = 20;
 
 /** Times the engines on one input of each workload. */
 export function benchWasm(
@@ -98,19 +99,10 @@ function plan(workload: Workload, size: 'quick' | 'full'): Plan {
     mem.set(input.mem);
     const first = interpreter.tryRun({ mem });
     insns = first.insnsExecuted;
-    const problem = first.error?.message ?? wrongResult(input, { r0: first.r0, memHash: hashOf(mem) });
+    const problem = first.error?.message ?? wrongResult(input, { r0: first.r0, mem });
     if (problem !== undefined) wrong = `${column}: ${problem}`;
-    return () => {
-      let best = Infinity;
-      timed(() => {
-        mem.set(input.mem);
-        best = Math.min(
-          best,
-          timed(() => interpreter.tryRun({ mem })),
-        );
-      }, SHORTEST_MS);
-      return best;
-    };
+    const reset = (): void => mem.set(input.mem);
+    return () => timedAlone(reset, () => interpreter.tryRun({ mem }), SHORTEST_MS);
   };
   const runs = { wasm: prepare('wasm'), facts: prepare('facts'), interpreter: prepare('interpreter') };
   return { workload, insns, wrong, runs };
@@ -119,14 +111,12 @@ function plan(workload: Workload, size: 'quick' | 'full'): Plan {
 /** Decode, compile, instantiate, first call; the input says 0 rounds. The least of some, warm. */
 function firstCall({ program, quick }: Workload): number {
   const arena = createArena();
-  const length = quick.mem.length;
-  let best = Infinity;
-  for (let i = 0; i < 60; i++) {
-    const memory = createMemory({ arena });
-    const mem = memory.allocate(length);
-    const start = process.hrtime.bigint();
-    createInterpreter(program, { engine: wasmEngine(), memory }).tryRun({ mem });
-    best = Math.min(best, Number(process.hrtime.bigint() - start));
-  }
-  return best;
+  let mem: Uint8Array = new Uint8Array(0);
+  let memory = createMemory({ arena });
+  const fresh = (): void => {
+    memory = createMemory({ arena });
+    mem = memory.allocate(quick.mem.length);
+  };
+  const call = (): void => void createInterpreter(program, { engine: wasmEngine(), memory }).tryRun({ mem });
+  return timedAlone(fresh, call, FIRST_CALLS_MS);
 }

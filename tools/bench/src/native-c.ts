@@ -3,13 +3,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { hashOf, type Workload } from './workload.ts';
+import type { Workload } from './workload.ts';
 
 /** Calls of a native program. */
 export interface NativeRun {
   /** Result and memory of the first call. */
   readonly r0: bigint;
-  readonly memHash: string;
+  readonly mem: Uint8Array;
   /** Wall time of `repeat` calls. */
   readonly elapsedNs: number;
 }
@@ -76,7 +76,7 @@ export function buildNativeC(workloads: readonly Workload[]): NativeC {
       const args = [input, String(mem.length), String(repeat), output];
       const text = execFileSync(join(folder, workload.name), args, { encoding: 'utf8' });
       const [r0, elapsedNs] = text.trim().split(' ');
-      return { r0: BigInt(r0!), memHash: hashOf(readFileSync(output)), elapsedNs: Number(elapsedNs) };
+      return { r0: BigInt(r0!), mem: new Uint8Array(readFileSync(output)), elapsedNs: Number(elapsedNs) };
     },
     codeSize(workload) {
       const { stdout, status } = spawnSync('nm', ['-S', objectOf(workload)], { encoding: 'utf8' });

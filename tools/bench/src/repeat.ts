@@ -2,6 +2,7 @@
  * Repetition. Everything that is compared is measured in turn, round by round, so that a slow minute of the host hits all
  * alike; the first rounds only warm up.
  */
+import { clockStepNs, cpuNs, wallNs } from './clock.ts';
 import { type Summary, summarise } from './statistics.ts';
 
 /** Something to time. */
@@ -31,21 +32,43 @@ export function interleave(cases: readonly Case[], rounds: Rounds): Map<string, 
 /**
  * Nanoseconds that `work` takes, per call, when it is called so often that it takes at least `atLeastMs`: the lesser of
  * wall time and the CPU time of this process. Both are at least what the work took; the former also counts the time that
- * other processes had the CPU, the latter the helper threads of the engine.
+ * other processes had the CPU, the latter the helper threads of the engine. A browser has wall time only.
  */
 export function timed(work: () => void, atLeastMs = 0): number {
   let calls = 0;
-  const cpuStart = process.cpuUsage();
-  const start = process.hrtime.bigint();
-  const limit = start + BigInt(Math.round(atLeastMs * 1e6));
-  let now: bigint;
+  const cpuStart = cpuNs();
+  const start = wallNs();
+  const limit = start + atLeastMs * 1e6;
+  let now: number;
   do {
     work();
     calls++;
-    now = process.hrtime.bigint();
+    now = wallNs();
   } while (now < limit);
-  const cpu = process.cpuUsage(cpuStart);
-  return Math.min(Number(now - start), (cpu.user + cpu.system) * 1000) / calls;
+  const cpu = cpuStart === undefined ? Infinity : cpuNs()! - cpuStart;
+  return Math.min(now - start, cpu) / calls;
+}
+
+/** Clocks with greater steps cannot time one short call. */
+const FINE_STEP_NS = 2000;
+let isFine: boolean | undefined;
+
+/**
+ * Nanoseconds of one call of `work` without the `prepare` that goes before it: the least of single calls, or, where the
+ * clock is too coarse for them, both together many times less `prepare` alone as often.
+ */
+export function timedAlone(prepare: () => void, work: () => void, atLeastMs: number): number {
+  isFine ??= clockStepNs() <= FINE_STEP_NS;
+  if (!isFine) {
+    const both = timed(() => (prepare(), work()), atLeastMs);
+    return Math.max(0, both - timed(prepare, atLeastMs / 4));
+  }
+  let best = Infinity;
+  timed(() => {
+    prepare();
+    best = Math.min(best, timed(work));
+  }, atLeastMs);
+  return best;
 }
 
 /** How often something that takes `ns` must be repeated to take `targetNs`. */

@@ -1,0 +1,3 @@
+import { nativeConfig } from '../../vitest.shared.ts';
+
+export default nativeConfig(import.meta.dirname);
