@@ -62,8 +62,8 @@ export function findShape(flow: Flow, entry: number, scratch: Int32Array): Shape
     }
   }
   for (let k = 0; k < size; k++) scratch[order[k]!] = NONE;
-  const idom = dominators(taken, next, size);
-  const irreducible = !isReducible(taken, next, idom, size);
+  const { idom, reducible } = dominators(taken, next, size);
+  const irreducible = !reducible;
   const isMerge = new Uint8Array(size);
   for (let k = size - 1; k > 0; k--) if (forward[k]! > 1) isMerge[k] = 1;
   const chains = irreducible ? NO_CHAINS : findChains(flow, { order, taken, next, isLoop, forward });
@@ -159,43 +159,64 @@ function reversePostOrder(flow: Flow, entry: number, state: Int32Array): Int32Ar
   return order;
 }
 
-/** Immediate dominators (Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm"). */
-function dominators(taken: Int32Array, next: Int32Array, size: number): Int32Array {
-  const idom = new Int32Array(size).fill(NONE);
-  idom[0] = 0;
-  const meet = (a: number, b: number): number => {
-    while (a !== b) {
-      while (a > b) a = idom[a]!;
-      while (b > a) b = idom[b]!;
-    }
-    return a;
-  };
-  for (let changed = true; changed;) {
-    changed = false;
-    for (let k = 0; k < size; k++) {
-      for (let edge = 0; edge < 2; edge++) {
-        const to = edge === 0 ? taken[k]! : next[k]!;
-        if (to <= 0) continue;
-        const now = idom[to] === NONE ? k : meet(idom[to]!, k);
-        if (now !== idom[to]) {
-          idom[to] = now;
-          changed = true;
-        }
-      }
-    }
-  }
-  return idom;
+/** The dominator tree of a function. */
+interface Dominators {
+  /** Immediate dominators; the entry is its own. */
+  readonly idom: Int32Array;
+  /** Every edge back goes to a block that dominates its source, so that the tree is that of the whole graph. */
+  readonly reducible: boolean;
 }
 
-/** Every edge back goes to a block that dominates its source. */
+/**
+ * Dominators by forward edges alone: in reverse post-order all blocks before a block are done, so its dominator is the
+ * nearest common ancestor of those. Edges back change nothing where they go to a dominator of their source; otherwise the
+ * graph is irreducible, and nobody asks for the tree. Ancestors are found by skips (E. Myers, "An applicative random-access
+ * stack", 1983), for a million branches may have one target, or a million loops one body.
+ */
+function dominators(taken: Int32Array, next: Int32Array, size: number): Dominators {
+  const idom = new Int32Array(size).fill(NONE);
+  const depth = new Int32Array(size);
+  const skip = new Int32Array(size);
+  idom[0] = 0;
+  const meet = (first: number, second: number): number => {
+    let [a, b] = depth[first]! >= depth[second]! ? [first, second] : [second, first];
+    while (depth[a]! > depth[b]!) a = depth[skip[a]!]! >= depth[b]! ? skip[a]! : idom[a]!;
+    // Skips of blocks at one depth are equally long.
+    while (a !== b) [a, b] = skip[a] !== skip[b] ? [skip[a]!, skip[b]!] : [idom[a]!, idom[b]!];
+    return a;
+  };
+  for (let k = 0; k < size; k++) {
+    if (k > 0) {
+      const parent = idom[k]!;
+      const far = skip[parent]!;
+      depth[k] = depth[parent]! + 1;
+      skip[k] = depth[parent]! - depth[far]! === depth[far]! - depth[skip[far]!]! ? skip[far]! : parent;
+    }
+    for (let edge = 0; edge < 2; edge++) {
+      const to = (edge === 0 ? taken : next)[k]!;
+      if (to > k) idom[to] = idom[to] === NONE ? k : meet(idom[to]!, k);
+    }
+  }
+  return { idom, reducible: isReducible(taken, next, idom, size) };
+}
+
+/** Ancestors are told by positions in a walk of the tree: those of a block's descendants follow its own. */
 function isReducible(taken: Int32Array, next: Int32Array, idom: Int32Array, size: number): boolean {
+  const descendants = new Int32Array(size).fill(1);
+  for (let k = size - 1; k > 0; k--) descendants[idom[k]!] = descendants[idom[k]!]! + descendants[k]!;
+  const position = new Int32Array(size);
+  const free = new Int32Array(size).fill(1);
+  for (let k = 1; k < size; k++) {
+    const parent = idom[k]!;
+    position[k] = position[parent]! + free[parent]!;
+    free[parent] = free[parent]! + descendants[k]!;
+  }
   for (let k = 0; k < size; k++) {
     for (let edge = 0; edge < 2; edge++) {
       const to = (edge === 0 ? taken : next)[k]!;
       if (to <= 0 || to > k) continue;
-      let d = k;
-      while (d > to) d = idom[d]!;
-      if (d !== to) return false;
+      const distance = position[k]! - position[to]!;
+      if (distance < 0 || distance >= descendants[to]!) return false;
     }
   }
   return true;

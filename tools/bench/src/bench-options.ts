@@ -4,8 +4,19 @@
 export const PARTS = ['interpreter', 'wasm', 'native', 'sandbox', 'compile', 'text', 'verifier'] as const;
 export type Part = (typeof PARTS)[number];
 
+/** What is measured; `speed` is what no word on the command line means. */
+export const COMMANDS = ['speed', 'sizes', 'executed', 'scale', 'browser'] as const;
+export type Command = (typeof COMMANDS)[number];
+
+/** Another runtime, started through the plugin protocol of bpf_conformance. */
+export interface PeerOption {
+  readonly name: string;
+  /** Shell command; `{repeat}` in it stands for the number of runs. */
+  readonly command: string;
+}
+
 export interface BenchOptions {
-  readonly command: 'speed' | 'sizes';
+  readonly command: Command;
   readonly parts: ReadonlySet<Part>;
   /** Names of targets, separated by commas. */
   readonly targets: string;
@@ -16,23 +27,36 @@ export interface BenchOptions {
   /** Of sizes: print only what is larger than the kernel's. */
   readonly larger: boolean;
   readonly write: boolean;
+  readonly peers: readonly PeerOption[];
   readonly json?: string;
+  /** Of browser: where the page is written. */
+  readonly page?: string;
   readonly help: boolean;
 }
 
 export const USAGE = `npm run bench [-- OPTIONS]          speed, beside native C of the same run
 npm run bench -- sizes [OPTIONS]    bytes of code, beside the kernel's JITs
+npm run bench -- executed [OPTIONS] instructions that other CPUs execute under QEMU, beside the kernel's one-to-one code
+npm run bench -- scale [OPTIONS]    programs of up to 1,000,000 instructions: time and memory
+npm run bench -- browser [OPTIONS]  the same table in headless Chromium, and the page that makes it
 npm run bench -- verifier [OPTIONS] the verifier alone, beside the kernel's; short for --only verifier
 
   --only LIST    of ${PARTS.join(',')}
   --target LIST  of targets; default all
-  --quick        small inputs, few rounds
+  --quick        small inputs, few rounds; of scale: up to 100,000 instructions
   --full         large inputs for the interpreter too
   --larger       of sizes: only what is larger than the kernel's
   --check        exit 1 when a bar is missed or a class is larger than the kernel's
+  --peer NAME=COMMAND
+                 another runtime beside native C, by the plugin protocol of bpf_conformance; {repeat} in the command
+                 becomes the number of runs, without it one run is timed and the start of the process subtracted
+  --page FILE    of browser: only write the page
   --json FILE    the figures as JSON; - is standard output
-  --write        docs/performance/results.json and docs/performance/README.md
+  --write        docs/performance/results.json, README.md and the chart
   --help`;
+
+const FLAGS = ['quick', 'full', 'check', 'larger', 'write', 'help'] as const;
+const VALUES = ['only', 'target', 'json', 'page', 'peer'] as const;
 
 /**
  * Reads the command line.
@@ -40,48 +64,49 @@ npm run bench -- verifier [OPTIONS] the verifier alone, beside the kernel's; sho
  * @returns the options, or what is wrong with the arguments
  */
 export function parseBenchOptions(args: readonly string[]): BenchOptions | string {
-  const flags = { '--quick': false, '--full': false, '--check': false, '--larger': false, '--write': false, '--help': false }; // prettier-ignore
-  let command: BenchOptions['command'] = 'speed';
+  const flags = Object.fromEntries(FLAGS.map((name) => [name, false])) as Record<(typeof FLAGS)[number], boolean>;
+  const values: Partial<Record<(typeof VALUES)[number], string>> = {};
+  const peers: PeerOption[] = [];
+  let command: Command = 'speed';
   let parts = new Set<Part>(PARTS);
-  let json: string | undefined;
-  let targets = 'all';
   for (let i = 0; i < args.length; i++) {
     const [name, attached] = splitOption(args[i]!);
-    if (name in flags && attached === undefined) flags[name as keyof typeof flags] = true;
-    else if (name === 'sizes' && i === 0) command = 'sizes';
-    else if (name === 'verifier' && i === 0) parts = new Set([name]);
-    else if (name === '--json' || name === '--only' || name === '--target') {
+    if (isOneOf(FLAGS, name) && attached === undefined) flags[name] = true;
+    else if (i === 0 && isOneOf(COMMANDS, args[i]!)) command = args[i] as Command;
+    else if (i === 0 && args[i] === 'verifier') parts = new Set(['verifier']);
+    else if (isOneOf(VALUES, name)) {
       const value = attached ?? args[++i];
-      if (value === undefined) return `${name} needs a value`;
-      if (name === '--json') json = value;
-      else if (name === '--target') targets = value;
-      else {
-        const unknown = value.split(',').find((part) => !isPart(part));
+      if (value === undefined) return `--${name} needs a value`;
+      if (name === 'only') {
+        const unknown = value.split(',').find((part) => !isOneOf(PARTS, part));
         if (unknown !== undefined) return `--only: "${unknown}" is none of ${PARTS.join(', ')}`;
         parts = new Set(value.split(',') as Part[]);
-      }
+      } else if (name === 'peer') {
+        const peer = /^([^=]+)=(.+)$/s.exec(value);
+        if (peer === null) return `--peer: "${value}" is not NAME=COMMAND`;
+        peers.push({ name: peer[1]!, command: peer[2]! });
+      } else values[name] = value;
     } else return `unexpected argument "${args[i]}"`;
   }
-  if (flags['--quick'] && flags['--full']) return '--quick and --full exclude each other';
+  if (flags.quick && flags.full) return '--quick and --full exclude each other';
   return {
     command,
     parts,
-    targets,
-    quick: flags['--quick'],
-    full: flags['--full'],
-    check: flags['--check'],
-    larger: flags['--larger'],
-    write: flags['--write'],
-    help: flags['--help'],
-    ...(json !== undefined && { json }),
+    ...flags,
+    peers,
+    targets: values.target ?? 'all',
+    ...(values.json !== undefined && { json: values.json }),
+    ...(values.page !== undefined && { page: values.page }),
   };
 }
 
+/** `--name=value` as `name` and `value`; what is no option has the name ''. */
 function splitOption(arg: string): [name: string, value: string | undefined] {
-  const equals = arg.startsWith('--') ? arg.indexOf('=') : -1;
-  return equals < 0 ? [arg, undefined] : [arg.slice(0, equals), arg.slice(equals + 1)];
+  if (!arg.startsWith('--')) return ['', undefined];
+  const equals = arg.indexOf('=');
+  return equals < 0 ? [arg.slice(2), undefined] : [arg.slice(2, equals), arg.slice(equals + 1)];
 }
 
-function isPart(name: string): name is Part {
-  return (PARTS as readonly string[]).includes(name);
+function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {
+  return (names as readonly string[]).includes(name);
 }

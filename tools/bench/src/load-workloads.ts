@@ -25,6 +25,8 @@ interface ManifestInput {
 
 /** The bytecode that is timed: what clang makes today, 32-bit jumps and arithmetic included. */
 const ISA = 'v3';
+/** `HDR` of the sources: sizes and the number of rounds. */
+const HEADER_WORDS = 16;
 const EXAMPLES: string = fileURLToPath(new URL('../../../examples', import.meta.url));
 
 /**
@@ -53,6 +55,7 @@ function sharedWorkloads(folder: string): Workload[] {
       program: makeProgram(decodeProgram(bytes), { name }),
       source: join(folder, 'src', `${name}.c`),
       function: 'prog',
+      headerWords: HEADER_WORDS,
       quick: inputOf(inputs.quick),
       full: inputOf(inputs.full),
     };

@@ -20,6 +20,8 @@ export interface Workload {
   /** C source, and the name of its function. */
   readonly source: string;
   readonly function: string;
+  /** How many 32-bit words at the start of the memory are in the byte order of the program; all else is bytes in any order. */
+  readonly headerWords?: number;
   readonly quick: WorkloadInput;
   readonly full: WorkloadInput;
 }

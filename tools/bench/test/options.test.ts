@@ -43,6 +43,23 @@ describe('parseBenchOptions', () => {
     expect(options).toMatchObject({ command: 'speed', quick: true });
   });
 
+  it('knows the other commands', () => {
+    for (const command of ['executed', 'scale', 'browser'] as const) {
+      expect(parseBenchOptions([command, '--quick'])).toMatchObject({ command, quick: true });
+    }
+    expect(parseBenchOptions(['browser', '--page', 'x.html'])).toMatchObject({ command: 'browser', page: 'x.html' });
+    expect(parseBenchOptions(['speed'])).toMatchObject({ command: 'speed' });
+  });
+
+  it('takes any number of peers, whose commands may have signs of their own', () => {
+    const peers = [
+      { name: 'a', command: 'a --x=1 {repeat}' },
+      { name: 'b', command: 'b' },
+    ];
+    expect(parseBenchOptions(['--peer', 'a=a --x=1 {repeat}', '--peer=b=b'])).toMatchObject({ peers });
+    expect(parseBenchOptions(['--peer', 'a'])).toContain('NAME=COMMAND');
+  });
+
   it('says what is wrong', () => {
     expect(parseBenchOptions(['--only', 'speed'])).toContain('"speed"');
     expect(parseBenchOptions(['--only'])).toContain('needs a value');

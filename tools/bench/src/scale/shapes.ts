@@ -1,0 +1,86 @@
+/** Programs of any size, one shape for each way in which size can hurt. Each runs through about all of its instructions once. */
+import { type Insn, makeInsn, makeProgram, type Program } from '@polybpf/isa';
+
+/** A way to be large. */
+export interface Shape {
+  readonly name: string;
+  /** A little-endian program of about `size` instructions. */
+  readonly make: (size: number) => Program;
+}
+
+const EXIT = makeInsn(0x95, 0, 0, 0, 0);
+const mov = (dst: number, imm: number): Insn => makeInsn(0xb7, dst, 0, 0, imm);
+const add = (dst: number, src: number): Insn => makeInsn(0x0f, dst, src, 0, 0);
+const START: readonly Insn[] = [mov(0, 0), mov(2, 3), mov(3, 5), mov(4, 7), mov(5, 11)];
+
+/** One block. */
+function straightLine(size: number): Program {
+  const insns = [...START];
+  for (let i = 0; insns.length < size - 1; i++) {
+    const [a, b] = [2 + (i & 3), 2 + ((i * 7 + 1) & 3)];
+    switch (i % 5) {
+      case 0:
+        insns.push(add(a, b));
+        break;
+      case 1:
+        insns.push(makeInsn(0xaf, 0, a, 0, 0)); // r0 ^= a
+        break;
+      case 2:
+        insns.push(makeInsn(0x7b, 10, a, -8 - 8 * (i % 60), 0)); // *(u64 *)(r10 - x) = a
+        break;
+      case 3:
+        insns.push(makeInsn(0x79, b, 10, -8 - 8 * ((i - 1) % 60), 0)); // b = *(u64 *)(r10 - x), the one before
+        break;
+      default:
+        insns.push(makeInsn(0x27, a, 0, 0, (i & 0xfff) | 1)); // a *= odd
+    }
+  }
+  return makeProgram([...insns, EXIT], { name: 'straight-line' });
+}
+
+/** Every third instruction a branch, to one of the next blocks, on what nobody knows. */
+function manyBranches(size: number): Program {
+  const insns = [...START];
+  for (let i = 0; insns.length < size - 8; i++) {
+    insns.push(makeInsn(0x07, 0, 0, 0, i & 0xff), makeInsn(0x25, 1, 0, 2 + 3 * (i & 1), i & 0xffff), add(2, 0)); // r0 += k; if r1 > k goto ...; r2 += r0
+  }
+  while (insns.length < size - 1) insns.push(mov(0, 1));
+  return makeProgram([...insns, EXIT], { name: 'many-branches' });
+}
+
+/** Loops in loops in loops, all of which end in their first turn: the depth is half of the size. */
+function deepLoops(size: number): Program {
+  const insns = [...START];
+  const depth = (size - START.length - 1) >> 1;
+  const at = insns.length;
+  for (let i = 0; i < depth; i++) insns.push(makeInsn(0x07, 0, 0, 0, 1)); // r0 += 1
+  for (let i = depth - 1; i >= 0; i--) {
+    const target = at + i;
+    // if r2 == 4 goto the head, which is never so; jumps of more than 16 bits go by way of a 32-bit jump behind the next instruction.
+    const distance = target - insns.length - 1;
+    if (distance >= -0x8000) insns.push(makeInsn(0x15, 2, 0, distance, 4));
+    else insns.push(makeInsn(0x55, 2, 0, 1, 4), makeInsn(0x06, 0, 0, 0, target - insns.length - 2));
+  }
+  return makeProgram([...insns, EXIT], { name: 'deep-loops' });
+}
+
+/** Functions of four instructions, each called once, in bodies of many calls. */
+function manyFunctions(size: number): Program {
+  const insns: Insn[] = [mov(0, 0)];
+  const count = Math.floor((size - 2) / 5);
+  const body = 1 + count + 1;
+  for (let i = 0; i < count; i++) insns.push(makeInsn(0x85, 0, 1, 0, body + 4 * i - insns.length - 1));
+  insns.push(EXIT);
+  for (let i = 0; i < count; i++) {
+    insns.push(mov(0, i & 0xff), makeInsn(0x07, 0, 0, 0, 1), makeInsn(0x67, 0, 0, 0, 1), EXIT);
+  }
+  return makeProgram(insns, { name: 'many-functions' });
+}
+
+/** All shapes. */
+export const SHAPES: readonly Shape[] = [
+  { name: 'straight line', make: straightLine },
+  { name: 'many branches', make: manyBranches },
+  { name: 'deep loops', make: deepLoops },
+  { name: 'many functions', make: manyFunctions },
+];

@@ -1,0 +1,10 @@
+import { SHAPES } from './src/scale/shapes.ts';
+import { compileToWasm } from '@polybpf/jit-wasm';
+const n = Number(process.argv[2]);
+const p = SHAPES[2]!.make(n);
+let t = performance.now();
+const m = compileToWasm(p);
+console.log('emit', performance.now() - t, m.bytes.length);
+t = performance.now();
+const mod = new WebAssembly.Module(m.bytes as Uint8Array<ArrayBuffer>);
+console.log('v8 module', performance.now() - t);
