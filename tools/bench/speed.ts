@@ -13,12 +13,37 @@ import { benchText } from './src/bench-text.ts';
 import { benchVerifier } from './src/bench-verifier.ts';
 import { benchWasm } from './src/bench-wasm.ts';
 import { sharedFolder } from './src/kernel-sizes.ts';
-import { buildNativeC, hasCompiler } from './src/native-c.ts';
+import { loadKernelWorkload } from './src/kernel-workload.ts';
+import { buildNativeC, findCompiler, type NativeC } from './src/native-c.ts';
 import type { Rounds } from './src/repeat.ts';
 import { speedBars, speedSections, type SpeedReport } from './src/speed-report.ts';
+import { compareResults } from './src/compare-results.ts';
 import { formatTable, type Print } from './src/table.ts';
+import { readResults } from './src/write-documents.ts';
 import { loadWorkloads } from './src/load-workloads.ts';
 import type { Workload } from './src/workload.ts';
+
+/** Measures and prints; `ok` when all bars are met. */
+export function runSpeed(
+  options: BenchOptions,
+  print: Print,
+): { readonly ok: boolean; readonly report: SpeedReport; readonly wrong: boolean } {
+  const report = measureSpeed(options);
+  const ok = printSpeed(report, print);
+  printComparison(report, print);
+  const rows = [report.interpreter, report.wasm, report.native?.rows, report.sandbox?.rows, report.verifier];
+  return { ok, report, wrong: rows.some((list) => list?.some((row) => row.wrong !== undefined) === true) };
+}
+
+/** Beside the results that are committed: ratios of times, for a report of another machine compares with nothing else. */
+function printComparison(report: SpeedReport, print: Print): void {
+  const committed = readResults().speed;
+  if (committed === undefined) return;
+  const rows = compareResults(report, committed);
+  if (rows.length === 0) return;
+  const { cpu, node } = committed.environment;
+  print(`\ntimes beside the last committed results (${cpu}, ${node}): now / then\n\n${formatTable(rows)}`);
+}
 
 /** Runs the parts that the options name. */
 export function measureSpeed(options: BenchOptions): SpeedReport {
@@ -68,18 +93,34 @@ function measureNative(
     missing.push(`compiled code: no target is the CPU of this host (${process.arch})`);
     return undefined;
   }
-  const native = hasCompiler() ? buildNativeC(workloads) : undefined;
-  if (native === undefined) missing.push('native C: there is no gcc here');
+  const gcc = nativeC('gcc', workloads, 'native C', missing);
+  const clang = nativeC('clang', workloads, 'native C', missing);
+  const probe = probeLiveKernel();
+  if (!probe.available) missing.push(`the kernel's JIT: ${probe.reason.message}`);
+  using kernel = probe.available ? openLiveKernel() : undefined;
+  const inKernel = kernel && ((workload: Workload) => loadKernelWorkload(kernel, workload));
   try {
-    return benchNative(machine, workloads, size, native, rounds);
+    return benchNative(machine, workloads, size, { gcc, clang, kernel: inKernel }, rounds);
   } catch (error) {
     if (!isBpfError(error) || error.code !== 'E_MACHINE_MISSING') throw error;
     missing.push(`compiled code: ${error.message}`);
     return undefined;
   } finally {
     machine.close();
-    native?.close();
+    gcc?.close();
+    clang?.close();
   }
+}
+
+function nativeC(
+  name: 'gcc' | 'clang',
+  workloads: readonly Workload[],
+  what: string,
+  missing: string[],
+): NativeC | undefined {
+  const compiler = findCompiler(name);
+  if (compiler === undefined) missing.push(`${what}: there is no ${name} here`);
+  return compiler === undefined ? undefined : buildNativeC(workloads, compiler);
 }
 
 function measureWasm(
@@ -88,8 +129,7 @@ function measureWasm(
   rounds: Rounds,
   missing: string[],
 ): SpeedReport['wasm'] {
-  const native = hasCompiler() ? buildNativeC(workloads) : undefined;
-  if (native === undefined) missing.push('native C beside WebAssembly: there is no gcc here');
+  const native = nativeC('gcc', workloads, 'native C beside WebAssembly', missing);
   try {
     return benchWasm(workloads, size, native, rounds);
   } finally {

@@ -5,6 +5,7 @@ export { describeMap, isPerCpu, MAP_FLAGS, possibleCpus, userValueSize } from '.
 export type { MapInit } from './create-map.ts';
 export { openLiveKernel, probeLiveKernel } from './live-kernel.ts';
 export type { KernelProbe, LiveKernel } from './live-kernel.ts';
+export type { MappedMemory } from './libc.ts';
 export { readVmlinuxBtf } from './load-btf.ts';
 export type { BtfLoadOptions, BtfLoadOutcome, KernelBtf } from './load-btf.ts';
 export { PROGRAM_FLAGS } from './load-program.ts';

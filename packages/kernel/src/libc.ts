@@ -1,5 +1,5 @@
 /**
- * The three C functions that bpf(2) takes, through koffi. koffi is a prebuilt binary that npm installs beside it as an
+ * The C functions that bpf(2) and its maps take, through koffi. koffi is a prebuilt binary that npm installs beside it as an
  * optional package; it is loaded when the first kernel is opened, so that importing this package cannot fail.
  */
 import { createRequire } from 'node:module';
@@ -15,9 +15,23 @@ export interface Libc {
   readonly close: (fd: number) => void;
   /** Address of the first byte; the bytes must not be on the JavaScript heap. */
   readonly addressOf: (bytes: Uint8Array) => number;
+  /** mmap(2) of all of a file, shared, to read and write: its bytes, or the errno. */
+  readonly map: (fd: number, length: number) => MappedMemory | number;
+  readonly unmap: (memory: MappedMemory) => void;
 }
 
-type Koffi = Pick<typeof KoffiModule, 'load' | 'address' | 'errno'>;
+/** Memory that this process shares with the kernel. Its bytes must not be touched once it is no longer mapped. */
+export interface MappedMemory {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+}
+
+type Koffi = Pick<typeof KoffiModule, 'load' | 'address' | 'errno' | 'view'>;
+
+/** include/uapi/asm-generic/mman-common.h, linux/mman.h. */
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_FAILED = 2n ** 64n - 1n;
 
 /** Number of bpf(2) by `process.arch`: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h. */
 const SYSCALL_NUMBERS: Readonly<Record<string, number>> = { x64: 321, arm64: 280 };
@@ -47,6 +61,8 @@ function bindLibc(): Libc {
   const lib = koffi.load(null);
   const syscall = lib.func('long syscall(long number, int command, void *attr, uint size)');
   const close = lib.func('int close(int fd)');
+  const mmap = lib.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, long offset)');
+  const munmap = lib.func('int munmap(void *address, size_t length)');
   return {
     bpf(command, attr, size) {
       for (let attempt = 1; ; attempt++) {
@@ -58,6 +74,13 @@ function bindLibc(): Libc {
     },
     close: (fd) => void close(fd),
     addressOf: (bytes) => Number(koffi.address(bytes)),
+    map(fd, length) {
+      const place: unknown = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, fd, 0);
+      const address = BigInt.asUintN(64, koffi.address(place));
+      if (address === MAP_FAILED) return koffi.errno();
+      return { address, bytes: new Uint8Array(koffi.view(place, length)) };
+    },
+    unmap: ({ address, bytes }) => void munmap(address, bytes.length),
   };
 }
 

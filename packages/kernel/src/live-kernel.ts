@@ -6,7 +6,7 @@ import { type MapInit, tryCreateMap } from './create-map.ts';
 import { ENOENT, ENOSYS, EPERM, errnoName } from './errno.ts';
 import { type KernelHost, readHost } from './host.ts';
 import { type BtfLoadOptions, type BtfLoadOutcome, type KernelBtf, listKernelBtf, loadBtf, openBtf } from './load-btf.ts'; // prettier-ignore
-import { loadLibc } from './libc.ts';
+import { loadLibc, type MappedMemory } from './libc.ts';
 import { type LoadOptions, type LoadOutcome, loadProgram } from './load-program.ts';
 import { bindMap, createMap, type KernelMap } from './map-access.ts';
 import { type MapInfo, mapInfo, type ProgramInfo, programInfo } from './object-info.ts';
@@ -26,6 +26,13 @@ export interface LiveKernel extends Disposable {
   programInfo(fd: number): ProgramInfo;
   createMap(init: MapInit): KernelMap;
   mapInfo(fd: number): MapInfo;
+  /**
+   * Maps the memory of an arena, or of a map made with `BPF_F_MMAPABLE`, into this process, until the connection is disposed:
+   * after that the bytes must not be touched. An arena is then at the same address for programs.
+   *
+   * @throws BpfError `E_KERNEL_CALL`
+   */
+  mapMemory(fd: number, length: number): MappedMemory;
   /** A map that some other program of this machine has made, by id; undefined when there is none. */
   openMap(id: number): KernelMap | undefined;
   loadBtf(bytes: Uint8Array, options?: BtfLoadOptions): BtfLoadOutcome;
@@ -53,6 +60,7 @@ export type KernelProbe = { readonly available: true } | { readonly available: f
 export function openLiveKernel(): LiveKernel {
   const cx = createContext(loadLibc());
   checkUsable(cx);
+  const mapped: MappedMemory[] = [];
   return {
     host: readHost(),
     load: (insns, options) => loadProgram(cx, insns, options),
@@ -60,6 +68,13 @@ export function openLiveKernel(): LiveKernel {
     programInfo: (fd) => programInfo(cx, fd),
     createMap: (init) => createMap(cx, init),
     mapInfo: (fd) => mapInfo(cx, fd),
+    mapMemory(fd, length) {
+      const memory = cx.libc.map(fd, length);
+      if (typeof memory === 'number')
+        throw new BpfError('E_KERNEL_CALL', `mmap of map ${fd}`, { got: errnoName(memory) });
+      mapped.push(memory);
+      return memory;
+    },
     openMap: (id) => openMap(cx, id),
     loadBtf: (bytes, options) => loadBtf(cx, bytes, options),
     kernelBtf: () => listKernelBtf(cx),
@@ -71,6 +86,7 @@ export function openLiveKernel(): LiveKernel {
     },
     close: (fd) => closeFd(cx, fd),
     [Symbol.dispose]() {
+      for (const memory of mapped.splice(0)) cx.libc.unmap(memory);
       for (const fd of [...cx.open]) closeFd(cx, fd);
       cx.closed = true;
     },

@@ -25,6 +25,7 @@ interface ManifestInput {
 
 /** The bytecode that is timed: what clang makes today, 32-bit jumps and arithmetic included. */
 const ISA = 'v3';
+const KERNEL_ISA = 'v3k';
 /** `HDR` of the sources: sizes and the number of rounds. */
 const HEADER_WORDS = 16;
 const EXAMPLES: string = fileURLToPath(new URL('../../../examples', import.meta.url));
@@ -43,7 +44,10 @@ export function loadWorkloads(shared: string | undefined): WorkloadSet {
 function sharedWorkloads(folder: string): Workload[] {
   const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest;
   return manifest.workloads.map(({ name, isa, inputs }) => {
-    const bytes = new Uint8Array(readFileSync(join(folder, isa[ISA]!.file)));
+    const programOf = (variant: string): Program => {
+      const bytes = new Uint8Array(readFileSync(join(folder, isa[variant]!.file)));
+      return makeProgram(decodeProgram(bytes), { name });
+    };
     const inputOf = (input: ManifestInput): WorkloadInput => {
       const mem = new Uint8Array(input.len);
       mem.set(readFileSync(join(folder, input.file)).subarray(0, input.len));
@@ -52,7 +56,8 @@ function sharedWorkloads(folder: string): Workload[] {
     };
     return {
       name,
-      program: makeProgram(decodeProgram(bytes), { name }),
+      program: programOf(ISA),
+      ...(isa[KERNEL_ISA] !== undefined && { forKernel: programOf(KERNEL_ISA) }),
       source: join(folder, 'src', `${name}.c`),
       function: 'prog',
       headerWords: HEADER_WORDS,

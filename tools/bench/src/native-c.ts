@@ -1,4 +1,4 @@
-/** The yardstick: the workload's own C source, compiled by gcc -O2 for this host, timed the way the machine times. */
+/** The yardstick: the workload's own C source, compiled for this host by gcc or clang with -O2, timed the way the machine times. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,13 +51,23 @@ int main(int argc, char **argv) {
 }
 `;
 
-/** Whether there is a gcc. */
-export function hasCompiler(): boolean {
-  return spawnSync('gcc', ['--version'], { stdio: 'ignore' }).status === 0;
+/** Names that a compiler may have, the first that is there is used. */
+const COMPILERS = { gcc: ['gcc'], clang: ['clang-19', 'clang', 'clang-14'] } as const;
+
+/** The program of a compiler, or undefined where there is none. */
+export function findCompiler(name: keyof typeof COMPILERS): string | undefined {
+  return COMPILERS[name].find((program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0);
 }
 
-/** Compiles the sources of workloads into a temporary folder. */
-export function buildNativeC(workloads: readonly Workload[]): NativeC {
+/**
+ * Compiles the sources of workloads into a temporary folder.
+ *
+ * @param compiler - see {@link findCompiler}
+ */
+export function buildNativeC(workloads: readonly Workload[], compiler: string): NativeC {
+  const compile = (...args: readonly string[]): void => {
+    execFileSync(compiler, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  };
   const folder = mkdtempSync(join(tmpdir(), 'polybpf-bench-'));
   const harness = join(folder, 'harness.c');
   writeFileSync(harness, HARNESS);
@@ -65,8 +75,8 @@ export function buildNativeC(workloads: readonly Workload[]): NativeC {
   for (const workload of workloads) {
     const program = `-DPROGRAM=${workload.function}`;
     // Two translation units: the calls must not be inlined into the loop.
-    gcc('-O2', '-w', `-I${dirname(workload.source)}`, '-c', '-o', objectOf(workload), workload.source);
-    gcc('-O2', '-w', program, '-o', join(folder, workload.name), harness, objectOf(workload));
+    compile('-O2', '-w', `-I${dirname(workload.source)}`, '-c', '-o', objectOf(workload), workload.source);
+    compile('-O2', '-w', program, '-o', join(folder, workload.name), harness, objectOf(workload));
   }
   return {
     run(workload, mem, repeat) {
@@ -87,8 +97,4 @@ export function buildNativeC(workloads: readonly Workload[]): NativeC {
     },
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
-}
-
-function gcc(...args: readonly string[]): void {
-  execFileSync('gcc', args, { stdio: ['ignore', 'ignore', 'inherit'] });
 }

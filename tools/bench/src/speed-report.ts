@@ -40,6 +40,8 @@ export interface Section {
 
 /** Most that an interpreted instruction may take, in nanoseconds. */
 const INTERPRETER_BAR = 12;
+/** Code for this host: most times the time of C, of the mean and of one workload; bytes of code for a slot. */
+const NATIVE_BAR = { mean: 1.2, most: 1.8, bytes: 4 };
 /** WebAssembly: most times the time of C, of the mean and of one workload; the same with facts; ns of the interpreter. */
 const WASM_BAR = { mean: 1.3, most: 2.2, facts: 1.2, interpreter: 2.5 };
 /** Most that the first call of a program of 500 slots may take, in nanoseconds. */
@@ -84,11 +86,11 @@ export function speedSections(report: SpeedReport): Section[] {
   if (report.native !== undefined) {
     const { target, rows } = report.native;
     sections.push({
-      title: `code for ${target}: ns per executed BPF instruction, beside C by gcc -O2 (${inputs.native} inputs)`,
+      title: `code for ${target}: ns per executed BPF instruction, beside C by gcc -O2 and clang -O2 and the live kernel (${inputs.native} inputs)`, // prettier-ignore
       rows: [
-        ['workload', 'insns', 'min', 'spread', 'C', 'ratio to C', 'bytes', 'a slot', 'C bytes'],
+        ['workload', 'insns', 'min', 'spread', 'C', 'ratio to C', 'clang', 'clang to C', 'kernel', 'kernel to C', 'first call', 'bytes', 'a slot', 'C bytes'],
         ...rows.map(nativeCells),
-        ['geometric mean', '', formatNumber(meanOf(rows, ({ ns }) => ns.min)), '', formatNumber(meanOf(rows, ({ cNs }) => cNs?.min)), formatNumber(nativeRatio(rows)), '', formatNumber(meanOf(rows, ({ bytes, slots }) => bytes / slots)), ''],
+        ['geometric mean', '', formatNumber(meanOf(rows, ({ ns }) => ns.min)), '', formatNumber(meanOf(rows, ({ cNs }) => cNs?.min)), formatNumber(nativeRatio(rows)), '', ratioMean(rows, ({ clangNs }) => clangNs), '', ratioMean(rows, ({ kernelNs }) => kernelNs), '', '', formatNumber(meanOf(rows, ({ bytes, slots }) => bytes / slots)), ''],
       ],
     }); // prettier-ignore
   }
@@ -155,6 +157,7 @@ export function speedBars(report: SpeedReport): Bar[] {
     });
   }
   if (report.wasm !== undefined) bars.push(...wasmBars(report.wasm));
+  if (report.native !== undefined) bars.push(...nativeBars(report.native));
   for (const { target, programs, concatenation } of report.compile ?? []) {
     const slowest = Math.min(slotsPerSecond(programs), slotsPerSecond(concatenation));
     const bar = target === 'wasm' ? WASM_COMPILE_BAR : COMPILE_BAR;
@@ -200,6 +203,27 @@ export function speedBars(report: SpeedReport): Bar[] {
     });
   }
   return bars;
+}
+
+function nativeBars({ target, rows }: NativeReport): Bar[] {
+  const bar = (what: string, value: number, most: number, unit: string): Bar => ({
+    what: `${target}, ${what}`,
+    bar: `at most ${most}${unit}`,
+    value: formatNumber(value),
+    met: value <= most,
+  });
+  const ratios = rows.flatMap(({ ratio, wrong }) => (ratio === undefined || wrong !== undefined ? [] : [ratio]));
+  if (ratios.length === 0) return [];
+  return [
+    bar('time to C, mean', geometricMean(ratios), NATIVE_BAR.mean, ''),
+    bar('time to C, slowest workload', Math.max(...ratios), NATIVE_BAR.most, ''),
+    bar(
+      'code',
+      meanOf(rows, ({ bytes, slots }) => bytes / slots),
+      NATIVE_BAR.bytes,
+      ' bytes a slot',
+    ),
+  ];
 }
 
 function wasmBars(rows: readonly WasmRow[]): Bar[] {
@@ -261,7 +285,29 @@ function interpreterCells({ name, insns, ns, wrong }: InterpreterRow): string[] 
   return [name, String(insns), formatNumber(ns.min), formatNumber(ns.median), percent(ns)];
 }
 
-function nativeCells({ name, slots, insns, ns, cNs, ratio, bytes, cBytes, wrong }: NativeRow): string[] {
+/** Geometric mean of other engines' times to those of C. */
+function ratioMean(rows: readonly NativeRow[], time: (row: NativeRow) => Summary | undefined): string {
+  const ratio = (row: NativeRow): number | undefined => {
+    const other = time(row);
+    return other === undefined || row.cNs === undefined ? undefined : other.min / row.cNs.min;
+  };
+  return formatNumber(meanOf(rows, ratio));
+}
+
+function nativeCells({
+  name,
+  slots,
+  insns,
+  ns,
+  cNs,
+  clangNs,
+  kernelNs,
+  ratio,
+  firstCallNs,
+  bytes,
+  cBytes,
+  wrong,
+}: NativeRow): string[] {
   if (wrong !== undefined) return [name, String(insns), 'WRONG', wrong];
   return [
     name,
@@ -270,6 +316,12 @@ function nativeCells({ name, slots, insns, ns, cNs, ratio, bytes, cBytes, wrong 
     percent(ns),
     cNs === undefined ? '-' : formatNumber(cNs.min),
     ratio === undefined ? '-' : ratio.toFixed(2),
+    ...[clangNs, kernelNs].flatMap((other) =>
+      other === undefined || cNs === undefined
+        ? ['-', '-']
+        : [formatNumber(other.min), (other.min / cNs.min).toFixed(2)],
+    ),
+    `${formatNumber(firstCallNs / 1000)} us`,
     String(bytes),
     formatNumber(bytes / slots),
     cBytes === undefined ? '-' : String(cBytes),

@@ -17,6 +17,8 @@ export interface Workload {
   readonly name: string;
   /** Little-endian. */
   readonly program: Program;
+  /** The same, written so that the kernel's verifier can bound its loops; see `kernel-workload.ts`. */
+  readonly forKernel?: Program;
   /** C source, and the name of its function. */
   readonly source: string;
   readonly function: string;

@@ -5,31 +5,43 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { speedChart } from './chart.ts';
 import type { SizeRow, TargetSizes } from './compare-sizes.ts';
-import { speedBars, speedSections, type SpeedReport } from './speed-report.ts';
+import type { ExecutedTarget } from './executed/bench-executed.ts';
+import { executedSections } from './executed/executed-report.ts';
+import type { ScaleRow } from './scale/bench-scale.ts';
+import { scaleSections } from './scale/scale-report.ts';
+import { type Section, speedBars, speedSections, type SpeedReport } from './speed-report.ts';
 import { formatMarkdownTable } from './table.ts';
 
 /** What one run of the bench found. */
 export interface Results {
   readonly speed?: SpeedReport;
   readonly sizes?: { readonly targets: readonly TargetSizes[] };
+  readonly executed?: { readonly origin: string; readonly targets: readonly ExecutedTarget[] };
+  readonly scale?: { readonly rows: readonly ScaleRow[] };
+  /** The speed report of the page in a browser. */
+  readonly browser?: SpeedReport;
 }
 
+const CHART = 'speed.svg';
 const FOLDER: string = fileURLToPath(new URL('../../../docs/performance', import.meta.url));
 
 /** Replaces the parts that were measured. */
 export function writeDocuments(measured: Results, folder: string = FOLDER): void {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'results.json');
-  const { speed, sizes } = measured;
+  const { sizes, ...asMeasured } = measured;
   const results = {
     ...readJson(file),
-    ...(speed !== undefined && { speed }),
+    ...asMeasured,
     ...(sizes !== undefined && {
       sizes: Object.fromEntries(sizes.targets.map((target) => [target.target, compactSizes(target)])),
     }),
   };
   writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
+  const chart = measured.speed === undefined ? undefined : speedChart(measured.speed);
+  if (chart !== undefined) writeFileSync(join(folder, CHART), chart);
   const readme = join(folder, 'README.md');
   writeFileSync(readme, replaceMarked(readFileSync(readme, 'utf8'), markdownOf(measured)));
 }
@@ -46,6 +58,11 @@ function compactSizes({ kernel, rows, gaps, larger, programRatio }: TargetSizes)
     programs: sizesOf('program'),
     notCompared: Object.fromEntries(gaps.map(({ name, reason }) => [name, reason])),
   };
+}
+
+/** The results that were written last, which are the committed ones unless somebody has measured since. */
+export function readResults(folder: string = FOLDER): Pick<Results, 'speed'> {
+  return readJson(join(folder, 'results.json'));
 }
 
 function readJson(file: string): object {
@@ -75,20 +92,34 @@ export function replaceMarked(document: string, parts: Readonly<Record<string, s
 }
 
 /** The tables by the name of their marks. */
-export function markdownOf({ speed, sizes }: Results): Record<string, string> {
+export function markdownOf({ speed, sizes, executed, scale, browser }: Results): Record<string, string> {
   return {
     ...(speed !== undefined && { speed: speedMarkdown(speed) }),
+    ...(browser !== undefined && { browser: reportMarkdown(browser) }),
+    ...(executed !== undefined && { executed: sectionsMarkdown(executedSections(executed.targets)) }),
+    ...(scale !== undefined && { scale: sectionsMarkdown(scaleSections(scale.rows)) }),
     ...(sizes !== undefined && { sizes: sizesMarkdown(sizes.targets) }),
   };
 }
 
 function speedMarkdown(report: SpeedReport): string {
+  const picture =
+    speedChart(report) === undefined ? '' : `\n\n![time of each engine in that of C by gcc -O2](${CHART})`;
+  return reportMarkdown(report) + picture;
+}
+
+function sectionsMarkdown(sections: readonly Section[]): string {
+  return sections.map(({ title, rows }) => `### ${capital(title)}\n\n${formatMarkdownTable(rows)}`).join('\n\n');
+}
+
+function reportMarkdown(report: SpeedReport): string {
   const bars = speedBars(report).map(({ what, bar, value, met }) => [what, value, bar, met ? 'met' : 'missed']);
   const head = `${Object.values(report.environment).join(', ')}.`;
-  const sections = speedSections(report).map(
-    ({ title, rows }) => `### ${capital(title)}\n\n${formatMarkdownTable(rows)}`,
-  );
-  return [head, formatMarkdownTable([['bar', 'value', 'wanted', ''], ...bars]), ...sections].join('\n\n');
+  return [
+    head,
+    formatMarkdownTable([['bar', 'value', 'wanted', ''], ...bars]),
+    sectionsMarkdown(speedSections(report)),
+  ].join('\n\n');
 }
 
 function sizesMarkdown(targets: readonly TargetSizes[]): string {

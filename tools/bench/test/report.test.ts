@@ -17,9 +17,42 @@ const report: SpeedReport = {
   native: {
     target: 'x86_64',
     rows: [
-      { name: 'one', slots: 10, insns: 1000, repeat: 1, ns: ns(0.2), cNs: ns(0.1), ratio: 2, bytes: 40, cBytes: 30 },
-      { name: 'two', slots: 10, insns: 1000, repeat: 1, ns: ns(0.1), cNs: ns(0.2), ratio: 0.5, bytes: 40, cBytes: 30 },
-      { name: 'bad', slots: 10, insns: 1000, repeat: 1, ns: ns(0.001), bytes: 1, wrong: 'r0 is 0x1, not 0x2' },
+      {
+        name: 'one',
+        slots: 10,
+        insns: 1000,
+        repeat: 1,
+        ns: ns(0.2),
+        cNs: ns(0.1),
+        ratio: 2,
+        firstCallNs: 9000,
+        bytes: 40,
+        cBytes: 30,
+      },
+      {
+        name: 'two',
+        slots: 10,
+        insns: 1000,
+        repeat: 1,
+        ns: ns(0.1),
+        cNs: ns(0.2),
+        ratio: 0.5,
+        clangNs: ns(0.1),
+        kernelNs: ns(0.4),
+        firstCallNs: 9000,
+        bytes: 40,
+        cBytes: 30,
+      },
+      {
+        name: 'bad',
+        slots: 10,
+        insns: 1000,
+        repeat: 1,
+        ns: ns(0.001),
+        firstCallNs: 1,
+        bytes: 1,
+        wrong: 'r0 is 0x1, not 0x2',
+      },
     ],
   },
   compile: [
@@ -39,6 +72,9 @@ describe('speed report', () => {
   it('has geometric means that wrong rows do not count in', () => {
     expect(interpreter!.rows.at(-1)![2]).toBe('6.00');
     expect(native!.rows.at(-1)![5]).toBe('1.00');
+    expect(native!.rows[2]!.slice(6, 11)).toEqual(['0.100', '0.50', '0.400', '2.00', '9.00 us']);
+    expect(native!.rows[1]!.slice(6, 10)).toEqual(['-', '-', '-', '-']);
+    expect(native!.rows.at(-1)!.slice(6, 10)).toEqual(['', '0.500', '', '2.00']);
     expect(native!.rows.at(-2)).toEqual(['bad', '1000', 'WRONG', 'r0 is 0x1, not 0x2']);
   });
 
@@ -49,6 +85,9 @@ describe('speed report', () => {
   it('knows which bars are met', () => {
     expect(speedBars(report).map(({ what, met }) => [what, met])).toEqual([
       ['interpreter, slowest workload', true],
+      ['x86_64, time to C, mean', true],
+      ['x86_64, time to C, slowest workload', false],
+      ['x86_64, code', true],
       ['compilation, x86_64', false],
       ['results', false],
     ]);

@@ -48,6 +48,21 @@ function manyBranches(size: number): Program {
   return makeProgram([...insns, EXIT], { name: 'many-branches' });
 }
 
+/** Bounds checks as filters have them: every other instruction may go to the one exit at the end. */
+function oneExit(size: number): Program {
+  const insns = [...START];
+  while (insns.length < size - 5) {
+    const end = size - 2;
+    const distance = end - insns.length - 1;
+    insns.push(makeInsn(0x07, 0, 0, 0, 1)); // r0 += 1
+    // if r2 > 100 goto the exit, which is never so; far ones go by way of a 32-bit jump.
+    if (distance - 1 <= 0x7fff) insns.push(makeInsn(0x25, 2, 0, distance - 1, 100));
+    else insns.push(makeInsn(0xb5, 2, 0, 1, 100), makeInsn(0x06, 0, 0, 0, distance - 3));
+  }
+  while (insns.length < size - 2) insns.push(mov(3, 1));
+  return makeProgram([...insns, mov(0, 1), EXIT], { name: 'one-exit' });
+}
+
 /** Loops in loops in loops, all of which end in their first turn: the depth is half of the size. */
 function deepLoops(size: number): Program {
   const insns = [...START];
@@ -81,6 +96,7 @@ function manyFunctions(size: number): Program {
 export const SHAPES: readonly Shape[] = [
   { name: 'straight line', make: straightLine },
   { name: 'many branches', make: manyBranches },
+  { name: 'one exit', make: oneExit },
   { name: 'deep loops', make: deepLoops },
   { name: 'many functions', make: manyFunctions },
 ];

@@ -1,6 +1,6 @@
 /** What a large program goes through. */
 import { assemble, disassemble } from '@polybpf/asm';
-import { createArena, createInterpreter, createMemory } from '@polybpf/interpreter';
+import { createArena, createInterpreter, createMemory, type Engine } from '@polybpf/interpreter';
 import { decodeProgram, encodeProgram, type Program } from '@polybpf/isa';
 import { compile } from '@polybpf/jit';
 import { wasmEngine, wasmInterpreterEngine } from '@polybpf/jit-wasm';
@@ -8,10 +8,18 @@ import { ALL_TARGETS } from '@polybpf/targets';
 import { verify } from '@polybpf/verifier';
 import { withEndian } from '../concatenate.ts';
 
-/** One step; `prepare` makes what it works on, which is not timed. */
+/** One step. */
 export interface Stage {
   readonly name: string;
-  readonly prepare: (program: Program) => () => void;
+  /** Makes what the step works on, which is not timed; then the step, which may say why it did not do its work. */
+  readonly prepare: (program: Program) => () => string | undefined;
+}
+
+const done = (work: () => unknown) => (): undefined => void work();
+
+function runIn(program: Program, engine: Engine): void {
+  const memory = createMemory({ arena: createArena({ size: 64 << 20 }) });
+  createInterpreter(program, { engine, memory }).run({ mem: mem() });
 }
 
 const mem = (): Uint8Array => new Uint8Array(64);
@@ -22,39 +30,39 @@ export const STAGES: readonly Stage[] = [
     name: 'decode',
     prepare: (program) => {
       const bytes = encodeProgram(program.insns);
-      return () => decodeProgram(bytes);
+      return done(() => decodeProgram(bytes));
     },
   },
-  { name: 'encode', prepare: (program) => () => encodeProgram(program.insns) },
-  { name: 'disassemble', prepare: (program) => () => disassemble(program) },
+  { name: 'encode', prepare: (program) => done(() => encodeProgram(program.insns)) },
+  { name: 'disassemble', prepare: (program) => done(() => disassemble(program)) },
   {
     name: 'assemble',
     prepare: (program) => {
       const text = disassemble(program);
-      return () => assemble(text);
+      return done(() => assemble(text));
     },
   },
-  { name: 'interpret', prepare: (program) => () => createInterpreter(program).run({ mem: mem() }) },
+  { name: 'interpret', prepare: (program) => done(() => createInterpreter(program).run({ mem: mem() })) },
   {
     name: 'wasm interpreter',
-    prepare: (program) => () => {
-      const memory = createMemory({ arena: createArena({ size: 64 << 20 }) });
-      createInterpreter(program, { engine: wasmInterpreterEngine(), memory }).run({ mem: mem() });
-    },
+    prepare: (program) => done(() => runIn(program, wasmInterpreterEngine())),
   },
   {
     name: 'wasm',
+    prepare: (program) => done(() => runIn(program, wasmEngine())),
+  },
+  {
+    name: 'verify',
     prepare: (program) => () => {
-      const memory = createMemory({ arena: createArena({ size: 64 << 20 }) });
-      createInterpreter(program, { engine: wasmEngine(), memory }).run({ mem: mem() });
+      const { verdict, message } = verify({ insns: program.insns, type: 'socket_filter' });
+      return verdict === 'accept' ? undefined : `${verdict}: ${message}`;
     },
   },
-  { name: 'verify', prepare: (program) => () => void verify({ insns: program.insns, type: 'socket_filter' }) },
   ...ALL_TARGETS.map((target): Stage => ({
     name: target.name,
     prepare: (program) => {
       const own = withEndian(program, target.endian);
-      return () => compile(own, target);
+      return done(() => compile(own, target));
     },
   })),
 ];
