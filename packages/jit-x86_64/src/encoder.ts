@@ -28,6 +28,7 @@
  */
 import { BpfError } from '@polybpf/errors';
 import type { CodeBuffer, MachineForm, MachineNode } from '@polybpf/jit';
+import type { FlagRole } from './flag-roles.ts';
 import { NAMES16, NAMES32, NAMES64, NAMES8, RBP, RSP } from './registers.ts';
 
 /** What a row's encoding compiles to. Fields ending in `At` are positions in `node.operands`, -1 for none. */
@@ -72,17 +73,20 @@ interface Operand {
   /** `min` and `max` as far as they are signed 32-bit numbers, which are faster to compare. */
   readonly low: number;
   readonly high: number;
+  /** Of a register: what a number above 7 makes of the REX prefix; else 0. */
+  readonly rex: number;
   readonly print: (value: number) => string;
 }
 
 /** What an operand type says. */
-type OperandType = Omit<Operand, 'name' | 'low' | 'high'>;
+type OperandType = Omit<Operand, 'name' | 'low' | 'high' | 'rex'>;
 
 /** A row of the instruction table. */
 export interface X64Form extends MachineForm {
   /** In the manual's notation. */
   readonly encoding: string;
   readonly code: Encoding;
+  readonly role: FlagRole;
 }
 
 const NO_MODRM = -1;
@@ -118,6 +122,9 @@ const OPERAND_TYPES: Readonly<Record<string, OperandType>> = {
   half: { min: -(2 ** 31), max: 2 ** 32 - 1, print: hex32 },
 };
 
+/** The prefix with the bit that extends a field: R, X or B (SDM vol. 2 sec. 2.2.1.2). */
+const REX: Readonly<Record<string, number>> = { reg: 0x44, index: 0x42, base: 0x41, rm: 0x41, rd: 0x41 };
+
 const OPERAND = /\{([a-z]+):([a-z0-9]+)\}/g;
 const IMMEDIATE_SIZES: Readonly<Record<string, 1 | 2 | 4 | 8>> = { ib: 1, iw: 2, id: 4, io: 8 };
 const LEGACY_PREFIXES: readonly string[] = ['F0', 'F2', 'F3', '66'];
@@ -138,7 +145,7 @@ export function compileForm(name: string, syntax: string, encoding: string): Enc
     const description = OPERAND_TYPES[type!];
     if (description === undefined) throw fault(`operand type ${type}`);
     const { min, max, print: format } = description;
-    operands.push({ name: operand!, min, max, low: Math.max(min, -(2 ** 31)), high: Math.min(max, 2 ** 31 - 1), print: format }); // prettier-ignore
+    operands.push({ name: operand!, min, max, low: Math.max(min, -(2 ** 31)), high: Math.min(max, 2 ** 31 - 1), rex: REX[operand!] ?? 0, print: format }); // prettier-ignore
   }
   const at = (operand: string): number => operands.findIndex((entry) => entry.name === operand);
 
@@ -198,22 +205,16 @@ export function compileForm(name: string, syntax: string, encoding: string): Enc
 }
 
 /** The REX prefix of a node, 0 for none. */
-function rexOf(code: Encoding, operands: readonly number[]): number {
-  let rex = code.rex;
-  if (code.regAt >= 0) {
-    const reg = operands[code.regAt]!;
-    if (reg > 7) rex |= 0x44;
-    else if (code.regIsByte && reg > 3) rex |= 0x40;
-  }
-  if (code.rmAt >= 0) {
-    const rm = operands[code.rmAt]!;
-    if (rm > 7) rex |= 0x41;
-    else if (code.rmIsByte && rm > 3) rex |= 0x40;
-  }
-  if (code.baseAt >= 0 && operands[code.baseAt]! > 7) rex |= 0x41;
-  if (code.indexAt >= 0 && operands[code.indexAt]! > 7) rex |= 0x42;
-  if (code.rdAt >= 0 && operands[code.rdAt]! > 7) rex |= 0x41;
-  return rex;
+function rexOf(code: Encoding, values: readonly number[]): number {
+  let { rex } = code;
+  const { operands } = code;
+  for (let i = 0; i < operands.length; i++) if (values[i]! > 7) rex |= operands[i]!.rex;
+  return rex | byteRex(code, values);
+}
+
+/** The low bytes spl, bpl, sil and dil need a prefix, without any bit. */
+function byteRex({ regIsByte, rmIsByte, regAt, rmAt }: Encoding, values: readonly number[]): number {
+  return (regIsByte && values[regAt]! > 3) || (rmIsByte && values[rmAt]! > 3) ? 0x40 : 0;
 }
 
 /** Bytes of displacement of [base + disp]: rbp and r13 have no form without one (SDM vol. 2 table 2-5). */
@@ -246,95 +247,131 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer)
   const form = node.form as X64Form;
   const { code } = form;
   const { operands } = node;
-  checkOperands(form, operands);
+  const { prefixes, opcode, modrm } = code;
+  const rex = checkOperands(form, operands);
   const start = out.length;
-  for (let i = 0; i < code.prefixes.length; i++) out.u8(code.prefixes[i]!);
-  const rex = rexOf(code, operands);
-  if (rex !== 0) out.u8(rex);
-  const last = code.opcode.length - 1;
-  for (let i = 0; i < last; i++) out.u8(code.opcode[i]!);
-  out.u8(code.rdAt >= 0 ? code.opcode[last]! + (operands[code.rdAt]! & 7) : code.opcode[last]!);
-  if (code.modrm !== NO_MODRM) {
-    const reg = (code.modrm === REG_OPERAND ? operands[code.regAt]! & 7 : code.modrm) << 3;
-    if (code.rmAt >= 0) out.u8(0xc0 | reg | (operands[code.rmAt]! & 7));
-    else if (code.baseAt >= 0) encodeMemory(code, operands, reg, out);
-    else if (code.ripRelative) out.u8(reg | 5);
+  const bytes = out.room(LONGEST);
+  let at = start;
+  for (let i = 0; i < prefixes.length; i++) bytes[at++] = prefixes[i]!;
+  if (rex !== 0) bytes[at++] = rex;
+  for (let i = 0; i < opcode.length; i++) bytes[at++] = opcode[i]!;
+  if (code.rdAt >= 0) bytes[at - 1]! += operands[code.rdAt]! & 7;
+  if (modrm !== NO_MODRM) {
+    const reg = (modrm === REG_OPERAND ? operands[code.regAt]! & 7 : modrm) << 3;
+    if (code.rmAt >= 0) bytes[at++] = 0xc0 | reg | (operands[code.rmAt]! & 7);
+    else if (code.baseAt >= 0) at = putMemory(code, operands, reg, bytes, at);
+    else if (code.ripRelative) bytes[at++] = reg | 5;
     else {
       // [disp32] without base: SIB with no index and no base (SDM vol. 2 table 2-3)
-      out.u8(reg | 4);
-      out.u8(0x25);
-      out.u32le(operands[code.addressAt]!);
+      bytes[at++] = reg | 4;
+      bytes[at++] = 0x25;
+      at = put32(operands[code.addressAt]!, bytes, at);
     }
   }
-  if (code.relSize !== 0) encodeRelative(node, displacement, start, out);
-  if (code.immSize === 1) out.u8(operands[code.immAt]!);
-  else if (code.immSize === 4) out.u32le(operands[code.immAt]!);
-  else if (code.immSize === 2) out.u16le(operands[code.immAt]!);
-  else if (code.immSize === 8) {
-    out.u32le(operands[code.immAt]!);
-    out.u32le(operands[code.highAt]!);
+  if (code.relSize !== 0) at = putRelative(node, code, displacement, start, bytes, at);
+  switch (code.immSize) {
+    case 0:
+      break;
+    case 1:
+      bytes[at++] = operands[code.immAt]!;
+      break;
+    case 2:
+      bytes[at++] = operands[code.immAt]!;
+      bytes[at++] = operands[code.immAt]! >> 8;
+      break;
+    case 8:
+      at = put32(operands[code.immAt]!, bytes, at);
+      at = put32(operands[code.highAt]!, bytes, at);
+      break;
+    default:
+      at = put32(operands[code.immAt]!, bytes, at);
   }
+  out.length = at;
 }
 
-function checkOperands(form: X64Form, values: readonly number[]): void {
-  const { operands, indexAt, scaleAt } = form.code;
-  if (values.length !== operands.length)
-    throw misfit(form, 'operand list', `${operands.length} operands`, String(values.length));
-  for (let i = 0; i < operands.length; i++) {
+/** No instruction is longer (SDM vol. 2 sec. 2.3.11). */
+const LONGEST = 15;
+
+/** Writes 32 bits; returns the place behind them. */
+function put32(value: number, bytes: Uint8Array, at: number): number {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+  return at + 4;
+}
+
+/** Checks the operands, and returns the REX prefix that they need, 0 for none. */
+function checkOperands(form: X64Form, values: readonly number[]): number {
+  const { code } = form;
+  const { operands, indexAt } = code;
+  const count = values.length;
+  if (count !== operands.length) throw misfit(form, 'operand list', `${operands.length} operands`, String(count));
+  let { rex } = code;
+  for (let i = 0; i < count; i++) {
     const value = values[i]!;
     const operand = operands[i]!;
-    if (value === (value | 0) && value >= operand.low && value <= operand.high) continue;
-    const { min, max } = operand;
-    if (!(value >= min && value <= max) || !Number.isInteger(value)) {
-      throw misfit(form, `operand ${operand.name}`, `${min} to ${max}`, String(value));
+    if (value !== (value | 0) || value < operand.low || value > operand.high) {
+      const { min, max } = operand;
+      if (!(value >= min && value <= max) || !Number.isInteger(value)) {
+        throw misfit(form, `operand ${operand.name}`, `${min} to ${max}`, String(value));
+      }
     }
+    if (value > 7) rex |= operand.rex;
   }
-  if (indexAt < 0) return;
-  // the encoding of rsp as index means "no index"
-  if (values[indexAt] === RSP) throw misfit(form, 'operand index', 'any register but rsp', 'rsp');
-  const scale = values[scaleAt]!;
-  if ((scale & (scale - 1)) !== 0) throw misfit(form, 'operand scale', '1, 2, 4 or 8', String(scale));
+  if (indexAt >= 0) {
+    // the encoding of rsp as index means "no index"
+    if (values[indexAt] === RSP) throw misfit(form, 'operand index', 'any register but rsp', 'rsp');
+    const scale = values[code.scaleAt]!;
+    if ((scale & (scale - 1)) !== 0) throw misfit(form, 'operand scale', '1, 2, 4 or 8', String(scale));
+  }
+  return code.regIsByte || code.rmIsByte ? rex | byteRex(code, values) : rex;
 }
 
 function misfit(form: X64Form, what: string, expected: string, got: string): BpfError {
   return new BpfError('E_JIT_OPERAND', `${what} of ${form.name}`, { expected, got });
 }
 
-function encodeMemory(code: Encoding, operands: readonly number[], reg: number, out: CodeBuffer): void {
+/** Writes ModRM, SIB and displacement of a memory operand; returns the place behind them. */
+function putMemory(code: Encoding, operands: readonly number[], reg: number, bytes: Uint8Array, at: number): number {
   const base = operands[code.baseAt]!;
   const disp = operands[code.dispAt]!;
   const size = dispSize(base, disp);
   const mod = size === 0 ? 0 : size === 1 ? 0x40 : 0x80;
   if (code.indexAt >= 0) {
     const scale = 31 - Math.clz32(operands[code.scaleAt]!);
-    out.u8(mod | reg | 4);
-    out.u8((scale << 6) | ((operands[code.indexAt]! & 7) << 3) | (base & 7));
+    bytes[at++] = mod | reg | 4;
+    bytes[at++] = (scale << 6) | ((operands[code.indexAt]! & 7) << 3) | (base & 7);
   } else {
-    out.u8(mod | reg | (base & 7));
+    bytes[at++] = mod | reg | (base & 7);
     // rm = 100 (rsp, r12) announces a SIB byte: base only, no index
-    if ((base & 7) === RSP) out.u8(0x24);
+    if ((base & 7) === RSP) bytes[at++] = 0x24;
   }
-  if (size === 1) out.u8(disp);
-  else if (size === 4) out.u32le(disp);
+  if (size === 1) bytes[at++] = disp;
+  return size === 4 ? put32(disp, bytes, at) : at;
 }
 
 /** Displacements count from the end of the instruction. No row has an immediate behind one. */
-function encodeRelative(node: MachineNode, displacement: number, start: number, out: CodeBuffer): void {
-  const { code } = node.form as X64Form;
-  if (code.toSymbol) {
-    out.u32le(0);
-    return;
-  }
-  const relative = displacement - (out.length - start + code.relSize);
-  const limit = code.relSize === 1 ? 127 : 2 ** 31 - 1;
+function putRelative(
+  { form }: MachineNode,
+  { relSize, toSymbol }: Encoding,
+  displacement: number,
+  start: number,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  if (toSymbol) return put32(0, bytes, at);
+  const relative = displacement - (at - start + relSize);
+  const limit = relSize === 1 ? 127 : 2 ** 31 - 1;
   if (relative > limit || relative < -limit - 1) {
-    throw new BpfError('E_JIT_BRANCH_RANGE', `displacement of ${node.form.name}`, {
+    throw new BpfError('E_JIT_BRANCH_RANGE', `displacement of ${form.name}`, {
       expected: `${-limit - 1} to ${limit}`,
       got: String(relative),
     });
   }
-  if (code.relSize === 1) out.u8(relative);
-  else out.u32le(relative);
+  if (relSize !== 1) return put32(relative, bytes, at);
+  bytes[at] = relative;
+  return at + 1;
 }
 
 /**

@@ -8,6 +8,7 @@
  */
 import { branchUse } from './branches.ts';
 import { compileForm, type X64Form } from './encoder.ts';
+import { flagRole } from './flag-roles.ts';
 
 /** A row as written here. */
 interface Row {
@@ -363,33 +364,26 @@ const ROWS = {
 /** Name of a row. */
 export type InstructionName = keyof typeof ROWS;
 
-function compileTable(): Record<InstructionName, X64Form> {
-  const table = {} as Record<InstructionName, X64Form>;
-  for (const [name, { syntax, encoding }] of Object.entries<Row>(ROWS)) {
-    const code = compileForm(name, syntax, encoding);
-    let far: X64Form | undefined;
-    const branch =
-      code.relSize === 0 || syntax.includes('{symbol')
-        ? undefined
-        : branchUse(code, () => (far ??= widened(table, name)));
-    table[name as InstructionName] = {
-      name,
-      syntax,
-      encoding,
-      manual: manualSection(syntax),
-      code,
-      ...(branch === undefined ? {} : { branch }),
-      // S + A - P counts from the field, the CPU from the end of the instruction four bytes on
-      ...(syntax.includes('{symbol')
-        ? { relocation: { kind: syntax.startsWith('call') ? 'PLT32' : 'PC32', offset: code.fixedSize - 4, addend: -4 } }
-        : {}),
-    };
-  }
-  return table;
+function compileRow(name: InstructionName, { syntax, encoding }: Row): X64Form {
+  const code = compileForm(name, syntax, encoding);
+  const hasSymbol = syntax.includes('{symbol');
+  let far: X64Form | undefined;
+  // S + A - P counts from the field, the CPU from the end of the instruction four bytes on
+  const kind = syntax.startsWith('call') ? 'PLT32' : 'PC32';
+  return {
+    name,
+    syntax,
+    encoding,
+    manual: manualSection(syntax),
+    code,
+    role: flagRole(name),
+    branch: code.relSize === 0 || hasSymbol ? undefined : branchUse(code, () => (far ??= widened(name))),
+    relocation: hasSymbol ? { kind, offset: code.fixedSize - 4, addend: -4 } : undefined,
+  };
 }
 
-function widened(table: Record<InstructionName, X64Form>, name: string): X64Form {
-  return table[name.replace('rel8', 'rel32') as InstructionName];
+function widened(name: string): X64Form {
+  return INSTRUCTIONS[name.replace('rel8', 'rel32') as InstructionName];
 }
 
 function manualSection(syntax: string): string {
@@ -403,4 +397,6 @@ function manualSection(syntax: string): string {
 }
 
 /** Every row, compiled. */
-export const INSTRUCTIONS: Readonly<Record<InstructionName, X64Form>> = /* @__PURE__ */ compileTable();
+export const INSTRUCTIONS: Readonly<Record<InstructionName, X64Form>> = /* @__PURE__ */ Object.fromEntries(
+  Object.entries<Row>(ROWS).map(([name, row]) => [name, compileRow(name as InstructionName, row)]),
+) as Record<InstructionName, X64Form>;

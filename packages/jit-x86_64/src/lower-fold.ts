@@ -219,13 +219,14 @@ function shiftAt(cx: LowerContext, back: number, wide: boolean): ConstantShift |
   const node = lastNode(cx, back + 1);
   if (node === undefined) return undefined;
   const { form, operands } = node;
-  const register = operands[0]!;
   if (form === (wide ? I.lea_r64_index : I.lea_r32_index)) {
+    const register = operands[0]!;
     const isDouble = operands[1] === operands[2] && operands[3] === 1 && operands[4] === 0;
     return isDouble ? { register, source: operands[1]!, left: true, count: 1, nodes: 1 } : undefined;
   }
   const count = shiftCount(node, wide);
   if (count === 0) return undefined;
+  const register = operands[0]!;
   const copy = copyAt(cx, back + 1, wide);
   const copied = copy !== undefined && copy.operands[0] === register;
   return {

@@ -11,9 +11,10 @@
  * front of its own branch. A label that nothing uses is none.
  */
 import { LABEL, type MachineForm, type MachineNode } from '@polybpf/jit';
-import { INSTRUCTIONS as I, type InstructionName } from './instructions.ts';
+import type { X64Form } from './encoder.ts';
+import { CONDITIONS } from './flag-roles.ts';
+import { INSTRUCTIONS as I } from './instructions.ts';
 
-const CONDITIONS = ['b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'l', 'ge', 'le', 'g'] as const;
 /** Each condition's opposite differs in the lowest bit of its code (SDM vol. 1 app. B). */
 const OPPOSITE = ['ae', 'b', 'ne', 'e', 'a', 'be', 'ns', 's', 'ge', 'l', 'g', 'le'] as const;
 
@@ -29,44 +30,6 @@ const CMOV_UNLESS: ReadonlyMap<MachineForm, readonly [MachineForm, MachineForm]>
 const OPPOSITE_BRANCH: ReadonlyMap<MachineForm, MachineForm> = /* @__PURE__ */ new Map(
   CONDITIONS.map((condition, i) => [I[`j${condition}_rel8`] as MachineForm, I[`j${OPPOSITE[i]!}_rel8`] as MachineForm]),
 );
-
-const enumerated = (role: Role, ...names: readonly InstructionName[]): [MachineForm, Role][] =>
-  names.map((name) => [I[name], role]);
-
-/** What an instruction is to this pass. */
-type Role =
-  | 'branch'
-  /** Comparison of registers and immediates: its operands are all that the flags depend on. */
-  | 'comparison'
-  /** Leaves the flags alone and writes only its first operand, a register. */
-  | 'move'
-  /** Changes neither flags nor registers. */
-  | 'store'
-  /** Zero and sign flag are those of its first operand, of 64 or 32 bits. */
-  | 'result64'
-  | 'result32';
-
-const ROLES: ReadonlyMap<MachineForm, Role> = /* @__PURE__ */ new Map<MachineForm, Role>([
-  ...[...CMOV_UNLESS.keys()].map((form): [MachineForm, Role] => [form, 'branch']),
-  ...[...CMOV_UNLESS.values()].flat().map((form): [MachineForm, Role] => [form, 'move']),
-  ...enumerated('comparison',
-    'cmp_rm_r64', 'cmp_rm_r32', 'cmp_rm64_imm8', 'cmp_rm32_imm8', 'cmp_rm64_imm32', 'cmp_rm32_imm32',
-    'cmp_rax_imm32', 'cmp_eax_imm32', 'test_rm_r64', 'test_rm_r32'),
-  ...enumerated('move',
-    'mov_rm_r64', 'mov_rm_r32', 'mov_r_rm32', 'movzx_r32_rm8', 'movzx_r32_rm16', 'movsx_r64_rm8', 'movsx_r64_rm16',
-    'movsx_r32_rm8', 'movsx_r32_rm16', 'movsxd_r64_rm32', 'mov_r32_imm32', 'mov_rm64_imm32', 'movabs_r64_imm64',
-    'lea_r64', 'lea_r32', 'lea_r64_index', 'lea_r32_index', 'mov_r64_m', 'mov_r32_m', 'movzx_r32_m8', 'movzx_r32_m16',
-    'movsx_r64_m8', 'movsx_r64_m16', 'movsxd_r64_m32', 'mov_r64_index', 'mov_r32_index', 'movzx_r32_index8', 'movzx_r32_index16'),
-  ...enumerated('store',
-    'mov_m_r64', 'mov_m_r32', 'mov_m_r16', 'mov_m_r8', 'mov_m64_imm32', 'mov_m32_imm32', 'mov_m16_imm16', 'mov_m8_imm8',
-    'mov_index_r64', 'mov_index_r32', 'mov_index_r16', 'mov_index_r8'),
-  ...(['add', 'sub', 'and', 'or', 'xor'] as const).flatMap((name) => [
-    ...enumerated('result64', `${name}_rm_r64`, `${name}_rm64_imm8`, `${name}_rm64_imm32`, `${name}_r_m64`),
-    ...enumerated('result32', `${name}_rm_r32`, `${name}_rm32_imm8`, `${name}_rm32_imm32`, `${name}_r_m32`),
-  ]),
-  ...enumerated('result64', 'inc_rm64', 'dec_rm64', 'neg_rm64'),
-  ...enumerated('result32', 'inc_rm32', 'dec_rm32', 'neg_rm32'),
-]); // prettier-ignore
 
 /** Branches that look at the zero and sign flags only. */
 const ZERO_OR_SIGN: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set([I.je_rel8, I.jne_rel8, I.js_rel8, I.jns_rel8]);
@@ -88,7 +51,7 @@ export function peephole(nodes: MachineNode[]): MachineNode[] {
       nodes[length++] = node;
       continue;
     }
-    const role = ROLES.get(form);
+    const { role } = form as X64Form;
     if (role === 'branch') {
       const move = conditionalMove(nodes, i);
       if (move === undefined) {
@@ -117,7 +80,7 @@ export function peephole(nodes: MachineNode[]): MachineNode[] {
         if (computed !== undefined && computed.operands[0] === node.operands[0]) computed = undefined;
       } else if (role !== 'store') {
         compared = undefined;
-        computed = role === undefined ? undefined : node;
+        computed = role === 'none' ? undefined : node;
       }
       if (form === I.jmp_rel8 && isNext(nodes, i + 1, node.label)) uses.set(node.label, uses.get(node.label)! - 1);
       else nodes[length++] = node;
@@ -173,7 +136,7 @@ function isZeroTest(test: MachineNode, branch: MachineNode | undefined, computed
   if ((!isWide && test.form !== I.test_rm_r32) || branch === undefined) return false;
   const [a, b] = test.operands;
   if (a !== b || computed.operands[0] !== a) return false;
-  const computesWide = ROLES.get(computed.form) === 'result64';
+  const computesWide = (computed.form as X64Form).role === 'result64';
   if (computesWide === isWide) return ZERO_OR_SIGN.has(branch.form);
   // a 32-bit result is zero-extended, so it is zero in both widths; its sign is another matter
   return isWide && ZERO_ONLY.has(branch.form);

@@ -21,6 +21,15 @@ export class CodeBuffer {
     this.length += count;
   }
 
+  /**
+   * The bytes, with room for `count` more behind `length`: for encoders that write several at once and then set `length`.
+   * Nothing may be written beyond.
+   */
+  room(count: number): Uint8Array {
+    this.reserve(count);
+    return this.bytes;
+  }
+
   /** Appends the low 8 bits of `value`. */
   u8(value: number): void {
     this.reserve(1);

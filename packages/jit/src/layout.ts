@@ -250,15 +250,19 @@ function replaced(target: Target, plan: Plan, parts: ReadonlyMap<number, readonl
 
 /** Brings all bytes to their places, and encodes what depends on them. */
 function finish(target: Target, plan: Plan, labelOffsets: Int32Array): LaidOut {
-  const { nodes, offsets, sizes, users, symbols } = plan;
-  const out = gather(target, plan);
+  const { nodes, offsets, sizes, users, symbols, encoded } = plan;
+  const code = gather(target, plan);
+  const free = encoded.length;
   for (let k = 0; k < users.length; k++) {
     const i = users[k]!;
     const node = nodes[i]!;
     const start = offsets[i]!;
-    out.length = start;
-    target.encode(node, labelOffsets[node.label]! - start, out);
-    if (out.length - start !== sizes[i]) throw new Error(`BUG: ${node.form.name}: size ${out.length - start}, announced ${sizes[i]}`); // prettier-ignore
+    encoded.length = free;
+    target.encode(node, labelOffsets[node.label]! - start, encoded);
+    const size = encoded.length - free;
+    if (size !== sizes[i]) throw new Error(`BUG: ${node.form.name}: size ${size}, announced ${sizes[i]}`);
+    const { bytes } = encoded;
+    for (let k = 0; k < size; k++) code[start + k] = bytes[free + k]!;
   }
   const relocations = symbols.map((i): CodeRelocation => {
     const { form, symbol, addend } = nodes[i]!;
@@ -267,18 +271,17 @@ function finish(target: Target, plan: Plan, labelOffsets: Int32Array): LaidOut {
     if (use === undefined) throw new Error(`BUG: ${form.name} has a symbol but no relocation`);
     return { offset: offsets[i]! + use.offset, kind: use.kind, symbol: symbol!, addend: addend + use.addend };
   });
-  return { nodes, offsets, labelOffsets, code: out.bytes, relocations };
+  return { nodes, offsets, labelOffsets, code, relocations };
 }
 
 /** Runs of bytes up to this length are copied one by one. */
 const SHORT_RUN = 48;
 
-/** A buffer of the exact size with everything but the nodes that use labels. */
-function gather(target: Target, { nodes, sizes, sources, encoded, offsets }: Plan): CodeBuffer {
+/** All bytes but those of nodes that use labels. */
+function gather(target: Target, { nodes, sizes, sources, encoded, offsets }: Plan): Uint8Array {
   const count = nodes.length;
-  const out = new CodeBuffer(offsets[count]!);
   const from = encoded.bytes;
-  const to = out.bytes;
+  const to = new Uint8Array(offsets[count]!);
   let runStart = 0;
   let shift = 0;
   for (let i = 0; i <= count; i++) {
@@ -289,8 +292,9 @@ function gather(target: Target, { nodes, sizes, sources, encoded, offsets }: Pla
     else for (let at = runStart; at < offset; at++) to[at] = from[at + shift]!;
     if (isEnd) break;
     if (sizes[i]! < 0) {
-      out.length = offset;
-      target.pad(offsets[i + 1]! - offset, out);
+      const padding = new CodeBuffer(-sizes[i]!);
+      target.pad(offsets[i + 1]! - offset, padding);
+      to.set(padding.toUint8Array(), offset);
       runStart = offsets[i + 1]!;
       shift = i + 1 < count ? sources[i + 1]! - runStart : 0;
     } else {
@@ -298,7 +302,7 @@ function gather(target: Target, { nodes, sizes, sources, encoded, offsets }: Pla
       shift = sources[i]! - offset;
     }
   }
-  return out;
+  return to;
 }
 
 /**

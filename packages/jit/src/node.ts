@@ -16,9 +16,9 @@ export interface MachineForm {
   /** Section of the manual. */
   readonly manual: string;
   /** How the form uses `node.label`, when it does. */
-  readonly branch?: BranchUse;
+  readonly branch?: BranchUse | undefined;
   /** Relocation to record when the node has a symbol. */
-  readonly relocation?: RelocationUse;
+  readonly relocation?: RelocationUse | undefined;
 }
 
 /** A form whose operand is a code label: its reach, and what to put in its place when the label is farther. */
