@@ -288,8 +288,8 @@ export const X86_64_MUTANTS: readonly Mutant[] = [
   {
     id: 'x86_64/byte-register-prefix',
     file: `${folder}/encoder.ts`,
-    find: 'else if (code.regIsByte && reg > 3) rex |= 0x40;',
-    replace: 'else if (code.regIsByte && reg > 7) rex |= 0x40;',
+    find: '(regIsByte && values[regAt]! > 3)',
+    replace: '(regIsByte && values[regAt]! > 7)',
     what: 'a store of the low byte of rsi stores dh',
     killedBy: vector('memory/stxb-orders-r2'),
   },
@@ -304,8 +304,8 @@ export const X86_64_MUTANTS: readonly Mutant[] = [
   {
     id: 'x86_64/index-prefix',
     file: `${folder}/encoder.ts`,
-    find: 'if (code.indexAt >= 0 && operands[code.indexAt]! > 7) rex |= 0x42;',
-    replace: 'if (code.indexAt >= 0 && operands[code.indexAt]! > 7) rex |= 0x40;',
+    find: 'index: 0x42,',
+    replace: 'index: 0x40,',
     what: 'an index in r8 to r15 is encoded as one in the low eight',
     killedBy: vector('address/index-in-every-register-64'),
   },
