@@ -298,7 +298,7 @@ class Body {
     const kind = Math.floor(this.r() * 26);
     if (kind < 3) this.local();
     else if (kind < 5) this.ring();
-    else if (kind < 8) packets || this.r() < 0.05 ? this.packet() : this.local();
+    else if (kind < 8) (packets || this.r() < 0.05 ? this.packet : this.local).call(this);
     else if (kind < 10) this.release();
     else if (kind === 10) this.read();
     else if (kind === 11) this.write();
@@ -308,10 +308,10 @@ class Body {
     else if (kind < 20) this.touch();
     else if (kind < 22) this.useSlice();
     else if (kind === 22) this.move();
-    else if (kind === 23) packets ? this.changePacket() : this.touch();
+    else if (kind === 23) (packets ? this.changePacket : this.touch).call(this);
     else if (kind === 24) this.branch();
     else if (this.given) this.read();
-    else this.r() < 0.5 ? this.drain() : this.subprogram();
+    else (this.r() < 0.5 ? this.drain : this.subprogram).call(this);
   }
 
   /** What must be given back is, mostly. */

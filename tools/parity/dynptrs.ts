@@ -1,4 +1,7 @@
-/** Programs around dynptrs through the live kernel and our verifier. `dynptrs.ts COUNT SEED [ONLY]` */
+/**
+ * Programs around dynptrs through the live kernel and our verifier. `dynptrs.ts COUNT SEED [ONLY]`; `LOGS=1` compares the
+ * detailed logs as well, `REASONS=1` counts the kernel's messages.
+ */
 import { readFileSync } from 'node:fs';
 import { parseBtf } from '../../packages/btf/src/index.ts';
 import { makeInsn } from '../../packages/isa/src/index.ts';
@@ -6,6 +9,7 @@ import { openLiveKernel } from '../../packages/kernel/src/index.ts';
 import { verify } from '../../packages/verifier/src/index.ts';
 import { difference, Tally, toldByKernel, toldByUs } from './compare.ts';
 import { DYNPTR_BTF, DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from './dynptr-programs.ts';
+import { LogTally } from './log-lines.ts';
 import { rng } from './random-programs.ts';
 
 const [count = 1000, seed = 1, only] = process.argv.slice(2).map(Number);
@@ -16,6 +20,8 @@ const fdArray = DYNPTR_MAPS.map((map) => kernel.createMap(map).fd);
 const loadedBtf = kernel.loadBtf(DYNPTR_BTF);
 if (!loadedBtf.accepted) throw new Error(loadedBtf.message);
 const tally = new Tally();
+const logs = process.env['LOGS'] === undefined ? undefined : new LogTally();
+const level = only === undefined && logs === undefined ? 4 : 2;
 const reasons = new Map<string, number>();
 let accepted = 0;
 for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
@@ -25,7 +31,7 @@ for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
   const flags = (type === 'syscall' ? 16 : 0) | (r() < 0.2 ? 8 : 0);
   const words = Uint32Array.from(functions.flatMap((row) => [row.insn, row.type]));
   const funcInfo = { recordSize: 8, bytes: new Uint8Array(words.buffer) };
-  const loaded = kernel.load(insns, { type, flags, fdArray, btfFd: loadedBtf.fd, funcInfo, logLevel: only === undefined ? 4 : 2 }); // prettier-ignore
+  const loaded = kernel.load(insns, { type, flags, fdArray, btfFd: loadedBtf.fd, funcInfo, logLevel: level }); // prettier-ignore
   const told = toldByKernel(loaded);
   if (loaded.accepted) {
     accepted++;
@@ -35,12 +41,13 @@ for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
   reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   try {
     const input = { insns, type, flags, maps: DYNPTR_MAPS, btf: DYNPTR_BTF, functions };
-    const report = verify(input, { kernelBtf, logLevel: only === undefined ? 0 : 2 });
+    const report = verify(input, { kernelBtf, logLevel: level === 2 ? 2 : 0 });
     if (only !== undefined) {
       console.log(loaded.log);
       console.log('-----');
       console.log(report.log);
     }
+    logs?.add(`${i}`, loaded.log, report.log);
     tally.add(difference(told, toldByUs(report)), `${i} ${type}`);
   } catch (error) {
     tally.add(`crash ${String(error)}`, `${i} ${type}`);
@@ -50,4 +57,5 @@ for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
 if (process.env['REASONS'] !== undefined) {
   for (const [reason, n] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(String(n).padStart(6), reason);
 }
+logs?.print('logs');
 tally.print(`dynptrs, ${accepted} accepted`);

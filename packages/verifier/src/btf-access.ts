@@ -1,6 +1,7 @@
 /** Accesses through pointers to kernel objects, kptrs in map values, and maps themselves. */
-import { typeById } from '@polybpf/btf';
+import { type BtfComposite, typeById } from '@polybpf/btf';
 import { markKnown, markUnknown } from './bounds.ts';
+import { checkBtfStore } from './btf-store.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { formatTnum } from './format.ts';
 import { isListed, type KernelTypes, type Walked, walkToField } from './kernel-types.ts';
@@ -101,17 +102,11 @@ export function checkBtfAccess(env: Env, regno: number, off: number, size: numbe
   }
   if ((type & MEM_USER) !== 0) reject(EACCES, `R${regno} is ptr_${name} access user memory: off=${off}`);
   if ((type & MEM_PERCPU) !== 0) reject(EACCES, `R${regno} is ptr_${name} access percpu memory: off=${off}`);
-  if (kind === WRITE) {
-    if (MAY_WRITE.has(env.variant.type)) notModelled(`store to struct ${name}`);
-    reject(EACCES, 'only read is supported');
-  }
+  if (kind === WRITE) return checkBtfStore(env, typeById(types.btf, w[at + W_AUX]!) as BtfComposite, off, size);
   const found = walkToField(types.btf, w[at + W_AUX]!, off, size);
   const flags = found.kind === 'pointer' ? trustOf(env, types, w, at, found) : 0;
   if (kind === READ && value >= 0) markLoaded(env, value, found, flags);
 }
-
-/** Types that have a btf_struct_access of their own. */
-const MAY_WRITE: ReadonlySet<string> = new Set(['STRUCT_OPS', 'SCHED_CLS', 'SCHED_ACT', 'XDP', 'NETFILTER']);
 
 /** Structs that maps are, by type (kernel: map_btf_id of the map's operations). */
 const MAP_STRUCTS: Readonly<Record<number, string>> = {

@@ -1,12 +1,12 @@
 /** Helpers that return kernel objects. */
 import type { ResultKind } from '@polybpf/helpers';
-import { markKnown } from './bounds.ts';
+import { markKnown, markNotInit } from './bounds.ts';
 import { requireKernel } from './btf-access.ts';
 import { type Env, notModelled } from './env.ts';
 import type { CallMeta } from './helper-args.ts';
 import { W_AUX, W_AUX2, W_PRECISE, W_TYPE } from './register-record.ts';
 import { PTR_TO_BTF_ID, PTR_TRUSTED } from './register-types.ts';
-import { type Frame, regAt } from './state.ts';
+import { type Frame, moveRegister, regAt } from './state.ts';
 
 /** r0 is a pointer to a kernel object. */
 export function returnBtf(env: Env, result: ResultKind, flags: number, meta: CallMeta): void {
@@ -28,7 +28,17 @@ export function returnMemoryOrBtf(_env: Env, _flags: number, _meta: CallMeta): v
   notModelled('per-CPU kernel symbol');
 }
 
-/** bpf_find_vma: callback(task, vma, ctx). */
-export function setupFindVma(_env: Env, _caller: Frame, _callee: Frame): void {
-  notModelled('bpf_find_vma');
+/** bpf_find_vma: callback(task, vma, ctx) (kernel: set_find_vma_callback_state). */
+export function setupFindVma(env: Env, caller: Frame, callee: Frame): void {
+  const vma = requireKernel(env).find('STRUCT', 'vm_area_struct') ?? notModelled('struct vm_area_struct');
+  const r2 = regAt(2);
+  moveRegister(callee, regAt(1), caller, regAt(1));
+  markKnown(callee.w, r2, 0, 0);
+  callee.w[r2 + W_TYPE] = PTR_TO_BTF_ID;
+  callee.w[r2 + W_AUX] = vma.id;
+  moveRegister(callee, regAt(3), caller, regAt(4));
+  for (let reg = 4; reg <= 5; reg++) markNotInit(callee.w, regAt(reg), env.defaultPrecise);
+  callee.inCallback = true;
+  callee.retMin = 0;
+  callee.retMax = 1;
 }

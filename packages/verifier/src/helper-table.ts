@@ -24,6 +24,8 @@ export function callArguments(env: Env, insn: number): number | undefined {
     const helper = helperById(env, env.imm[insn]!);
     return helper?.allowed === true ? helper.proto.args.length : undefined;
   }
-  if (isKfuncCall(env, insn)) return env.kfuncFlags?.(insn)?.parameters;
-  return undefined;
+  if (!isKfuncCall(env, insn)) return undefined;
+  const kfunc = env.registry.kfunc(env.kfuncName?.(insn) ?? '');
+  if (kfunc === undefined || !env.registry.kfuncAllowed(env.variant, kfunc)) return undefined;
+  return env.kfuncFlags?.(insn)?.parameters;
 }

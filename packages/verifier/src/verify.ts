@@ -240,9 +240,6 @@ function walkFunction(env: Env, subprog: number): void {
   env.explored = [];
   env.pending = [];
   env.loopVisits.clear();
-  env.exploredCount = 0;
-  env.freeListCount = 0;
-  env.backedgeCount = 0;
   env.insn = env.subprograms[subprog]!.start;
   env.previousInsn = -1;
   state.firstInsn = env.insn;
