@@ -4,9 +4,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import { arbitraryFrontierProgram, generatorOf } from '../../packages/fuzz/src/index.ts';
-import { encodeProgram, type Insn } from '../../packages/isa/src/index.ts';
+import { encodeProgram, makeInsn, type Insn } from '../../packages/isa/src/index.ts';
 import { openLiveKernel, type LoadOutcome } from '../../packages/kernel/src/index.ts';
 import { normalise, toldByKernel } from './compare.ts';
+import { DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from './dynptr-programs.ts';
 import { randomProgram, rng } from './random-programs.ts';
 
 const CASES = new URL('../../packages/verifier/test/cases/', import.meta.url);
@@ -90,5 +91,26 @@ function frontierCases(): Case[] {
   return cases;
 }
 
+/** Dynptrs of helpers; kernel functions have numbers of one kernel, and functions of the program need BTF. */
+function dynptrCases(): Case[] {
+  perReason.clear();
+  const fdArray = DYNPTR_MAPS.map((map) => kernel.createMap(map).fd);
+  const maps = DYNPTR_MAPS.map((map) => [map.type, map.keySize, map.valueSize, map.maxEntries] as const);
+  const cases: Case[] = [];
+  for (let i = 0; i < 20_000; i++) {
+    const next = rng(33 * 1000003 + i);
+    const type = DYNPTR_TYPES[Math.floor(next() * DYNPTR_TYPES.length)]!;
+    const { insns, functions } = dynptrProgram(next, type, () => makeInsn(0x85, 0, 2, 0, 0));
+    const callsKernel = insns.some(({ opcode, src_reg: src }) => opcode === 0x85 && src === 2);
+    if (callsKernel || functions.length > 1) continue;
+    const flags = (type === 'syscall' ? 16 : 0) | (next() < 0.2 ? 8 : 0);
+    const loaded = kernel.load(insns, { type, flags, fdArray, logLevel: 4 });
+    if (loaded.accepted) kernel.close(loaded.fd);
+    if (wanted(loaded, 90)) cases.push(makeCase(`dynptr ${i}`, type, flags, maps, insns, loaded));
+  }
+  return cases;
+}
+
 write('random', randomCases());
 write('frontier', frontierCases());
+write('dynptrs', dynptrCases());

@@ -7,7 +7,7 @@ import { enqueue, pushBranch } from './pending.ts';
 import { markPrecise } from './precision.ts';
 import { clearPacketPointers } from './references.ts';
 import { clearCallerSaved } from './registers.ts';
-import { E2BIG, EACCES, EFAULT, EINVAL, passes } from './reject.ts';
+import { E2BIG, EACCES, EFAULT, EINVAL, ENOMEM, passes } from './reject.ts';
 import { scalarOutside } from './returns.ts';
 import { moveRegister, type Frame, MAIN_CALLSITE, regAt, type State } from './state.ts';
 import { W_AUX, W_SMAX, W_SMIN, W_TYPE } from './register-record.ts';
@@ -130,7 +130,7 @@ export function queueCallback(env: Env, subprog: number, setup: CallbackSetup, s
     queueLater(env, subprog, setup, sleepable);
     return;
   }
-  const branch = pushBranch(env, info.start, insn, false);
+  const branch = pushBranch(env, info.start, insn, false, ENOMEM);
   enterFunction(env, branch, subprog, insn, setup);
   branch.callbackUnrollDepth++;
   branch.frames[branch.curframe - 1]!.callbackDepth++;

@@ -11,7 +11,7 @@ import { matchPacketPointers } from './packet-range.ts';
 import { pushBranch } from './pending.ts';
 import { markPrecise } from './precision.ts';
 import { checkReadable } from './registers.ts';
-import { EACCES, EINVAL } from './reject.ts';
+import { EACCES, EINVAL, ENOMEM } from './reject.ts';
 import { copyRegister, REG_WORDS, W_ID, W_TYPE } from './register-record.ts';
 import {
   baseType,
@@ -161,7 +161,7 @@ function walkMayGoto(env: Env): void {
   }
   const parent = env.state.parent;
   const previous = parent === undefined ? undefined : findPreviousEntry(env, parent, insn);
-  const queued = pushBranch(env, insn + 1, insn, false);
+  const queued = pushBranch(env, insn + 1, insn, false, ENOMEM);
   queued.mayGotoDepth++;
   if (previous !== undefined) widenImprecise(env, previous, queued);
   env.insn = insn + env.off[insn]! + 1;

@@ -5,7 +5,7 @@ import { type Env, reject } from './env.ts';
 import { markPointerNotNull } from './nullness.ts';
 import { pushBranch } from './pending.ts';
 import { acquireReference, releaseReference } from './references.ts';
-import { EINVAL, passes } from './reject.ts';
+import { EINVAL, ENOMEM, passes } from './reject.ts';
 import { W_AUX, W_AUX2, W_FRAME, W_OFF, W_PRECISE, W_REF, W_TYPE } from './register-record.ts';
 import { PTR_TO_STACK, SCALAR_VALUE } from './register-types.ts';
 import { accessMemory } from './memory-access.ts';
@@ -117,7 +117,7 @@ export function branchIterator(env: Env, place: IteratorPlace): void {
   if (w[at + W_OFF] === ITER_ACTIVE) {
     const parent = state.parent;
     const previous = parent === undefined ? undefined : findPreviousEntry(env, parent, insn);
-    const queued = pushBranch(env, insn + 1, insn, false);
+    const queued = pushBranch(env, insn + 1, insn, false, ENOMEM);
     const later = iteratorAt(queued, place);
     later.w[later.at + W_AUX2] = later.w[later.at + W_AUX2]! + 1;
     if (previous !== undefined) widenImprecise(env, previous, queued);

@@ -14,7 +14,7 @@ export interface VerdictCase {
 }
 
 /** Topics of cases, each a file. */
-export const TOPICS = ['random', 'frontier'] as const;
+export const TOPICS = ['random', 'frontier', 'dynptrs'] as const;
 
 export function readCases(topic: string): VerdictCase[] {
   return JSON.parse(readFileSync(new URL(`cases/${topic}.json`, import.meta.url), 'utf8')) as VerdictCase[];
