@@ -6,18 +6,11 @@
  * objdump prints: the manual's preferred aliases (`mov`, `lsl`, `uxtb`, ...) instead of the rows' own names.
  */
 import { BpfError } from '@polybpf/errors';
-import {
-  type CodeBuffer,
-  describeSymbol,
-  encodeLayout,
-  type MachineNode,
-  type OperandPrinter,
-  printLayout,
-} from '@polybpf/jit';
+import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
 import { ADR_FAR } from './branches.ts';
-import { INSTRUCTIONS, type Arm64Form, type InstructionName } from './instructions.ts';
-import { NOP } from './relocations.ts';
+import { type Arm64Form, type InstructionName, INSTRUCTIONS } from './instructions.ts';
 import { W_NAMES, X_NAMES, ZR } from './registers.ts';
+import { NOP } from './relocations.ts';
 
 const CONDITIONS = ['eq', 'ne', 'hs', 'lo', 'mi', 'pl', 'vs', 'vc', 'hi', 'ls', 'ge', 'lt', 'gt', 'le', 'al', 'nv'];
 const SHIFTS = ['lsl', 'lsr', 'asr', 'ror'];

@@ -1,22 +1,9 @@
 /** Compare and branch, jumps, may_goto. */
-import {
-  type Comparison,
-  type Cond,
-  emit,
-  emitTo,
-  hw,
-  isHwLiveAfter,
-  type LowerContext,
-  type MachineForm,
-  NEIGHBOURS,
-  NO_REG,
-  type Op,
-  simplifyComparison,
-} from '@polybpf/jit';
+import { type Comparison, type Cond, emit, emitTo, hw, isBitTest, isEquality, isHwLiveAfter, type LowerContext, type MachineForm, NEIGHBOURS, NO_REG, type Op, powerOf, simplifyComparison, unsignedPower } from '@polybpf/jit'; // prettier-ignore
 import { CONDITION_CODES } from './branches.ts';
-import { fitsCompare, maskOf, powerOf } from './lower-constant.ts';
-import { lastNode } from './lower-fuse.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { fitsCompare, maskOf } from './lower-constant.ts';
+import { lastNode } from './lower-fuse.ts';
 import { SP, X16, X17 } from './registers.ts';
 
 const {
@@ -44,22 +31,13 @@ function fittingNeighbour(cond: Cond, imm: number): Comparison | undefined {
   return fitsCompare(imm + step) ? { cond: near, imm: imm + step } : undefined;
 }
 
-/** n when `cond imm` asks whether bits n and above are zero (`ult 2^n`, `ule 2^n - 1`) or not; else -1. */
-function highBitsFrom(cond: Cond, imm: number): number {
-  if (imm <= 0) return -1;
-  if (cond === 'ult' || cond === 'uge') return powerOf(imm);
-  if (cond === 'ule' || cond === 'ugt') return imm === 0x7fffffff ? 31 : powerOf(imm + 1);
-  return -1;
-}
-
 /** Whether a branch can compare with `imm` without a register for it. */
 export function fitsBranch(imm: number, width: number, cond: Cond): boolean {
   const wide = width === 64;
-  if (cond === 'set' || cond === 'nset')
-    return imm === 0 || imm === -1 || bitOf(imm, wide) >= 0 || maskOf(imm, wide) >= 0;
+  if (isBitTest(cond)) return imm === 0 || imm === -1 || bitOf(imm, wide) >= 0 || maskOf(imm, wide) >= 0;
   if (fitsCompare(imm)) return true;
-  if (cond === 'eq' || cond === 'ne') return maskOf(imm, wide) >= 0;
-  return fittingNeighbour(cond, imm) !== undefined || highBitsFrom(cond, imm) >= 0;
+  if (isEquality(cond)) return maskOf(imm, wide) >= 0;
+  return fittingNeighbour(cond, imm) !== undefined || unsignedPower(cond, imm) >= 0;
 }
 
 /** Number of the only bit of a sign-extended immediate, or -1. */
@@ -72,22 +50,21 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
   const a = hw(cx, op.a);
   const { cond, label } = op;
   if (op.b === NO_REG) return lowerBranchImm(cx, simplifyComparison(cond, op.imm), wide, a, label);
-  const isTest = cond === 'set' || cond === 'nset';
+  const isTest = isBitTest(cond);
   const form = isTest ? (wide ? tst_x : tst_w) : wide ? cmp_x : cmp_w;
   emitCompare(cx, form, [a, hw(cx, op.b)]);
   emitTo(cx, b_cond, [CODES[cond]], label);
 }
 
 function lowerBranchImm(cx: LowerContext, { cond, imm }: Comparison, wide: boolean, a: number, label: number): void {
-  if (cond === 'set' || cond === 'nset') return emitBitTest(cx, cond, imm, wide, a, label);
-  const isEquality = cond === 'eq' || cond === 'ne';
+  if (isBitTest(cond)) return emitBitTest(cx, cond, imm, wide, a, label);
   if (imm === 0) {
-    if (isEquality) return emitZeroTest(cx, cond === 'eq', wide, a, label);
+    if (isEquality(cond)) return emitZeroTest(cx, cond === 'eq', wide, a, label);
     if (cond === 'slt' || cond === 'sge')
       return void emitTo(cx, cond === 'slt' ? tbnz : tbz, [a, wide ? 63 : 31], label);
   }
   if (fitsCompare(imm)) return emitCompareImm(cx, cond, imm, wide, a, label);
-  const mask = isEquality ? maskOf(imm, wide) : -1;
+  const mask = isEquality(cond) ? maskOf(imm, wide) : -1;
   if (mask >= 0) {
     emit(cx, wide ? eor_imm_x : eor_imm_w, [X17, a, mask]);
     emitTo(cx, cond === 'eq' ? (wide ? cbz_x : cbz_w) : wide ? cbnz_x : cbnz_w, [X17], label);
@@ -95,7 +72,7 @@ function lowerBranchImm(cx: LowerContext, { cond, imm }: Comparison, wide: boole
   }
   const near = fittingNeighbour(cond, imm);
   if (near !== undefined) return emitCompareImm(cx, near.cond, near.imm, wide, a, label);
-  const from = highBitsFrom(cond, imm);
+  const from = unsignedPower(cond, imm);
   if (from < 0) throw new Error(`BUG: ${cond} ${imm} does not fit`);
   emit(cx, wide ? ubfm_x : ubfm_w, [X17, a, from, wide ? 63 : 31]);
   emitTo(cx, cond === 'ult' || cond === 'ule' ? cbz_x : cbnz_x, [X17], label);

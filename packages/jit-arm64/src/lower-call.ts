@@ -1,21 +1,10 @@
 /** Calls of every kind, and addresses of symbols and functions. */
 import { BpfError } from '@polybpf/errors';
-import {
-  type CodeSymbol,
-  emit,
-  emitSymbol,
-  emitTo,
-  bind,
-  type HelperCalls,
-  hw,
-  isLiveAfter,
-  type LowerContext,
-  type Op,
-} from '@polybpf/jit';
+import { type CodeSymbol, emit, emitSymbol, emitTo, bind, type HelperCalls, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit'; // prettier-ignore
 import { tailContextOffset, undoFrame } from './abi.ts';
 import { CONDITION_CODES } from './branches.ts';
-import { constantLength, fitsCompare, loadImm64 } from './lower-constant.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { constantLength, fitsCompare, loadImm64 } from './lower-constant.ts';
 import { SP, X0, X16, X17 } from './registers.ts';
 
 const { add_lo12_symbol, adr, adrp_symbol, b_cond, bl, bl_symbol, blr, br, cbz_x, cmp_imm12_x, cmp_imm_x, cmp_x, ldr_literal, ldr_reg_x, ldr_x, mov_x, movn_x, str_x } = INSTRUCTIONS; // prettier-ignore

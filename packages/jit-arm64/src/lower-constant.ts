@@ -1,5 +1,5 @@
 /** Constants and additions of constants in as few instructions as there are, and what fits where. */
-import { emit, emitTo, type Fits, hw, type LowerContext, type Op } from '@polybpf/jit';
+import { emit, emitTo, type Fits, hw, type LowerContext, type Op, powerOf } from '@polybpf/jit';
 import { encodeMask } from './encoder.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { ZR } from './registers.ts';
@@ -125,11 +125,6 @@ export function fitsCompare(imm: number): boolean {
 /** The logical immediate for a sign-extended 32-bit immediate, or -1. */
 export function maskOf(imm: number, wide: boolean): number {
   return encodeMask(wide ? imm >> 31 : imm, imm);
-}
-
-/** log2 of a power of two (32-bit unsigned), or -1. */
-export function powerOf(imm: number): number {
-  return imm !== 0 && (imm & (imm - 1)) === 0 ? 31 - Math.clz32(imm) : -1;
 }
 
 const fitsAdd = (imm: number): boolean => Math.abs(imm) < ADD_LIMIT;

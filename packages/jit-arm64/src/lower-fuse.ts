@@ -6,7 +6,7 @@
  * where control may come from elsewhere.
  */
 import { isHwLiveAfter, type LowerContext, type MachineForm, type MachineNode } from '@polybpf/jit';
-import { INSTRUCTIONS, type Arm64Form } from './instructions.ts';
+import { type Arm64Form, INSTRUCTIONS } from './instructions.ts';
 
 const { casal_w, casal_x, movk_w, movk_x, mov_w, sbfm_w, sbfm_x, ubfm_w, ubfm_x } = INSTRUCTIONS;
 

@@ -1,8 +1,8 @@
 /** Loads, stores and atomics. */
 import { displacement, emit, hw, hwBase, type LowerContext, type MachineForm, type Op } from '@polybpf/jit';
+import { INSTRUCTIONS } from './instructions.ts';
 import { emitAddImm, loadImm64 } from './lower-constant.ts';
 import { isSpent, lastNode } from './lower-fuse.ts';
-import { INSTRUCTIONS } from './instructions.ts';
 import { X16, X17, ZR } from './registers.ts';
 
 const {

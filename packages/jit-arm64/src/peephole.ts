@@ -5,7 +5,7 @@
  */
 import { LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
 import { invertBranch, isConditional } from './branches.ts';
-import { INSTRUCTIONS, type Arm64Form } from './instructions.ts';
+import { type Arm64Form, INSTRUCTIONS } from './instructions.ts';
 import { X16, ZR } from './registers.ts';
 
 const {

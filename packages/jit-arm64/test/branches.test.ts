@@ -3,7 +3,7 @@ import { ALIGN, assembleNodes, LABEL, makeNode, type MachineNode } from '@polybp
 import { describe, expect, it } from 'vitest';
 import { ADR_FAR, CONDITION_CODES } from '../src/branches.ts';
 import { arm64 } from '../src/index.ts';
-import { INSTRUCTIONS, type InstructionName } from '../src/instructions.ts';
+import { type InstructionName, INSTRUCTIONS } from '../src/instructions.ts';
 import { makeRelocations, NOP } from '../src/relocations.ts';
 
 const MIB = 2 ** 20;

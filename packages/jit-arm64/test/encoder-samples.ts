@@ -1,7 +1,7 @@
 /** Nodes at the operand boundaries of every row, for the encoder tests: what the golden file and the native test share. */
 import { CodeBuffer, makeNode, type MachineNode } from '@polybpf/jit';
-import { encodeMask, encode, print } from '../src/encoder.ts';
-import { INSTRUCTIONS, type Arm64Form } from '../src/instructions.ts';
+import { encode, encodeMask, print } from '../src/encoder.ts';
+import { type Arm64Form, INSTRUCTIONS } from '../src/instructions.ts';
 
 export interface Sample {
   readonly node: MachineNode;

@@ -4,7 +4,7 @@ import { CodeBuffer, makeNode } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { ADR_FAR } from '../src/branches.ts';
 import { decodeMask, encode, encodeMask, pad, print } from '../src/encoder.ts';
-import { INSTRUCTIONS, type Arm64Form } from '../src/instructions.ts';
+import { type Arm64Form, INSTRUCTIONS } from '../src/instructions.ts';
 import { boundaryValues, hexWord, sampleBytes, samples, sampleText } from './encoder-samples.ts';
 
 const golden = readFileSync(new URL('./encode.txt', import.meta.url), 'utf8')

@@ -5,14 +5,7 @@
  * Text is what llvm-objdump prints, with code offsets in place of distances; `la.pcrel` has the name that assemblers know.
  */
 import { BpfError } from '@polybpf/errors';
-import {
-  type CodeBuffer,
-  describeSymbol,
-  encodeLayout,
-  type MachineNode,
-  type OperandPrinter,
-  printLayout,
-} from '@polybpf/jit';
+import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS, type Loongarch64Form } from './instructions.ts';
 import { NAMES, ZERO } from './registers.ts';
 import { NOP, splitPair } from './relocations.ts';

@@ -1,112 +1,21 @@
-/**
- * What is known of registers at the place where the next instruction goes, followed through the nodes of a function as
- * they are appended: whose upper halves are a sign or zeros, and which hold the constants that constant-homes.ts put
- * there. What branches bring is met at their label; where a loop comes back, nothing is known.
- *
- * Bit r of a mask stands for hardware register r.
- */
-import { LABEL, type LowerContext, type MachineNode } from '@polybpf/jit';
-import type { InstructionName, Loongarch64Form } from './instructions.ts';
+/** What instructions say of the upper halves of their results. */
+import { BOTH, followHalves, halfOf, halfOfAnd, halfOfShift, type KnownHalves, type MachineNode, SIGN, type UpperHalves, ZEROS } from '@polybpf/jit'; // prettier-ignore
+import type { InstructionName } from './instructions.ts';
 import { REGISTERS, ZERO } from './registers.ts';
 
-/** The value is its low half sign-extended. */
-export const SIGN = 1;
-/** The value is its low half zero-extended. */
-export const ZEROS = 2;
-const BOTH: number = SIGN | ZEROS;
+const HALVES = /* @__PURE__ */ followHalves({
+  preserved: REGISTERS.calleeSaved,
+  flow: ({ form, operands }) => {
+    const name = form.name as InstructionName;
+    if (name === 'bl' || name === 'bl_symbol') return 'call';
+    if (name === 'jirl') return operands[0] === ZERO ? 'jump' : 'call';
+    return name === 'b' ? 'jump' : undefined;
+  },
+  result: resultOf,
+});
 
-/** Masks at one place. */
-interface State {
-  sign: number;
-  zeros: number;
-  /** Registers written since the last call, on every way here. */
-  written: number;
-}
-
-interface Known {
-  /** Nodes that the states belong to, and their operands: later ones may have been taken back or changed. */
-  readonly seen: MachineNode[];
-  readonly operands: (readonly number[])[];
-  /** State after each node. */
-  readonly states: State[];
-  /** What all branches to a label have in common. */
-  readonly labels: Map<number, State>;
-}
-
-const PRESERVED = REGISTERS.calleeSaved.reduce((mask, register) => mask | (1 << register), 0);
-const START: State = { sign: 1, zeros: 1, written: 0 };
-/** Behind a jump: whatever comes together with it decides. */
-const UNREACHED: State = { sign: -1, zeros: -1, written: -1 };
-
-const KNOWN = new WeakMap<readonly MachineNode[], Known>();
-
-/** What is known of `register`: {@link SIGN}, {@link ZEROS}, both or nothing. */
-export function upperHalf(cx: LowerContext, register: number): number {
-  const { sign, zeros } = stateOf(cx);
-  return ((sign >>> register) & 1) * SIGN | ((zeros >>> register) & 1) * ZEROS; // prettier-ignore
-}
-
-/** Whether `register` has been written on every way here, and no call has destroyed it since. */
-export function isWritten(cx: LowerContext, register: number): boolean {
-  return ((stateOf(cx).written >>> register) & 1) !== 0;
-}
-
-function stateOf({ nodes }: LowerContext): State {
-  let known = KNOWN.get(nodes);
-  if (known === undefined) {
-    known = { seen: [], operands: [], states: [], labels: new Map() };
-    KNOWN.set(nodes, known);
-  }
-  const { seen, operands, states, labels } = known;
-  let valid = Math.min(seen.length, nodes.length);
-  while (valid > 0 && (seen[valid - 1] !== nodes[valid - 1] || operands[valid - 1] !== nodes[valid - 1]!.operands))
-    valid--;
-  seen.length = operands.length = states.length = valid;
-  for (let i = valid; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    seen.push(node);
-    operands.push(node.operands);
-    states.push(after(node, i === 0 ? START : states[i - 1]!, labels));
-  }
-  return states[nodes.length - 1] ?? START;
-}
-
-function after(node: MachineNode, before: State, labels: Map<number, State>): State {
-  const { form, label, operands } = node;
-  if (form === LABEL) {
-    if (operands[0] === 1) return START;
-    const branched = labels.get(label);
-    const state = branched === undefined ? before : meet(before, branched);
-    return state.written === -1 ? START : state;
-  }
-  if (isCall(node)) return { sign: before.sign & PRESERVED | 1, zeros: before.zeros & PRESERVED | 1, written: before.written & PRESERVED }; // prettier-ignore
-  const name = form.name as InstructionName;
-  if (label >= 0 && form.branch !== undefined) {
-    const other = labels.get(label);
-    labels.set(label, other === undefined ? before : meet(before, other));
-  }
-  if (name === 'b' || (name === 'jirl' && operands[0] === ZERO)) return UNREACHED;
-  const { writes } = form as Loongarch64Form;
-  const rd = operands[0]!;
-  if (writes.length === 0 || rd === ZERO) return before;
-  const result = resultOf(name, operands, before);
-  const bit = 1 << rd;
-  return {
-    sign: (result & SIGN) !== 0 ? before.sign | bit : before.sign & ~bit,
-    zeros: (result & ZEROS) !== 0 ? before.zeros | bit : before.zeros & ~bit,
-    written: before.written | bit,
-  };
-}
-
-function meet(a: State, b: State): State {
-  return { sign: a.sign & b.sign, zeros: a.zeros & b.zeros, written: a.written & b.written };
-}
-
-/** Nodes that destroy registers which their operands do not name. */
-function isCall({ form, operands }: MachineNode): boolean {
-  const name = form.name as InstructionName;
-  return name === 'bl' || name === 'bl_symbol' || (name === 'jirl' && operands[0] !== ZERO);
-}
+export const upperHalf: UpperHalves['upperHalf'] = (cx, register) => HALVES.upperHalf(cx, register);
+export const isWritten: UpperHalves['isWritten'] = (cx, register) => HALVES.isWritten(cx, register);
 
 /** Result in 32 bits, sign-extended. */
 const SIGNED: ReadonlySet<InstructionName> = /* @__PURE__ */ new Set<InstructionName>([
@@ -115,12 +24,12 @@ const SIGNED: ReadonlySet<InstructionName> = /* @__PURE__ */ new Set<Instruction
   'amand_db_w', 'amor_db_w', 'amxor_db_w', 'll_w',
 ]); // prettier-ignore
 
-function resultOf(name: InstructionName, operands: readonly number[], { sign, zeros }: State): number {
+function resultOf({ form, operands }: MachineNode, before: KnownHalves): number {
+  const name = form.name as InstructionName;
   const [, a, b] = operands as [number, number, number];
   // The narrow additions are how small constants are made.
   if (name === 'addi_w') return a === ZERO && b >= 0 ? BOTH : SIGN;
   if (SIGNED.has(name)) return SIGN;
-  const of = (register: number): number => ((sign >>> register) & 1) * SIGN | ((zeros >>> register) & 1) * ZEROS; // prettier-ignore
   switch (name) {
     case 'ld_bu':
     case 'ld_hu':
@@ -138,35 +47,37 @@ function resultOf(name: InstructionName, operands: readonly number[], { sign, ze
       return a >= 0 ? BOTH : SIGN;
     case 'ori':
     case 'xori':
-      return of(a);
+      return halfOf(before, a);
     case 'srli_w':
       return b > 0 ? BOTH : SIGN;
     case 'srli_d':
-      return b > 32 ? BOTH : b === 32 ? ZEROS : (of(a) & ZEROS) === 0 ? 0 : b > 0 ? BOTH : ZEROS;
+      return halfOfShift(halfOf(before, a), b);
     case 'srai_d':
-      return b >= 32 ? SIGN : of(a);
+      return b >= 32 ? SIGN : halfOf(before, a);
     case 'bstrpick_d': {
       const bits = b - operands[3]! + 1;
       return bits < 32 ? BOTH : bits === 32 ? ZEROS : 0;
     }
     case 'bstrins_d':
       // Zeros into the lower half: rd is an operand as well.
-      return a === ZERO && b < 31 ? of(operands[0]!) : a === ZERO && b === 31 ? of(operands[0]!) & ZEROS : 0;
-    case 'and': {
-      const [x, y] = [of(a), of(b)];
-      return ((x | y) & ZEROS) | (x === BOTH || y === BOTH ? SIGN : x & y & SIGN);
-    }
+      return a === ZERO && b < 31
+        ? halfOf(before, operands[0]!)
+        : a === ZERO && b === 31
+          ? halfOf(before, operands[0]!) & ZEROS
+          : 0;
+    case 'and':
+      return halfOfAnd(halfOf(before, a), halfOf(before, b));
     case 'or':
     case 'xor':
-      return of(a) & of(b);
+      return halfOf(before, a) & halfOf(before, b);
     case 'nor':
-      return of(a) & of(b) & SIGN;
+      return halfOf(before, a) & halfOf(before, b) & SIGN;
     // What a divisor of zero would give never gets beyond the instructions of the division.
     case 'div_du':
     case 'mod_du':
-      return of(a) & ZEROS;
+      return halfOf(before, a) & ZEROS;
     case 'maskeqz':
-      return of(a);
+      return halfOf(before, a);
     default:
       return 0;
   }

@@ -1,10 +1,9 @@
 /** Arithmetic and moves. */
-import { emit, hw, isHwLiveAfter, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
-import { constantRegister } from './constant-homes.ts';
+import { emit, hw, isFusible, isHwLiveAfter, isSigned12, isSpent, isUnsigned12, lastNode, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, R10, runOf, SIGN, ZEROS } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
-import { SIGN, upperHalf, ZEROS } from './known.ts';
-import { constantLength, emitAddImm, isShortAddition, isSigned12, isUnsigned12 } from './lower-constant.ts';
-import { freeRegister, isFusible, isSpent, lastNode, move, retarget, zext32 } from './lower-fuse.ts';
+import { upperHalf } from './known.ts';
+import { constantLength, constantRegister, emitAddImm, isShortAddition } from './lower-constant.ts';
+import { freeRegister, move, retarget, zext32 } from './lower-fuse.ts';
 import { SP, ZERO } from './registers.ts';
 
 const {
@@ -110,33 +109,20 @@ function emitFrameAddress(cx: LowerContext, op: Op, d: number, offset: number): 
   emitAddImm(cx, d, SP, offset, d);
 }
 
-/** log2 of a power of two (32-bit unsigned), or -1. */
-export function powerOf(imm: number): number {
-  return imm !== 0 && (imm & (imm - 1)) === 0 ? 31 - Math.clz32(imm) : -1;
-}
-
-/** Highest and lowest bit of a positive number whose ones stand side by side, or undefined. */
-export function runOf(imm: number): readonly [msb: number, lsb: number] | undefined {
-  if (imm <= 0) return undefined;
-  const lsb = 31 - Math.clz32(imm & -imm);
-  // 2^31 - 1 plus one is -2^31 in 32 bits: a power as well.
-  return powerOf(((imm >>> lsb) + 1) | 0) < 0 ? undefined : [31 - Math.clz32(imm), lsb];
-}
-
 function emitMask(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
   if (imm === -1) return emitMove(cx, op, d, a);
-  const ones = runOf(imm);
-  if (ones !== undefined && ones[1] === 0) return emitLowBits(cx, d, a, ones[0]);
+  const ones = imm > 0 ? runOf(imm) : undefined;
+  if (ones !== undefined && ones[0] === 0) return emitLowBits(cx, d, a, ones[1]);
   if (isUnsigned12(imm)) return void emit(cx, andi, [d, a, imm]);
   if (ones !== undefined && constantLength(imm) === 2) {
-    emit(cx, bstrpick_d, [d, a, ones[0], ones[1]]);
-    emit(cx, slli_d, [d, d, ones[1]]);
+    emit(cx, bstrpick_d, [d, a, ones[1], ones[0]]);
+    emit(cx, slli_d, [d, d, ones[0]]);
     return;
   }
   const zeros = imm < 0 ? runOf(~imm) : undefined;
   if (zeros === undefined) return emitWithConstant(cx, op, d, a, imm);
   emitMove(cx, op, d, a);
-  emit(cx, bstrins_d, [d, ZERO, zeros[0], zeros[1]]);
+  emit(cx, bstrins_d, [d, ZERO, zeros[1], zeros[0]]);
 }
 
 /** d = bits 0 to msb of a; a shift right in front is part of it. */

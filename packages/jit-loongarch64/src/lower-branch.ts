@@ -1,22 +1,8 @@
 /** Compare and branch, jumps, may_goto. */
-import {
-  type Cond,
-  emit,
-  emitTo,
-  hw,
-  type LowerContext,
-  type MachineForm,
-  NEIGHBOURS,
-  NO_REG,
-  type Op,
-  type OrderCond,
-  simplifyComparison,
-} from '@polybpf/jit';
-import { constantRegister } from './constant-homes.ts';
+import { comparesAlike, type Cond, emit, emitTo, hw, isBitTest, isEquality, isSigned12, isUnsigned12, type LowerContext, type MachineForm, NEIGHBOURS, NO_REG, type Op, type OrderCond, runOf, SIGN, simplifyComparison, ZEROS } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
-import { SIGN, upperHalf, ZEROS } from './known.ts';
-import { runOf } from './lower-alu.ts';
-import { constantLength, isSigned12, isUnsigned12 } from './lower-constant.ts';
+import { upperHalf } from './known.ts';
+import { constantLength, constantRegister } from './lower-constant.ts';
 import { freeRegister, signExtended } from './lower-fuse.ts';
 import { SP, ZERO } from './registers.ts';
 
@@ -28,10 +14,6 @@ const BRANCHES: Readonly<Record<OrderCond, readonly [form: MachineForm, isSwappe
   ult: [bltu, false], uge: [bgeu, false], ugt: [bltu, true], ule: [bgeu, true],
   slt: [blt, false], sge: [bge, false], sgt: [blt, true], sle: [bge, true],
 }; // prettier-ignore
-
-const isEquality = (cond: Cond): boolean => cond === 'eq' || cond === 'ne';
-const isSignedOrder = (cond: Cond): boolean => cond.startsWith('s') && cond !== 'set';
-const isBitTest = (cond: Cond): cond is 'set' | 'nset' => cond === 'set' || cond === 'nset';
 
 /** Branches when (a cond b) in 64 bits. */
 function emitBranch(cx: LowerContext, cond: OrderCond, a: number, b: number, label: number): void {
@@ -57,8 +39,7 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
     if (op.width === 32 && upperHalf(cx, temp) === 0) emit(cx, addi_w, [temp, temp, 0]);
     return emitZeroTest(cx, cond === 'nset', temp, label);
   }
-  if (op.width === 64 || (known & SIGN) !== 0 || (known !== 0 && !isSignedOrder(cond)))
-    return emitBranch(cx, cond, a, b, label);
+  if (comparesAlike(known, cond)) return emitBranch(cx, cond, a, b, label);
   const temp = freeRegister(cx, op);
   if (isEquality(cond)) {
     emit(cx, sub_w, [temp, a, b]);
@@ -74,10 +55,8 @@ function lowerBranchImm(cx: LowerContext, op: Op): void {
   const a = hw(cx, op.a);
   if (op.width === 64) return compareImm(cx, op, cond, imm, a, label);
   const known = upperHalf(cx, a);
-  // With the sign above, comparisons in 64 bits say the same as in 32, whatever their sign; with zeros, those that are
-  // not about negative numbers.
-  const isSame = (known & SIGN) !== 0 || (known !== 0 && imm >= 0 && !isSignedOrder(cond));
-  if (isSame || (isBitTest(cond) && (imm >= 0 || known !== 0))) return compareImm(cx, op, cond, imm, a, label);
+  if (comparesAlike(known, cond, imm) || (isBitTest(cond) && (imm >= 0 || known !== 0)))
+    return compareImm(cx, op, cond, imm, a, label);
   if (isBitTest(cond)) return emitBitTest(cx, op, cond, imm, a, label);
   const temp = freeRegister(cx, op);
   if (isEquality(cond) && imm !== 0) {
@@ -113,12 +92,12 @@ function emitBitTest(cx: LowerContext, op: Op, cond: 'set' | 'nset', imm: number
   }
   const temp = freeRegister(cx, op, a);
   const narrow = op.width === 32;
-  const ones = runOf(imm);
+  const ones = imm > 0 ? runOf(imm) : undefined;
   const zeros = imm < 0 ? runOf(~imm) : undefined;
   if (isUnsigned12(imm)) emit(cx, andi, [temp, a, imm]);
-  else if (ones !== undefined) emit(cx, bstrpick_d, [temp, a, ones[0], ones[1]]);
+  else if (ones !== undefined) emit(cx, bstrpick_d, [temp, a, ones[1], ones[0]]);
   else if (imm === -1) emit(cx, addi_w, [temp, a, 0]);
-  else if (zeros?.[1] === 0) emit(cx, bstrpick_d, [temp, a, narrow ? 31 : 63, zeros[0] + 1]);
+  else if (zeros?.[0] === 0) emit(cx, bstrpick_d, [temp, a, narrow ? 31 : 63, zeros[1] + 1]);
   else {
     emit(cx, and, [temp, a, constantRegister(cx, imm, temp)]);
     // The sign of the constant lets the upper half through.

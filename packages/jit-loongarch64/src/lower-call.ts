@@ -1,16 +1,6 @@
 /** Calls of every kind, and addresses of symbols and functions. */
 import { BpfError } from '@polybpf/errors';
-import {
-  bind,
-  type CodeSymbol,
-  emit,
-  emitSymbol,
-  emitTo,
-  hw,
-  isLiveAfter,
-  type LowerContext,
-  type Op,
-} from '@polybpf/jit';
+import { bind, type CodeSymbol, emit, emitSymbol, emitTo, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit'; // prettier-ignore
 import { tailContextOffset, undoFrame } from './abi.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { loadImm64 } from './lower-constant.ts';

@@ -1,15 +1,10 @@
 /** Constants in as few instructions as there are, and additions of constants. */
-import { emit, hw, type LowerContext, type Op } from '@polybpf/jit';
+import { constantHomes, type ConstantRegister, emit, hw, isSigned12, isUnsigned12, leadingZeros64, low12, type LowerContext, type Op, shiftLeft64, shiftRight64, trailingZeros64 } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
+import { isWritten } from './known.ts';
 import { ZERO } from './registers.ts';
 
 const { add_d, addi_d, addi_w, addu16i_d, bstrins_d, lu12i_w, lu32i_d, lu52i_d, ori, slli_d, srli_d } = INSTRUCTIONS;
-
-export const isSigned12 = (value: number): boolean => value >= -2048 && value <= 2047;
-export const isUnsigned12 = (value: number): boolean => value >= 0 && value <= 4095;
-
-/** Sign-extended low 12 bits: what an addition or a load puts on top of an upper part. */
-export const low12 = (value: number): number => (value << 20) >> 20;
 
 /** Instructions of `rd = value`, sign-extended from 32 bits: 1 or 2. */
 export function constantLength(value: number): number {
@@ -24,6 +19,14 @@ export function loadImm32(cx: LowerContext, rd: number, value: number): void {
   if ((value & 0xfff) !== 0) emit(cx, ori, [rd, rd, value & 0xfff]);
 }
 
+/** Registers that keep constants of two instructions: t8 to t4, a7, a6, a5. */
+export const constantRegister: ConstantRegister = /* @__PURE__ */ constantHomes({
+  candidates: [20, 19, 18, 17, 16, 11, 10, 9],
+  isLong: (value) => constantLength(value) > 1,
+  load: loadImm32,
+  isWritten,
+});
+
 /**
  * rd = high:low. Searched among: the four parts of 12, 20, 20 and 12 bits in turn, those left out that sign extension has
  * made already; a constant without the trailing zeros, shifted; one with ones for the leading zeros, shifted back; equal
@@ -33,23 +36,20 @@ export function loadImm64(cx: LowerContext, rd: number, high: number, low: numbe
   if (high === low >> 31) return loadImm32(cx, rd, low);
   const plain = partsLength(high, low);
   if (plain > 2) {
-    const zeros = low !== 0 ? trailingZeros(low) : 32 + trailingZeros(high);
-    const [rightHigh, rightLow] = shiftRight(high, low, zeros);
+    const zeros = trailingZeros64(high, low);
+    const [rightHigh, rightLow] = shiftRight64(high, low, zeros);
     if (zeros > 0 && partsLength(rightHigh, rightLow) + 1 < plain) {
       loadParts(cx, rd, rightHigh, rightLow);
       emit(cx, slli_d, [rd, rd, zeros]);
       return;
     }
-    const leading = high < 0 ? 0 : high !== 0 ? Math.clz32(high) : 32 + Math.clz32(low);
-    if (leading > 0) {
-      // What is shifted in from below falls out again.
-      const [onesHigh, onesLow] = leading < 32 ? [0, 2 ** leading - 1] : [2 ** (leading - 32) - 1, -1];
-      const [leftHigh, leftLow] = shiftLeft(high, low, leading);
-      if (partsLength(leftHigh | onesHigh, leftLow | onesLow) + 1 < plain) {
-        loadParts(cx, rd, leftHigh | onesHigh, leftLow | onesLow);
-        emit(cx, srli_d, [rd, rd, leading]);
-        return;
-      }
+    const leading = leadingZeros64(high, low);
+    // What is shifted in from below falls out again.
+    const [leftHigh, leftLow] = shiftLeft64(high, low, leading, -1);
+    if (leading > 0 && partsLength(leftHigh, leftLow) + 1 < plain) {
+      loadParts(cx, rd, leftHigh, leftLow);
+      emit(cx, srli_d, [rd, rd, leading]);
+      return;
     }
     if (high === low && constantLength(low) + 1 < plain) {
       loadImm32(cx, rd, low);
@@ -79,23 +79,6 @@ function loadParts(cx: LowerContext, rd: number, high: number, low: number): voi
   const middle = (high << 12) >> 12;
   if (middle !== low >> 31) emit(cx, lu32i_d, [rd, middle]);
   if (high !== middle) emit(cx, lu52i_d, [rd, rd, high >> 20]);
-}
-
-/** Trailing zeros of a word that is not 0. */
-function trailingZeros(word: number): number {
-  return 31 - Math.clz32(word & -word);
-}
-
-/** Arithmetic shift by 0 to 63. */
-function shiftRight(high: number, low: number, by: number): readonly [high: number, low: number] {
-  if (by >= 32) return [high >> 31, high >> (by - 32)];
-  return by === 0 ? [high, low] : [high >> by, (low >>> by) | (high << (32 - by))];
-}
-
-/** Shift by 0 to 63. */
-function shiftLeft(high: number, low: number, by: number): readonly [high: number, low: number] {
-  if (by >= 32) return [low << (by - 32), 0];
-  return by === 0 ? [high, low] : [(high << by) | (low >>> (32 - by)), low << by];
 }
 
 /** `const`: when nothing reads the upper half, the sign-extended low word is never longer. */

@@ -7,9 +7,9 @@
  * the remainder is the dividend without the bits of the divisor.
  */
 import { bind, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op } from '@polybpf/jit';
-import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitNegation } from './lower-alu.ts';
+import { constantRegister } from './lower-constant.ts';
 import { freeRegister, move, signExtended, zeroExtended, zext32 } from './lower-fuse.ts';
 import { ZERO } from './registers.ts';
 

@@ -1,60 +1,21 @@
-/**
- * Looking back while lowering: whether the last instruction can take the next one in, and which registers are free.
- *
- * Labels are nodes, so that nothing is ever concluded across a place where control may come from elsewhere.
- */
-import {
-  emit,
-  hw,
-  isHwLiveAfter,
-  type LowerContext,
-  type MachineForm,
-  type MachineNode,
-  NO_REG,
-  type Op,
-  R10,
-} from '@polybpf/jit';
-import { INSTRUCTIONS, type Loongarch64Form } from './instructions.ts';
-import { SIGN, upperHalf, ZEROS } from './known.ts';
+/** Registers that are free while an op is lowered, and extensions that are left out where nothing is to extend. */
+import { emit, hw, type LowerContext, type MachineForm, NO_REG, type Op, R10, retargetLast, SIGN, soleResult, ZEROS } from '@polybpf/jit'; // prettier-ignore
+import { INSTRUCTIONS } from './instructions.ts';
+import { upperHalf } from './known.ts';
 import { T0, T1, T3, ZERO } from './registers.ts';
 
 const { addi_w, bstrpick_d, or } = INSTRUCTIONS;
 
-/** The node before the place where the next one goes. */
-export function lastNode(cx: LowerContext): MachineNode | undefined {
-  return cx.nodes[cx.nodes.length - 1];
-}
-
-/** Whether hardware register `register` need not keep its value once the op that writes `d` is done. */
-export function isSpent(cx: LowerContext, register: number, d: number): boolean {
-  return register === d || !isHwLiveAfter(cx, register);
-}
-
-/** Whether `node` is the plain instruction `form` whose result, in `register`, only the op that writes `d` reads. */
-export function isFusible(
-  cx: LowerContext,
-  node: MachineNode | undefined,
-  form: MachineForm,
-  register: number,
-  d: number,
-): node is MachineNode {
-  return node !== undefined && node.form === form && node.operands[0] === register && isSpent(cx, register, d);
-}
-
-/**
- * Lets the last instruction write `to` instead of `from`, in place of a move. The caller knows that `from` is dead.
- *
- * @returns false when the last node is something else, or one of several that make the value
- */
+/** Lets the last instruction write `to` instead of `from`, which is dead; see `retargetLast`. */
 export function retarget(cx: LowerContext, from: number, to: number): boolean {
-  const node = lastNode(cx);
-  if (node === undefined || node.operands[0] !== from) return false;
-  const { name, writes } = node.form as Loongarch64Form;
-  if (writes === undefined || writes.length !== 1 || writes[0] !== 0) return false;
-  // These also read their result, or may not write a register that they read.
-  if (name === 'bstrins_d' || name === 'lu32i_d' || name.startsWith('am') || name.startsWith('sc_')) return false;
-  node.operands = node.operands.with(0, to);
-  return true;
+  return retargetLast(cx, from, to, resultOf);
+}
+
+/** These also read their result, or may not write a register that they read. */
+function resultOf(form: MachineForm): number {
+  const { name } = form;
+  const isBound = name === 'bstrins_d' || name === 'lu32i_d' || name.startsWith('am') || name.startsWith('sc_');
+  return isBound ? -1 : soleResult(form);
 }
 
 /** Registers that hold nothing beyond an op. t2 is not among them: it holds addresses. */

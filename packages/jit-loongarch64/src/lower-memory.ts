@@ -1,24 +1,10 @@
 /** Loads, stores and atomics. */
-import {
-  bind,
-  displacement,
-  emit,
-  emitTo,
-  hw,
-  hwBase,
-  isLiveAfter,
-  LABEL,
-  type LowerContext,
-  makeNode,
-  type MachineForm,
-  NO_REG,
-  type Op,
-} from '@polybpf/jit';
-import { emitReversal } from './lower-bswap.ts';
+import { bind, displacement, emit, emitTo, hw, hwBase, isFusible, isLiveAfter, isSigned12, LABEL, lastNode, low12, type LowerContext, type MachineForm, makeNode, NO_REG, type Op, SIGN, storedImmediate } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
-import { SIGN, upperHalf } from './known.ts';
-import { emitAddImm, isSigned12, loadImm32, low12 } from './lower-constant.ts';
-import { freeRegister, isFusible, lastNode, move, signExtended, zext32 } from './lower-fuse.ts';
+import { upperHalf } from './known.ts';
+import { emitReversal } from './lower-bswap.ts';
+import { emitAddImm, loadImm32 } from './lower-constant.ts';
+import { freeRegister, move, signExtended, zext32 } from './lower-fuse.ts';
 import { T2, ZERO } from './registers.ts';
 
 const {
@@ -137,7 +123,7 @@ function isZeroLoad(cx: LowerContext, register: number): boolean {
 /** The immediate is sign-extended to the width (RFC 9669 sec. 5.1). */
 export function lowerStoreImm(cx: LowerContext, op: Op): void {
   const { imm, width } = op;
-  const narrow = width === 8 ? (imm << 24) >> 24 : width === 16 ? (imm << 16) >> 16 : imm;
+  const narrow = storedImmediate(imm, width);
   let value = ZERO;
   const base = hwBase(cx, op.d);
   if (narrow !== 0) {

@@ -5,16 +5,7 @@
  * bit fields must lie within the register. Text is what GNU as takes.
  */
 import { BpfError } from '@polybpf/errors';
-import {
-  type CodeBuffer,
-  describeSymbol,
-  encodeLayout,
-  type MachineForm,
-  type MachineNode,
-  makeNode,
-  type OperandPrinter,
-  printLayout,
-} from '@polybpf/jit';
+import { type CodeBuffer, describeSymbol, encodeLayout, type MachineForm, type MachineNode, makeNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
 import { LA_NEAR, LA_SYMBOL, SEQUENCE_BYTES } from './branches.ts';
 import { INSTRUCTIONS as I, type MipsForm, RELEASE6 } from './instructions.ts';
 import { NAMES, RA } from './registers.ts';

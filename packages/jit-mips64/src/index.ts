@@ -6,7 +6,7 @@ import { INSTRUCTIONS, RELEASE6 } from './instructions.ts';
 import { FITS, FITS_R6, LOWER } from './lower.ts';
 import { peephole, peephole6 } from './peephole.ts';
 import { REGISTERS } from './registers.ts';
-import { EM_MIPS, ELF_FLAGS, ELF_FLAGS_R6, makeRelocations } from './relocations.ts';
+import { ELF_FLAGS, ELF_FLAGS_R6, EM_MIPS, makeRelocations } from './relocations.ts';
 
 /** A variant by its byte order: everything else is the same. */
 function makeTarget(name: string, endian: 'big' | 'little'): Target {

@@ -1,11 +1,11 @@
 /** Arithmetic, logic and multiplication. */
-import { emit, hw, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
-import { emitAddImm, emitAddWordImm, isUnsigned16, powerOf, runOf } from './lower-constant.ts';
+import { emit, hw, isUnsigned16, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, R10, runOf } from '@polybpf/jit'; // prettier-ignore
 import { extractField, insertField } from './encoder.ts';
 import { INSTRUCTIONS, RELEASE6 } from './instructions.ts';
+import { emitAddImm, emitAddWordImm } from './lower-constant.ts';
+import { loadImm64 } from './lower-constant.ts';
 import { knownExtension, SIGNED, UNSIGNED } from './lower-fuse.ts';
 import { emitShift } from './lower-shift.ts';
-import { loadImm64 } from './lower-constant.ts';
 import { SP, T8, ZERO } from './registers.ts';
 
 const {

@@ -1,20 +1,8 @@
 /** Compare and branch, jumps, may_goto. */
-import {
-  type Comparison,
-  type Cond,
-  emit,
-  emitTo,
-  hw,
-  type LowerContext,
-  type MachineForm,
-  NO_REG,
-  type Op,
-  simplifyComparison,
-} from '@polybpf/jit';
+import { asLessThan, type Comparison, type Cond, emit, emitTo, hw, isBitTest, isEquality, isSigned16, isSignedOrder, isUnsigned16, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, runOf, simplifyComparison } from '@polybpf/jit'; // prettier-ignore
 import { extractField } from './encoder.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { signedWord } from './lower-alu.ts';
-import { isSigned16, isUnsigned16, powerOf, runOf } from './lower-constant.ts';
 import { knownExtension, SIGNED, UNSIGNED } from './lower-fuse.ts';
 import { AT, SP, T8, V1 } from './registers.ts';
 
@@ -34,39 +22,14 @@ const ZERO_BRANCHES: Readonly<Partial<Record<Cond, MachineForm>>> = {
   eq: beqz, ne: bnez, slt: bltz, sge: bgez, sle: blez, sgt: bgtz, ule: beqz, ugt: bnez,
 }; // prettier-ignore
 
-/** The comparison as `a < imm`, or as its opposite: what slti and sltiu can do. */
-function lessThan(
-  cond: Cond,
-  imm: number,
-): { readonly signed: boolean; readonly holds: boolean; readonly imm: number } | undefined {
-  // prettier-ignore
-  const signed = cond.startsWith('s');
-  switch (cond) {
-    case 'ult':
-    case 'slt':
-      return { signed, holds: true, imm };
-    case 'uge':
-    case 'sge':
-      return { signed, holds: false, imm };
-    case 'ule':
-    case 'sle':
-      return { signed, holds: true, imm: imm + 1 };
-    case 'ugt':
-    case 'sgt':
-      return { signed, holds: false, imm: imm + 1 };
-    default:
-      return undefined;
-  }
-}
-
 /** Whether a branch can compare with `imm` without a register for it. */
 export function fitsBranch(imm: number, width: number, cond: Cond): boolean {
   const simple = simplifyComparison(cond, imm);
-  if (simple.cond === 'set' || simple.cond === 'nset') return fitsTest(simple.imm, width === 64);
+  if (isBitTest(simple.cond)) return fitsTest(simple.imm, width === 64);
   if (simple.imm === 0 && ZERO_BRANCHES[simple.cond] !== undefined) return true;
-  const less = lessThan(simple.cond, simple.imm);
+  const less = asLessThan(simple.cond, simple.imm);
   // -1 + 1 is no bound for an unsigned comparison.
-  return less !== undefined && isSigned16(less.imm) && (less.signed || imm !== -1);
+  return less !== undefined && isSigned16(less.imm) && (less.isSigned || imm !== -1);
 }
 
 /** Whether `a & imm` is one instruction: 16 bits, one bit, or adjacent ones. */
@@ -80,7 +43,7 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
   if (op.b === NO_REG) return lowerBranchImm(cx, simplifyComparison(op.cond, op.imm), wide, a, op.label);
   const { cond, label } = op;
   let [first, second] = [a, hw(cx, op.b)];
-  if (cond === 'set' || cond === 'nset') {
+  if (isBitTest(cond)) {
     const isWhole = wide || ((knownExtension(cx, first) | knownExtension(cx, second)) & UNSIGNED) !== 0;
     emit(cx, and, [AT, first, second]);
     if (!isWhole) emit(cx, sll, [AT, AT, 0]);
@@ -90,29 +53,29 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
     first = signedWord(cx, first, T8);
     second = signedWord(cx, second, V1);
   }
-  if (cond === 'eq' || cond === 'ne') return emitBranch(cx, cond === 'eq' ? beq : bne, [first, second], label);
+  if (isEquality(cond)) return emitBranch(cx, cond === 'eq' ? beq : bne, [first, second], label);
   // a > b is b < a; the other two are opposites.
   const swaps = cond === 'ugt' || cond === 'sgt' || cond === 'ule' || cond === 'sle';
   const isLess = cond === 'ult' || cond === 'slt' || cond === 'ugt' || cond === 'sgt';
-  emit(cx, cond.startsWith('s') ? slt : sltu, swaps ? [AT, second, first] : [AT, first, second]);
+  emit(cx, isSignedOrder(cond) ? slt : sltu, swaps ? [AT, second, first] : [AT, first, second]);
   emitBranch(cx, isLess ? bnez : beqz, [AT], label);
 }
 
 /** Whether two words compare like their registers: both are zero-extended and no sign is asked for. */
 function comparesAsIs(cx: LowerContext, cond: Cond, first: number, second: number): boolean {
-  return !cond.startsWith('s') && (knownExtension(cx, first) & knownExtension(cx, second) & UNSIGNED) !== 0;
+  return !isSignedOrder(cond) && (knownExtension(cx, first) & knownExtension(cx, second) & UNSIGNED) !== 0;
 }
 
 function lowerBranchImm(cx: LowerContext, { cond, imm }: Comparison, wide: boolean, a: number, label: number): void {
-  if (cond === 'set' || cond === 'nset') return emitBitTest(cx, cond, imm, wide, a, label);
+  if (isBitTest(cond)) return emitBitTest(cx, cond, imm, wide, a, label);
   const zero = imm === 0 ? ZERO_BRANCHES[cond] : undefined;
   const known = wide ? 0 : knownExtension(cx, a);
   // An equality with 0 or an unsigned bound that is no larger than a positive number may also see a zero-extended word.
-  const isUnsignedBound = !cond.startsWith('s') && imm >= 0;
+  const isUnsignedBound = !isSignedOrder(cond) && imm >= 0;
   const value = wide || (isUnsignedBound && (known & UNSIGNED) !== 0) ? a : signedWord(cx, a, T8);
   if (zero !== undefined) return emitBranch(cx, zero, [value], label);
-  const less = lessThan(cond, imm)!;
-  emit(cx, less.signed ? slti : sltiu, [AT, value, less.imm]);
+  const less = asLessThan(cond, imm)!;
+  emit(cx, less.isSigned ? slti : sltiu, [AT, value, less.imm]);
   emitBranch(cx, less.holds ? bnez : beqz, [AT], label);
 }
 

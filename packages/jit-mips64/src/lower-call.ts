@@ -1,11 +1,11 @@
 /** Calls of every kind, and addresses of symbols and functions. */
 import { BpfError } from '@polybpf/errors';
-import { bind, type CodeSymbol, emit, emitSymbol, emitTo, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit'; // prettier-ignore
+import { bind, type CodeSymbol, emit, emitSymbol, emitTo, hw, isLiveAfter, isSigned16, type LowerContext, type Op } from '@polybpf/jit'; // prettier-ignore
 import { emitLeave, savesReturnAddress, tailContextOffset } from './abi.ts';
 import { CALL_SYMBOL, LA_NEAR, LA_SYMBOL } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitBranch } from './lower-branch.ts';
-import { isSigned16, loadImm64 } from './lower-constant.ts';
+import { loadImm64 } from './lower-constant.ts';
 import { A0, AT, RA, SP, T9, V0, V1 } from './registers.ts';
 
 const { bal, beqz, daddu, dsll, jalr, ld, li, move, nop, sd, sltiu, sltu } = INSTRUCTIONS;

@@ -1,25 +1,10 @@
 /** Constants and additions of constants in as few instructions as there are, and what fits where. */
-import { emit, type Fits, hw, type LowerContext, type Op } from '@polybpf/jit';
+import { emit, type Fits, hw, isSigned16, isUnsigned16, leadingZeros64, type LowerContext, type Op, powerOf, runOf, shiftLeft64, shiftRight64, trailingZeros64 } from '@polybpf/jit'; // prettier-ignore
 import { insertField } from './encoder.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { V1, ZERO } from './registers.ts';
 
 const { addiu, daddiu, daddu, dsll, dsll32, dsrl, dsrl32, li, li_unsigned, lui, ori } = INSTRUCTIONS;
-
-/** Whether a value is a signed 16-bit number. */
-export function isSigned16(value: number): boolean {
-  return value >= -0x8000 && value <= 0x7fff;
-}
-
-/** Whether a value is an unsigned 16-bit number. */
-export function isUnsigned16(value: number): boolean {
-  return value >= 0 && value <= 0xffff;
-}
-
-/** log2 of a power of two (32-bit unsigned), or -1. */
-export function powerOf(imm: number): number {
-  return imm !== 0 && (imm & (imm - 1)) === 0 ? 31 - Math.clz32(imm) : -1;
-}
 
 /** One instruction of a constant. `insert` puts a second constant, made in $v1, into the upper half. */
 type Step =
@@ -41,29 +26,6 @@ function wordSteps(low: number): readonly Step[] {
   return (low & 0xffff) === 0 ? [upper] : [upper, { kind: 'ori', value: low & 0xffff }];
 }
 
-/** Trailing zeros of a 64-bit value that is not zero. */
-function trailingZeros(high: number, low: number): number {
-  return low !== 0 ? 31 - Math.clz32(low & -low) : 63 - Math.clz32(high & -high);
-}
-
-/** [high, low] shifted right arithmetically. */
-function shiftRight(high: number, low: number, count: number): readonly [number, number] {
-  if (count >= 32) return [high >> 31, count === 32 ? high : high >> (count - 32)];
-  return count === 0 ? [high, low] : [high >> count, (low >>> count) | (high << (32 - count))];
-}
-
-/** [high, low] shifted left; `fill` comes in from the right. */
-function shiftLeft(high: number, low: number, count: number, fill: 0 | -1): readonly [number, number] {
-  if (count === 0) return [high, low];
-  const ones = count >= 32 ? -1 : (1 << count) - 1;
-  if (count >= 32) {
-    const rest = count - 32;
-    const upper = rest === 0 ? low : (low << rest) | (fill & ((1 << rest) - 1));
-    return [upper, fill];
-  }
-  return [(high << count) | (low >>> (32 - count)), (low << count) | (fill & ones)];
-}
-
 /** The shortest steps that were found for a 64-bit constant; `depth` bounds the search. */
 function stepsFor(high: number, low: number, depth: number): readonly Step[] {
   if (high === low >> 31 || (high === 0 && isUnsigned16(low))) return wordSteps(low);
@@ -72,20 +34,21 @@ function stepsFor(high: number, low: number, depth: number): readonly Step[] {
   const offer = (steps: readonly Step[]): void => {
     if (countSteps(steps) < countSteps(best)) best = steps;
   };
-  const zeros = trailingZeros(high, low);
+  const zeros = trailingZeros64(high, low);
   if (zeros > 0) {
-    offer([...stepsFor(...shiftRight(high, low, zeros), depth - 1), { kind: 'left', value: zeros }]);
+    offer([...stepsFor(...shiftRight64(high, low, zeros), depth - 1), { kind: 'left', value: zeros }]);
   } else {
-    const [upperHigh, upperLow] = shiftRight(high, low, 16);
+    const [upperHigh, upperLow] = shiftRight64(high, low, 16);
     // Above the low halfword there may be more zeros to shift over.
-    const gap = low >>> 16 === 0 && high !== 0 ? 16 + trailingZeros(high, 0) - 32 : trailingZeros(upperHigh, upperLow);
-    const rest = stepsFor(...shiftRight(upperHigh, upperLow, gap), depth - 1);
+    const gap =
+      low >>> 16 === 0 && high !== 0 ? 16 + trailingZeros64(high, 0) - 32 : trailingZeros64(upperHigh, upperLow);
+    const rest = stepsFor(...shiftRight64(upperHigh, upperLow, gap), depth - 1);
     offer([...rest, { kind: 'left', value: 16 + gap }, { kind: 'ori', value: low & 0xffff }]);
   }
   if (high >= 0) {
-    const leading = high !== 0 ? Math.clz32(high) : 32 + Math.clz32(low);
+    const leading = leadingZeros64(high, low);
     for (const fill of [0, -1] as const) {
-      offer([...stepsFor(...shiftLeft(high, low, leading, fill), depth - 1), { kind: 'right', value: leading }]);
+      offer([...stepsFor(...shiftLeft64(high, low, leading, fill), depth - 1), { kind: 'right', value: leading }]);
     }
   }
   return best;
@@ -137,16 +100,6 @@ export function emitAddImm(cx: LowerContext, rd: number, rs: number, imm: number
 /** rd = rs + imm in the low half; `isWord` says that rs is a sign-extended word, then so is rd. */
 export function emitAddWordImm(cx: LowerContext, rd: number, rs: number, imm: number, isWord: boolean): void {
   emit(cx, isWord ? addiu : daddiu, [rd, rs, imm]);
-}
-
-/** First and last bit when the set bits of a 32-bit value are adjacent. */
-export function runOf(bits: number): readonly [first: number, last: number] | undefined {
-  if (bits === 0) return undefined;
-  const first = 31 - Math.clz32(bits & -bits);
-  const last = 31 - Math.clz32(bits);
-  const width = last - first + 1;
-  const ones = width === 32 ? -1 : ((1 << width) - 1) << first;
-  return bits === ones ? [first, last] : undefined;
 }
 
 const always = (): boolean => true;

@@ -5,11 +5,10 @@
  *
  * Conditional moves put in what RFC 9669 sec. 4.1 asks for: x / 0 = 0, x % 0 = x, and -x for x / -1.
  */
-import { emit, hw, type LowerContext, type MachineForm, NO_REG, type Op, SCRATCH_A } from '@polybpf/jit';
-import { emitAndImm, emitCopy, emitMove, emitZext32, finishWord, isRelease6, signedWord, unsignedWord } from './lower-alu.ts'; // prettier-ignore
-import { powerOf } from './lower-constant.ts';
-import { emitShift } from './lower-shift.ts';
+import { emit, hw, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, SCRATCH_A } from '@polybpf/jit';
 import { INSTRUCTIONS, RELEASE6 } from './instructions.ts';
+import { emitAndImm, emitCopy, emitMove, emitZext32, finishWord, isRelease6, signedWord, unsignedWord } from './lower-alu.ts'; // prettier-ignore
+import { emitShift } from './lower-shift.ts';
 import { AT, T8, T9, V1, ZERO } from './registers.ts';
 
 const { daddiu, ddiv, ddivu, dnegu, mfhi, mflo, move, movn, movz, or } = INSTRUCTIONS;

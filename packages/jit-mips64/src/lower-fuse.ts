@@ -6,7 +6,7 @@
  * is zero, is found in the nodes since the last place where control may come from elsewhere.
  */
 import { isHwLiveAfter, LABEL, type LowerContext, type MachineNode } from '@polybpf/jit';
-import { INSTRUCTIONS as I, type InstructionName, type MipsForm } from './instructions.ts';
+import { type InstructionName, INSTRUCTIONS as I, type MipsForm } from './instructions.ts';
 import { ZERO } from './registers.ts';
 
 /** The value is the sign extension of its low word. */

@@ -6,18 +6,7 @@
  * after them, as the kernel's memory model has it; updates that return nothing order nothing, and an acquire or release
  * one direction. The last barrier stands in the delay slot of the loop.
  */
-import {
-  bind,
-  displacement,
-  emit,
-  emitTo,
-  hw,
-  hwBase,
-  type LowerContext,
-  type MachineForm,
-  type Op,
-  SCRATCH_A,
-} from '@polybpf/jit';
+import { bind, displacement, emit, emitTo, hw, hwBase, type LowerContext, type MachineForm, type Op, SCRATCH_A, storedImmediate } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitMove, emitZext32 } from './lower-alu.ts';
 import { emitAddImm, loadImm64 } from './lower-constant.ts';
@@ -84,7 +73,7 @@ export function lowerStore(cx: LowerContext, op: Op): void {
 /** The immediate is sign-extended to the width (RFC 9669 sec. 5.1). */
 export function lowerStoreImm(cx: LowerContext, op: Op): void {
   const { imm, width } = op;
-  const narrow = width === 8 ? (imm << 24) >> 24 : width === 16 ? (imm << 16) >> 16 : imm;
+  const narrow = storedImmediate(imm, width);
   if (narrow !== 0) loadImm64(cx, AT, narrow >> 31, narrow);
   const value = narrow === 0 ? ZERO : AT;
   emit(cx, storeForm(width), [value, displacement(cx, op.d, op.offset), hwBase(cx, op.d)]);

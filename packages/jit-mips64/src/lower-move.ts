@@ -1,8 +1,8 @@
 /** Copies, extensions and byte swaps. */
 import { emit, hw, isHwLiveAfter, type LowerContext, type Op, R10 } from '@polybpf/jit';
-import { emitAddImm } from './lower-constant.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitMove, emitZext32, finishWord } from './lower-alu.ts';
+import { emitAddImm } from './lower-constant.ts';
 import { knownExtension, retarget, SIGNED } from './lower-fuse.ts';
 import { SP } from './registers.ts';
 

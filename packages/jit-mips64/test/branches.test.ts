@@ -3,7 +3,7 @@ import { type Insn, makeProgram } from '@polybpf/isa';
 import { compile, LABEL, layOut, listCode, makeNode, type MachineNode } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { invertBranch, isConditional, NEAR } from '../src/branches.ts';
-import { INSTRUCTIONS as I, type InstructionName, type MipsForm } from '../src/instructions.ts';
+import { type InstructionName, INSTRUCTIONS as I, type MipsForm } from '../src/instructions.ts';
 import { mips64le } from '../src/index.ts';
 import { peephole } from '../src/peephole.ts';
 import { A0, AT, RA, T8, T9, V0, V1 } from '../src/registers.ts';

@@ -4,7 +4,7 @@ import { type Insn, makeInsn, makeProgram } from '@polybpf/isa';
 import { compile, formatListing } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { fusionProgram } from '@polybpf-tools/target-tests/fusion-programs';
-import { makeRandom, randomProgram, type Trial, trialMemory, trialProgram, triableRows } from '../../jit-x86_64/test/program-generator.ts'; // prettier-ignore
+import { makeRandom, randomProgram, triableRows, type Trial, trialMemory, trialProgram } from '../../jit-x86_64/test/program-generator.ts'; // prettier-ignore
 import { mips64, mips64le } from '../src/index.ts';
 import { insn } from '@polybpf-tools/target-tests/insn';
 import { simulate } from './simulator.ts';

@@ -1,13 +1,6 @@
 /** Nodes to bytes and to text. Every instruction is a word, in the byte order of the target. */
 import { BpfError } from '@polybpf/errors';
-import {
-  type CodeBuffer,
-  describeSymbol,
-  encodeLayout,
-  type MachineNode,
-  type OperandPrinter,
-  printLayout,
-} from '@polybpf/jit';
+import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
 import { LABEL_FAR } from './branches.ts';
 import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
 

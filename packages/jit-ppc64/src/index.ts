@@ -6,14 +6,7 @@ import { INSTRUCTIONS, SYMBOL_FORMS } from './instructions.ts';
 import { FITS, LOWER } from './lower.ts';
 import { peephole } from './peephole.ts';
 import { REGISTERS } from './registers.ts';
-import {
-  DESCRIPTORS,
-  EF_PPC64_ABI_V1,
-  EF_PPC64_ABI_V2,
-  EM_PPC64,
-  makeRelocations,
-  STO_PPC64_NO_TOC,
-} from './relocations.ts';
+import { DESCRIPTORS, EF_PPC64_ABI_V1, EF_PPC64_ABI_V2, EM_PPC64, makeRelocations, STO_PPC64_NO_TOC } from './relocations.ts'; // prettier-ignore
 
 export { INSTRUCTIONS } from './instructions.ts';
 export type { InstructionName, Ppc64Form } from './instructions.ts';

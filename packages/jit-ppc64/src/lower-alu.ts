@@ -5,9 +5,9 @@
  * the low 32 bits are, so that whatever is shortest may be left above them. Otherwise a 32-bit result must be
  * zero-extended, which word rotations and shifts do themselves.
  */
-import { emit, hw, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
+import { emit, hw, isSigned16, isUnsigned16, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
-import { addImmediate, addImmediate32, isSigned16, isUnsigned16, loadSigned32 } from './lower-constant.ts';
+import { addImmediate, addImmediate32, loadSigned32 } from './lower-constant.ts';
 import { emitExtract, fuseUnion, isBelow } from './lower-fuse.ts';
 import { copy, emitFrameAddress, zext32 } from './lower-move.ts';
 import { R0 } from './registers.ts';

@@ -4,22 +4,11 @@
  * A comparison and a branch are 8 bytes. A comparison with 0 right after the instruction that made the value costs
  * nothing: most have a form that compares their result. Layout widens branches that do not reach, see `branches.ts`.
  */
-import {
-  type Comparison,
-  type Cond,
-  emit,
-  emitTo,
-  hw,
-  type LowerContext,
-  NEIGHBOURS,
-  NO_REG,
-  type Op,
-  simplifyComparison,
-} from '@polybpf/jit';
+import { type Comparison, type Cond, emit, emitTo, hw, isBitTest, isEquality, isSigned16, isUnsigned16, isUnsignedOrder, type LowerContext, NEIGHBOURS, NO_REG, type Op, simplifyComparison } from '@polybpf/jit'; // prettier-ignore
 import { conditionOf, IS_SET, LT } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { wordMask } from './lower-alu.ts';
-import { isSigned16, isUnsigned16, loadSigned32, splitSum } from './lower-constant.ts';
+import { loadSigned32, splitSum } from './lower-constant.ts';
 import { recordResult } from './lower-fuse.ts';
 import { R0, R11 } from './registers.ts';
 
@@ -28,17 +17,13 @@ const {
   rldicl_rc, rldicr_rc, rlwinm, rlwinm_rc, std,
 } = INSTRUCTIONS; // prettier-ignore
 
-function isUnsigned(cond: Cond): boolean {
-  return cond === 'ult' || cond === 'ule' || cond === 'ugt' || cond === 'uge';
-}
-
 /** `if (a cond b|imm) goto label`. */
 export function lowerBranch(cx: LowerContext, op: Op): void {
   const wide = op.width === 64;
   const a = hw(cx, op.a);
   if (op.b === NO_REG) return branchOnConstant(cx, wide, a, simplifyComparison(op.cond, op.imm), op.label);
   const second = hw(cx, op.b);
-  if (op.cond === 'set' || op.cond === 'nset') {
+  if (isBitTest(op.cond)) {
     emit(cx, wide ? and_rc : and, [R0, a, second]);
     if (!wide) emit(cx, cmpwi, [R0, 0]);
   } else compareRegisters(cx, wide, op.cond, a, second);
@@ -46,19 +31,19 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
 }
 
 function compareRegisters(cx: LowerContext, wide: boolean, cond: Cond, a: number, second: number): void {
-  if (isUnsigned(cond)) emit(cx, wide ? cmpld : cmplw, [a, second]);
+  if (isUnsignedOrder(cond)) emit(cx, wide ? cmpld : cmplw, [a, second]);
   else emit(cx, wide ? cmpd : cmpw, [a, second]);
 }
 
 /** Whether a comparison for `cond` has an immediate form that takes `imm`. */
 function fitsCompare(cond: Cond, imm: number): boolean {
-  if (isUnsigned(cond)) return isUnsigned16(imm);
-  return isSigned16(imm) || ((cond === 'eq' || cond === 'ne') && isUnsigned16(imm));
+  if (isUnsignedOrder(cond)) return isUnsigned16(imm);
+  return isSigned16(imm) || (isEquality(cond) && isUnsigned16(imm));
 }
 
 function branchOnConstant(cx: LowerContext, wide: boolean, a: number, comparison: Comparison, label: number): void {
   const { cond, imm } = comparison;
-  if (cond === 'set' || cond === 'nset') return branchOnBits(cx, wide, a, comparison, label);
+  if (isBitTest(cond)) return branchOnBits(cx, wide, a, comparison, label);
   const neighbour = NEIGHBOURS[cond];
   if (fitsCompare(cond, imm)) {
     compareImmediate(cx, wide, a, cond, imm);
@@ -67,7 +52,7 @@ function branchOnConstant(cx: LowerContext, wide: boolean, a: number, comparison
     return void emitTo(cx, bc, [conditionOf(neighbour[0])], label);
   } else if (branchOnHighBits(cx, wide, a, comparison, label)) {
     return;
-  } else if (!((cond === 'eq' || cond === 'ne') && compareDifference(cx, wide, a, imm))) {
+  } else if (!(isEquality(cond) && compareDifference(cx, wide, a, imm))) {
     loadSigned32(cx, R0, imm);
     compareRegisters(cx, wide, cond, a, R0);
   }
@@ -75,9 +60,8 @@ function branchOnConstant(cx: LowerContext, wide: boolean, a: number, comparison
 }
 
 function compareImmediate(cx: LowerContext, wide: boolean, a: number, cond: Cond, imm: number): void {
-  const isEquality = cond === 'eq' || cond === 'ne';
-  if (imm === 0 && !isUnsigned(cond) && (wide || isEquality) && recordResult(cx, a, !wide)) return;
-  if (isUnsigned(cond) || !isSigned16(imm)) emit(cx, wide ? cmpldi : cmplwi, [a, imm]);
+  if (imm === 0 && !isUnsignedOrder(cond) && (wide || isEquality(cond)) && recordResult(cx, a, !wide)) return;
+  if (isUnsignedOrder(cond) || !isSigned16(imm)) emit(cx, wide ? cmpldi : cmplwi, [a, imm]);
   else emit(cx, wide ? cmpdi : cmpwi, [a, imm]);
 }
 
@@ -99,7 +83,7 @@ function branchOnHighBits(
   { cond, imm }: Comparison,
   label: number,
 ): boolean {
-  if (!isUnsigned(cond)) return false;
+  if (!isUnsignedOrder(cond)) return false;
   const isBelow = cond === 'ult' || cond === 'ule';
   const limit = cond === 'ult' || cond === 'uge' ? imm >>> 0 : (imm >>> 0) + 1;
   const bits = Math.log2(limit);

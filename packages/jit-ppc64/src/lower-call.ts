@@ -6,21 +6,11 @@
  * finds its own from r12. Addresses are made from that of the code, which only a branch tells, in the link register.
  */
 import { BpfError } from '@polybpf/errors';
-import {
-  bind,
-  emit,
-  emitSymbol,
-  emitTo,
-  type HelperCalls,
-  hw,
-  isLiveAfter,
-  type LowerContext,
-  type Op,
-} from '@polybpf/jit';
+import { bind, emit, emitSymbol, emitTo, type HelperCalls, hw, isLiveAfter, isUnsigned16, type LowerContext, type Op } from '@polybpf/jit'; // prettier-ignore
 import { emitRestore, frameOf } from './abi.ts';
 import { conditionOf } from './branches.ts';
 import { INSTRUCTIONS, SYMBOL_FORMS } from './instructions.ts';
-import { isUnsigned16, loadImm64, loadSigned32 } from './lower-constant.ts';
+import { loadImm64, loadSigned32 } from './lower-constant.ts';
 import { copy } from './lower-move.ts';
 import { R0, R1, R11, R12, R3 } from './registers.ts';
 

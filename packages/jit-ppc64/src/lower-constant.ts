@@ -1,19 +1,9 @@
 /** Constants in registers, and additions of constants. */
-import { emit, hw, type LowerContext, type Op } from '@polybpf/jit';
+import { emit, hw, isSigned16, leadingZeros64, type LowerContext, type Op, trailingZeros64 } from '@polybpf/jit';
 import { INSTRUCTIONS } from './instructions.ts';
 import { R0 } from './registers.ts';
 
 const { add, addi, addis, li, lis, ori, oris, rldicl, rldicr, rldimi } = INSTRUCTIONS;
-
-/** Whether a value is a signed 16-bit number. */
-export function isSigned16(value: number): boolean {
-  return value === (value << 16) >> 16;
-}
-
-/** Whether a value is an unsigned 16-bit number. */
-export function isUnsigned16(value: number): boolean {
-  return value >>> 16 === 0;
-}
 
 /** Instructions that {@link loadSigned32} appends. */
 function signed32Length(value: number): number {
@@ -46,8 +36,8 @@ interface RotatedConstant {
  * rotated number may be anything: all ones is tried, so that negative numbers fit.
  */
 function findRotated(low: number, high: number): RotatedConstant | undefined {
-  const leading = high === 0 ? 32 + Math.clz32(low) : Math.clz32(high);
-  const trailing = low === 0 ? 32 + trailingZeros(high) : trailingZeros(low);
+  const leading = leadingZeros64(high, low);
+  const trailing = trailingZeros64(high, low);
   const [topLow, topHigh] = onesAbove(leading);
   const [bottomLow, bottomHigh] = onesBelow(trailing);
   let best: RotatedConstant | undefined;
@@ -66,10 +56,6 @@ function findRotated(low: number, high: number): RotatedConstant | undefined {
   if (best === undefined || best.length > 2) consider(low | topLow, high | topHigh, leading, false);
   if (best === undefined || best.length > 2) consider(low | bottomLow, high | bottomHigh, 63 - trailing, true);
   return best;
-}
-
-function trailingZeros(word: number): number {
-  return word === 0 ? 32 : 31 - Math.clz32(word & -word);
 }
 
 /** Low and high word with ones in the `count` most significant bits, 0 to 63. */

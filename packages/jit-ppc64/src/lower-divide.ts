@@ -6,11 +6,11 @@
  * a - q * b: with b = 0 that is a whatever q is, as RFC 9669 sec. 4.1 asks, and the sign of b does not matter, so that a
  * signed one divides by |b| and never by -1.
  */
-import { emit, hw, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
+import { emit, hw, isSigned16, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
 import { EQ, GT } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { extends32 } from './lower-alu.ts';
-import { isSigned16, loadSigned32 } from './lower-constant.ts';
+import { loadSigned32 } from './lower-constant.ts';
 import { copy, zext32 } from './lower-move.ts';
 import { NO_BASE, R0, R11, R12 } from './registers.ts';
 

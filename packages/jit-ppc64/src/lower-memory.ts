@@ -4,21 +4,10 @@
  * An access has a signed 16-bit displacement or an index register. Displacements of doublewords and of sign-extending
  * word loads are multiples of 4; others go into r0 as index, and so do those that a frame makes too large.
  */
-import {
-  bind,
-  displacement,
-  emit,
-  emitTo,
-  hw,
-  hwBase,
-  type LowerContext,
-  type MachineForm,
-  type Op,
-  R10,
-} from '@polybpf/jit';
+import { bind, displacement, emit, emitTo, hw, hwBase, isSigned16, type LowerContext, type MachineForm, type Op, R10, storedImmediate } from '@polybpf/jit'; // prettier-ignore
 import { conditionOf } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { isSigned16, loadSigned32 } from './lower-constant.ts';
+import { loadSigned32 } from './lower-constant.ts';
 import { isSpent, lastNode } from './lower-fuse.ts';
 import { copy } from './lower-move.ts';
 import { NO_BASE, R0, R11, R12 } from './registers.ts';
@@ -132,7 +121,7 @@ export function lowerStore(cx: LowerContext, op: Op): void {
 /** The immediate is sign-extended to the width (RFC 9669 sec. 5.1). */
 export function lowerStoreImm(cx: LowerContext, op: Op): void {
   const { imm, width } = op;
-  const value = width === 8 ? (imm << 24) >> 24 : width === 16 ? (imm << 16) >> 16 : imm;
+  const value = storedImmediate(imm, width);
   const base = hwBase(cx, op.d);
   const address = op.d === R10 || op.offset !== 0 ? undefined : fuseIndex(cx, base, -1, R0);
   loadSigned32(cx, R0, value);

@@ -27,42 +27,12 @@
  * Unaligned atomics are alignment interrupts; the rest of storage may be accessed at any alignment.
  */
 import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
-import {
-  lowerAdd,
-  lowerAnd,
-  lowerArsh,
-  lowerLsh,
-  lowerMul,
-  lowerOr,
-  lowerRsh,
-  lowerSub,
-  lowerXor,
-} from './lower-alu.ts';
+import { lowerAdd, lowerAnd, lowerArsh, lowerLsh, lowerMul, lowerOr, lowerRsh, lowerSub, lowerXor } from './lower-alu.ts'; // prettier-ignore
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
-import {
-  lowerAddress,
-  lowerCallHelper,
-  lowerCallLocal,
-  lowerCallRegister,
-  lowerCallSymbol,
-  lowerFunctionAddress,
-  lowerTailCall,
-} from './lower-call.ts';
+import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
 import { lowerConst } from './lower-constant.ts';
 import { lowerDivision } from './lower-divide.ts';
-import {
-  lowerAtomic,
-  lowerCmpxchg,
-  lowerFetch,
-  lowerLoad,
-  lowerLoadAcquire,
-  lowerLoadBswap,
-  lowerLoadSext,
-  lowerStore,
-  lowerStoreImm,
-  lowerStoreRelease,
-  lowerXchg,
-} from './lower-memory.ts';
+import { lowerAtomic, lowerCmpxchg, lowerFetch, lowerLoad, lowerLoadAcquire, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm, lowerStoreRelease, lowerXchg } from './lower-memory.ts'; // prettier-ignore
 import { lowerBswap, lowerMov, lowerNeg, lowerSext } from './lower-move.ts';
 
 const always = (): boolean => true;

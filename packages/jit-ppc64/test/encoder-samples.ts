@@ -1,7 +1,7 @@
 /** Nodes at the operand boundaries of every row, for the encoder tests: what the golden file and the native test share. */
 import { CodeBuffer, makeNode, type MachineNode } from '@polybpf/jit';
 import { encode, print } from '../src/encoder.ts';
-import { INSTRUCTIONS, SYMBOL_FORMS, type Ppc64Form } from '../src/instructions.ts';
+import { INSTRUCTIONS, type Ppc64Form, SYMBOL_FORMS } from '../src/instructions.ts';
 
 export interface Sample {
   readonly node: MachineNode;

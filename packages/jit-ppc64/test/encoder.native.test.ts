@@ -5,16 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ppc64, ppc64le } from '../src/index.ts';
 import { SYMBOL_FORMS } from '../src/instructions.ts';
-import {
-  ALL_FORMS,
-  type Sample,
-  sampleBytes,
-  sampleKey,
-  samples,
-  sampleSource,
-  sampleText,
-  toHex,
-} from './encoder-samples.ts';
+import { ALL_FORMS, type Sample, sampleBytes, sampleKey, samples, sampleSource, sampleText, toHex } from './encoder-samples.ts'; // prettier-ignore
 
 const LLVM_MC = 'llvm-mc-19';
 const GOLDEN = new URL('./encode.txt', import.meta.url);

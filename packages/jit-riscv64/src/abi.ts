@@ -17,10 +17,9 @@
  * and stack use has no frame at all.
  */
 import { BPF_MAX_LOOPS } from '@polybpf/isa';
-import { emit, type Frame, type FunctionInfo, hw, type LowerContext } from '@polybpf/jit';
+import { emit, type Frame, type FunctionInfo, hw, type LowerContext, retargetLast } from '@polybpf/jit';
 import { INSTRUCTIONS } from './instructions.ts';
 import { loadImm32 } from './lower-constant.ts';
-import { retarget } from './lower-fuse.ts';
 import { A0, RA, SP, T1, ZERO } from './registers.ts';
 
 const { addi, jalr, ld, sd } = INSTRUCTIONS;
@@ -61,7 +60,7 @@ export function undoFrame(cx: LowerContext): void {
 /** Ends the function: r0 to a0, the frame undone, return. */
 export function emitEpilogue(cx: LowerContext): void {
   const r0 = hw(cx, 0);
-  if (r0 !== A0 && !retarget(cx, r0, A0)) emit(cx, addi, [A0, r0, 0]);
+  if (r0 !== A0 && !retargetLast(cx, r0, A0)) emit(cx, addi, [A0, r0, 0]);
   undoFrame(cx);
   emit(cx, jalr, [ZERO, 0, RA]);
 }

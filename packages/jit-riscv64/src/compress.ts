@@ -4,7 +4,7 @@
  * know compressed rows; branches that turn out to be too short grow back in layout.
  */
 import { makeNode, type MachineNode } from '@polybpf/jit';
-import { INSTRUCTIONS, type InstructionName, type Riscv64Form } from './instructions.ts';
+import { type InstructionName, INSTRUCTIONS, type Riscv64Form } from './instructions.ts';
 import { isCompressible, RA, SP, ZERO } from './registers.ts';
 
 const F = INSTRUCTIONS;

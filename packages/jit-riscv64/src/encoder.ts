@@ -6,15 +6,8 @@
  * instruction itself with its `c.` when it is compressed. Rows of two instructions have the name that assemblers know.
  */
 import { BpfError } from '@polybpf/errors';
-import {
-  type CodeBuffer,
-  describeSymbol,
-  encodeLayout,
-  type MachineNode,
-  type OperandPrinter,
-  printLayout,
-} from '@polybpf/jit';
-import { INSTRUCTIONS, type InstructionName, type Riscv64Form } from './instructions.ts';
+import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
+import { type InstructionName, INSTRUCTIONS, type Riscv64Form } from './instructions.ts';
 import { NAMES, RA, SP, T1, ZERO } from './registers.ts';
 import { splitPair } from './relocations.ts';
 

@@ -1,11 +1,10 @@
 /** Arithmetic and moves. */
-import { emit, hw, isHwLiveAfter, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
+import { emit, hw, isFusible, isHwLiveAfter, isSigned12, lastNode, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, R10, retargetLast, SIGN, ZEROS } from '@polybpf/jit'; // prettier-ignore
 import { lengthOf } from './compress.ts';
-import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { SIGN, upperHalf, ZEROS } from './known.ts';
-import { constantBytes, emitAddImm, isSigned12 } from './lower-constant.ts';
-import { freeRegister, has, isFusible, lastNode, retarget, zext32 } from './lower-fuse.ts';
+import { upperHalf } from './known.ts';
+import { constantBytes, constantRegister, emitAddImm } from './lower-constant.ts';
+import { freeRegister, has, zext32 } from './lower-fuse.ts';
 import { isCompressible, SP, ZERO } from './registers.ts';
 
 const {
@@ -154,11 +153,6 @@ function emitFrameAddress(cx: LowerContext, op: Op, d: number, offset: number): 
   emitAddImm(cx, d, SP, offset, d);
 }
 
-/** log2 of a power of two (32-bit unsigned), or -1. */
-export function powerOf(imm: number): number {
-  return imm !== 0 && (imm & (imm - 1)) === 0 ? 31 - Math.clz32(imm) : -1;
-}
-
 function emitMask(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
   if (imm === -1) return emitMove(cx, op, d, a);
   const narrow = op.width === 32;
@@ -292,7 +286,7 @@ export function lowerMov(cx: LowerContext, op: Op): void {
   if (op.a === R10) return emitFrameAddress(cx, op, d, cx.frame.bias);
   const a = hw(cx, op.a);
   if (op.width === 64 || (op.width === 32 && !op.zext)) {
-    if (d === a || (!isHwLiveAfter(cx, a) && retarget(cx, a, d))) return;
+    if (d === a || (!isHwLiveAfter(cx, a) && retargetLast(cx, a, d))) return;
     emit(cx, addi, [d, a, 0]);
   } else if (op.width === 32) zext32(cx, d, a);
   else if (op.width === 8) emit(cx, andi, [d, a, 0xff]);

@@ -1,25 +1,9 @@
 /** Compare and branch, jumps, may_goto. */
-import {
-  type Cond,
-  emit,
-  emitTo,
-  hw,
-  isHwLiveAfter,
-  type LowerContext,
-  type MachineForm,
-  NEIGHBOURS,
-  NO_REG,
-  type Op,
-  type OrderCond,
-  SCRATCH_A,
-  simplifyComparison,
-} from '@polybpf/jit';
+import { asLessThan, comparesAlike, type Cond, emit, emitTo, hw, isBitTest, isEquality, isHwLiveAfter, isSigned12, type LowerContext, type MachineForm, NEIGHBOURS, NO_REG, type Op, type OrderCond, powerOf, SCRATCH_A, SIGN, simplifyComparison, unsignedPower, ZEROS } from '@polybpf/jit'; // prettier-ignore
 import { lengthOf } from './compress.ts';
-import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { SIGN, upperHalf, ZEROS } from './known.ts';
-import { powerOf } from './lower-alu.ts';
-import { constantBytes, isSigned12 } from './lower-constant.ts';
+import { upperHalf } from './known.ts';
+import { constantBytes, constantRegister } from './lower-constant.ts';
 import { freeRegister, signExtended } from './lower-fuse.ts';
 import { isCompressible, SP, ZERO } from './registers.ts';
 
@@ -31,10 +15,6 @@ const BRANCHES: Readonly<Record<OrderCond, readonly [form: MachineForm, isSwappe
   ult: [bltu, false], uge: [bgeu, false], ugt: [bltu, true], ule: [bgeu, true],
   slt: [blt, false], sge: [bge, false], sgt: [blt, true], sle: [bge, true],
 }; // prettier-ignore
-
-const isEquality = (cond: Cond): boolean => cond === 'eq' || cond === 'ne';
-const isSignedOrder = (cond: Cond): boolean => cond.startsWith('s') && cond !== 'set';
-const isBitTest = (cond: Cond): cond is 'set' | 'nset' => cond === 'set' || cond === 'nset';
 
 /** Branches when (a cond b) in 64 bits. */
 function emitBranch(cx: LowerContext, cond: OrderCond, a: number, b: number, label: number): void {
@@ -59,8 +39,7 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
     if (op.width === 32 && upperHalf(cx, temp) === 0) emit(cx, addiw, [temp, temp, 0]);
     return emitZeroTest(cx, cond === 'nset', temp, label);
   }
-  if (op.width === 64 || (known & SIGN) !== 0 || (known !== 0 && !isSignedOrder(cond)))
-    return emitBranch(cx, cond, a, b, label);
+  if (comparesAlike(known, cond)) return emitBranch(cx, cond, a, b, label);
   const temp = freeRegister(cx, op);
   if (isEquality(cond)) {
     emit(cx, subw, [temp, a, b]);
@@ -77,10 +56,8 @@ function lowerBranchImm(cx: LowerContext, op: Op): void {
   const a = hw(cx, op.a);
   if (op.width === 64) return compareImm(cx, op, cond, imm, a, label);
   const known = upperHalf(cx, a);
-  // With the sign above, comparisons in 64 bits say the same as in 32, whatever their sign; with zeros, those that are
-  // not about negative numbers.
-  const isSame = (known & SIGN) !== 0 || (known !== 0 && imm >= 0 && !isSignedOrder(cond));
-  if (isSame || (isBitTest(cond) && (imm >= 0 || known !== 0))) return compareImm(cx, op, cond, imm, a, label);
+  if (comparesAlike(known, cond, imm) || (isBitTest(cond) && (imm >= 0 || known !== 0)))
+    return compareImm(cx, op, cond, imm, a, label);
   const temp = isHwLiveAfter(cx, a) || !isCompressible(a) ? freeRegister(cx, op) : a;
   if (isEquality(cond) && imm !== 0) {
     if (isSigned12(-imm)) emit(cx, addiw, [temp, a, -imm]);
@@ -120,11 +97,10 @@ function compareImm(cx: LowerContext, op: Op, wanted: Cond, given: number, a: nu
   const power = unsignedPower(cond, imm);
   if (loaded > 4 + test || loaded > 6) {
     // `a < imm` as a number, tested for 0.
-    const isBelow = cond === 'ult' || cond === 'slt' || cond === 'ule' || cond === 'sle';
-    const bound = cond === 'ult' || cond === 'slt' || cond === 'uge' || cond === 'sge' ? imm : imm + 1;
-    if (isSigned12(bound) && (hasNear || bound === imm)) {
-      emit(cx, cond.startsWith('u') ? sltiu : slti, [temp, a, bound]);
-      return emitZeroTest(cx, !isBelow, temp, label);
+    const less = asLessThan(cond, imm)!;
+    if (isSigned12(less.imm) && (hasNear || less.imm === imm)) {
+      emit(cx, less.isSigned ? slti : sltiu, [temp, a, less.imm]);
+      return emitZeroTest(cx, !less.holds, temp, label);
     }
     if (power > 0) {
       emit(cx, srli, [temp, a, power]);
@@ -137,13 +113,6 @@ function compareImm(cx: LowerContext, op: Op, wanted: Cond, given: number, a: nu
 function compareWith(cx: LowerContext, cond: OrderCond, imm: number, a: number, temp: number, label: number): void {
   if (imm === 0) return emitBranch(cx, cond, a, ZERO, label);
   emitBranch(cx, cond, a, constantRegister(cx, imm, temp), label);
-}
-
-/** n when `cond imm` asks whether bits n and above are zero (`ult 2^n`, `ule 2^n - 1`) or not; else -1. */
-function unsignedPower(cond: Cond, imm: number): number {
-  if (imm <= 0) return -1;
-  if (cond === 'ult' || cond === 'uge') return powerOf(imm);
-  return cond === 'ule' || cond === 'ugt' ? powerOf(imm + 1) : -1;
 }
 
 /** Branches when (a & imm) != 0, or is 0, in 64 bits. */

@@ -3,8 +3,8 @@
  * lies above the swapped bits becomes zero (RFC 9669 sec. 4.2).
  */
 import { emit, hw, type LowerContext, type Op } from '@polybpf/jit';
-import { constantRegister } from './constant-homes.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { constantRegister } from './lower-constant.ts';
 import { freeRegister, has } from './lower-fuse.ts';
 import { ZERO } from './registers.ts';
 

@@ -1,16 +1,13 @@
 /** Constants in as few bytes as there are, and additions of constants. */
-import { emit, emitTo, hw, type LowerContext, type Op } from '@polybpf/jit';
+import { constantHomes, type ConstantRegister, emit, emitTo, hw, isSigned12, leadingZeros64, low12, type LowerContext, type Op, shiftLeft64, shiftRight64, trailingZeros64 } from '@polybpf/jit'; // prettier-ignore
 import { lengthOf } from './compress.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { isWritten } from './known.ts';
 import { isCompressible, ZERO } from './registers.ts';
 
 const { add, addi, addiw, ld_literal, lui, slli, srli } = INSTRUCTIONS;
 
 export const isSigned6 = (value: number): boolean => value >= -32 && value <= 31;
-export const isSigned12 = (value: number): boolean => value >= -2048 && value <= 2047;
-
-/** Sign-extended low 12 bits: what addi puts on top of lui. */
-const low12 = (value: number): number => (value << 20) >> 20;
 
 /**
  * A step of making a constant: the 32-bit constant that it starts with, then shifts and additions. `kind` is `left` or
@@ -52,6 +49,17 @@ export function loadImm32(cx: LowerContext, rd: number, value: number): void {
 }
 
 /**
+ * Registers that keep constants of six bytes and more: t6 to t3, a7, a6, which have no compressed instructions but moves
+ * and additions.
+ */
+export const constantRegister: ConstantRegister = /* @__PURE__ */ constantHomes({
+  candidates: [31, 30, 29, 28, 17, 16],
+  isLong: (value) => constantBytes(value) >= 6,
+  load: loadImm32,
+  isWritten,
+});
+
+/**
  * rd = high:low. Searched among: 32 bits; a recipe without the low 12 bits, shifted and completed; one without trailing
  * zeros; one without leading zeros, shifted back; else a load from the literal pool.
  */
@@ -74,9 +82,9 @@ function recipeOf(high: number, low: number, isShortRegister: boolean, depth: nu
     if (inner === undefined || (best !== undefined && inner.bytes + bytes >= best.bytes)) return;
     best = { bytes: inner.bytes + bytes, start: inner.start, steps: [...inner.steps, step] };
   };
-  const zeros = low !== 0 ? trailingZeros(low) : 32 + trailingZeros(high);
+  const zeros = trailingZeros64(high, low);
   if (zeros > 0) {
-    const [h, l] = shiftRight(high, low, zeros);
+    const [h, l] = shiftRight64(high, low, zeros);
     consider(recipeOf(h, l, isShortRegister, depth - 1), 2, { kind: 'left', amount: zeros });
   } else {
     const rest = low12(low);
@@ -86,32 +94,16 @@ function recipeOf(high: number, low: number, isShortRegister: boolean, depth: nu
     consider(recipeOf(restHigh, sum | 0, isShortRegister, depth - 1), isSigned6(rest) ? 2 : 4, addition);
   }
   if (high >= 0) {
-    const leading = high !== 0 ? Math.clz32(high) : 32 + Math.clz32(low);
+    const leading = leadingZeros64(high, low);
     const step = { kind: 'right', amount: leading } as const;
     const bytes = isShortRegister ? 2 : 4;
     // What is shifted in from below falls out again: zeros or ones, whichever is easier to make.
-    const [h, l] = shiftLeft(high, low, leading);
-    consider(recipeOf(h, l, isShortRegister, depth - 1), bytes, step);
-    const [onesHigh, onesLow] = leading < 32 ? [0, 2 ** leading - 1] : [2 ** (leading - 32) - 1, -1];
-    consider(recipeOf(h | onesHigh, l | onesLow, isShortRegister, depth - 1), bytes, step);
+    for (const fill of [0, -1] as const) {
+      const [h, l] = shiftLeft64(high, low, leading, fill);
+      consider(recipeOf(h, l, isShortRegister, depth - 1), bytes, step);
+    }
   }
   return best;
-}
-
-/** Trailing zeros of a word that is not 0. */
-function trailingZeros(word: number): number {
-  return 31 - Math.clz32(word & -word);
-}
-
-/** Arithmetic shift by 1 to 63. */
-function shiftRight(high: number, low: number, by: number): readonly [high: number, low: number] {
-  if (by >= 32) return [high >> 31, high >> (by - 32)];
-  return [high >> by, (low >>> by) | (high << (32 - by))];
-}
-
-function shiftLeft(high: number, low: number, by: number): readonly [high: number, low: number] {
-  if (by >= 32) return [low << (by - 32), 0];
-  return by === 0 ? [high, low] : [(high << by) | (low >>> (32 - by)), low << by];
 }
 
 /** `const`: when nothing reads the upper half, the sign-extended low word is never longer. */

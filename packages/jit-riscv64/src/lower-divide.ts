@@ -3,10 +3,10 @@
  * ISA manual, volume I, "M extension", table of division by zero and overflow). Of these only x / 0, which BPF wants to be
  * 0, takes a guard.
  */
-import { bind, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op } from '@polybpf/jit';
-import { constantRegister } from './constant-homes.ts';
+import { bind, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op, ZEROS } from '@polybpf/jit';
 import { INSTRUCTIONS } from './instructions.ts';
-import { upperHalf, ZEROS } from './known.ts';
+import { upperHalf } from './known.ts';
+import { constantRegister } from './lower-constant.ts';
 import { freeRegister, signExtended, zext32 } from './lower-fuse.ts';
 import { ZERO } from './registers.ts';
 

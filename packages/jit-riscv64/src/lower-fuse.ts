@@ -1,20 +1,7 @@
-/**
- * Looking back while lowering: whether the last instruction can take the next one in, and which registers are free.
- *
- * Labels are nodes, so that nothing is ever concluded across a place where control may come from elsewhere.
- */
-import {
-  emit,
-  isHwLiveAfter,
-  type LowerContext,
-  type MachineForm,
-  type MachineNode,
-  NO_REG,
-  type Op,
-  R10,
-} from '@polybpf/jit';
-import { INSTRUCTIONS, type Riscv64Form } from './instructions.ts';
-import { SIGN, upperHalf, ZEROS } from './known.ts';
+/** Registers that are free while an op is lowered, and extensions that are left out where nothing is to extend. */
+import { emit, type LowerContext, NO_REG, type Op, R10, SIGN, ZEROS } from '@polybpf/jit';
+import { INSTRUCTIONS } from './instructions.ts';
+import { upperHalf } from './known.ts';
 import { T0, T1, ZERO } from './registers.ts';
 
 const { add_uw, addi, addiw, slli, srli } = INSTRUCTIONS;
@@ -22,41 +9,6 @@ const { add_uw, addi, addiw, slli, srli } = INSTRUCTIONS;
 /** Whether the target has an extension that is an option of it. */
 export function has({ target }: LowerContext, extension: 'zba' | 'zbb'): boolean {
   return target.features?.has(extension) === true;
-}
-
-/** The node before the place where the next one goes. */
-export function lastNode(cx: LowerContext): MachineNode | undefined {
-  return cx.nodes[cx.nodes.length - 1];
-}
-
-/** Whether hardware register `register` need not keep its value once the op that writes `d` is done. */
-export function isSpent(cx: LowerContext, register: number, d: number): boolean {
-  return register === d || !isHwLiveAfter(cx, register);
-}
-
-/** Whether `node` is the plain instruction `form` whose result, in `register`, only the op that writes `d` reads. */
-export function isFusible(
-  cx: LowerContext,
-  node: MachineNode | undefined,
-  form: MachineForm,
-  register: number,
-  d: number,
-): node is MachineNode {
-  return node !== undefined && node.form === form && node.operands[0] === register && isSpent(cx, register, d);
-}
-
-/**
- * Lets the last instruction write `to` instead of `from`, in place of a move. The caller knows that `from` is dead.
- *
- * @returns false when the last node is something else, or one of several that make the value
- */
-export function retarget(cx: LowerContext, from: number, to: number): boolean {
-  const node = lastNode(cx);
-  if (node === undefined || node.operands[0] !== from) return false;
-  const { writes } = node.form as Riscv64Form;
-  if (writes === undefined || writes.length !== 1 || writes[0] !== 0) return false;
-  node.operands = node.operands.with(0, to);
-  return true;
 }
 
 /** Registers that compressed instructions can name, those that calls destroy first. */

@@ -1,24 +1,10 @@
 /** Loads, stores and atomics. */
-import {
-  bind,
-  displacement,
-  emit,
-  emitTo,
-  hw,
-  hwBase,
-  isLiveAfter,
-  LABEL,
-  type LowerContext,
-  makeNode,
-  type MachineForm,
-  type Op,
-  SCRATCH_A,
-} from '@polybpf/jit';
-import { emitSwap } from './lower-bswap.ts';
+import { bind, displacement, emit, emitTo, hw, hwBase, isFusible, isLiveAfter, isSigned12, LABEL, lastNode, type LowerContext, type MachineForm, makeNode, type Op, SCRATCH_A, SIGN, storedImmediate } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
-import { SIGN, upperHalf } from './known.ts';
-import { emitAddImm, isSigned12, loadImm32 } from './lower-constant.ts';
-import { freeRegister, isFusible, lastNode, zext32 } from './lower-fuse.ts';
+import { upperHalf } from './known.ts';
+import { emitSwap } from './lower-bswap.ts';
+import { emitAddImm, loadImm32 } from './lower-constant.ts';
+import { freeRegister, zext32 } from './lower-fuse.ts';
 import { T0, T2, ZERO } from './registers.ts';
 
 const {
@@ -106,7 +92,7 @@ export function lowerStore(cx: LowerContext, op: Op): void {
 /** The immediate is sign-extended to the width (RFC 9669 sec. 5.1). */
 export function lowerStoreImm(cx: LowerContext, op: Op): void {
   const { imm, width } = op;
-  const narrow = width === 8 ? (imm << 24) >> 24 : width === 16 ? (imm << 16) >> 16 : imm;
+  const narrow = storedImmediate(imm, width);
   const [base, offset] = addressOf(cx, hwBase(cx, op.d), displacement(cx, op.d, op.offset), T2);
   let value = ZERO;
   if (narrow !== 0) {

@@ -2,7 +2,7 @@ import { isBpfError } from '@polybpf/errors';
 import { ALIGN, assembleNodes, LABEL, makeNode, type MachineNode } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { riscv64 } from '../src/index.ts';
-import { INSTRUCTIONS, type InstructionName } from '../src/instructions.ts';
+import { type InstructionName, INSTRUCTIONS } from '../src/instructions.ts';
 import { RELOCATIONS } from '../src/relocations.ts';
 
 const MIB = 2 ** 20;

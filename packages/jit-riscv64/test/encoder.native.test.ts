@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INSTRUCTIONS, type Riscv64Form } from '../src/instructions.ts';
-import { hexOf, sampleBytes, sampleKey, samples, sampleSource, sampleText, type Sample } from './encoder-samples.ts';
+import { hexOf, type Sample, sampleBytes, sampleKey, samples, sampleSource, sampleText } from './encoder-samples.ts';
 
 const AS = 'riscv64-linux-gnu-as';
 const OBJDUMP = 'riscv64-linux-gnu-objdump';

@@ -1,14 +1,7 @@
 /**
  * Nodes to bytes and to text. The z/Architecture is big-endian and its instructions are 2, 4 or 6 bytes long.
  */
-import {
-  type CodeBuffer,
-  describeSymbol,
-  encodeLayout,
-  type MachineNode,
-  type OperandPrinter,
-  printLayout,
-} from '@polybpf/jit';
+import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
 import type { S390xForm } from './instructions.ts';
 
 /** Bytes of a node. */

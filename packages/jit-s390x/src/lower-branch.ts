@@ -4,21 +4,17 @@
  * A comparison with a register or a small constant and its branch are one 6-byte instruction; with larger constants a
  * comparison of 4 or 6 bytes and a branch of 4. Layout widens branches that do not reach, see `branches.ts`.
  */
-import { type Cond, emit, emitTo, hw, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
-import { ALWAYS, branchMask, BRANCHES as B, maskOf, NEGATIVE, NOT_ZERO, ZERO } from './branches.ts';
+import { emit, emitTo, hw, isBitTest, isEquality, isSigned16, isUnsignedOrder, type LowerContext, NO_REG, type Op } from '@polybpf/jit'; // prettier-ignore
+import { ALWAYS, BRANCHES as B, branchMask, maskOf, NEGATIVE, NOT_ZERO, ZERO } from './branches.ts';
 import { FORMS as F, type S390xForm } from './instructions.ts';
 import { bitRange, fuseBitTest, isZeroTested } from './lower-fuse.ts';
-import { isSigned16, loadImm64 } from './lower-move.ts';
+import { loadImm64 } from './lower-move.ts';
 import { R0 } from './registers.ts';
-
-function isUnsigned(cond: Cond): boolean {
-  return cond === 'ult' || cond === 'ule' || cond === 'ugt' || cond === 'uge';
-}
 
 /** `if (a cond b|imm) goto label`. */
 export function lowerBranch(cx: LowerContext, op: Op): void {
   const { cond } = op;
-  if (cond === 'set' || cond === 'nset') {
+  if (isBitTest(cond)) {
     testBits(cx, op);
     emitTo(cx, B.brc, [maskOf(cond)], op.label);
   } else if (op.b !== NO_REG) {
@@ -29,8 +25,8 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
 }
 
 function registerForm(op: Op): S390xForm {
-  if (op.width === 64) return isUnsigned(op.cond) ? B.clgrj : B.cgrj;
-  return isUnsigned(op.cond) ? B.clrj : B.crj;
+  if (op.width === 64) return isUnsignedOrder(op.cond) ? B.clgrj : B.cgrj;
+  return isUnsignedOrder(op.cond) ? B.clrj : B.crj;
 }
 
 function branchOnConstant(cx: LowerContext, op: Op): void {
@@ -38,10 +34,9 @@ function branchOnConstant(cx: LowerContext, op: Op): void {
   const wide = op.width === 64;
   const a = hw(cx, op.a);
   const mask = maskOf(cond);
-  const unsigned = isUnsigned(cond);
-  const isEquality = cond === 'eq' || cond === 'ne';
-  if (isEquality && imm === 0 && branchOnZero(cx, a, op)) return;
-  if ((unsigned || isEquality) && imm >= 0 && imm <= 255) {
+  const unsigned = isUnsignedOrder(cond);
+  if (isEquality(cond) && imm === 0 && branchOnZero(cx, a, op)) return;
+  if ((unsigned || isEquality(cond)) && imm >= 0 && imm <= 255) {
     emitTo(cx, wide ? B.clgij : B.clij, [mask, a, imm], label);
   } else if (unsigned && wide && imm < 0) {
     // Compared with 64 bits whose upper half is all ones: no immediate form has those.

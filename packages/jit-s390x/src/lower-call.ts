@@ -5,19 +5,9 @@
  * address to %r14, which the prologue saved.
  */
 import { BpfError } from '@polybpf/errors';
-import {
-  bind,
-  emit,
-  emitSymbol,
-  emitTo,
-  type HelperCalls,
-  hw,
-  isLiveAfter,
-  type LowerContext,
-  type Op,
-} from '@polybpf/jit';
+import { bind, emit, emitSymbol, emitTo, type HelperCalls, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit'; // prettier-ignore
 import { emitRestore, frameOf } from './abi.ts';
-import { branchMask, BRANCHES as B } from './branches.ts';
+import { BRANCHES as B, branchMask } from './branches.ts';
 import { FORMS as F } from './instructions.ts';
 import { isLongDisplacement, loadImm64 } from './lower-move.ts';
 import { NO_BASE, R0, R1, R14, R15, R2 } from './registers.ts';

@@ -5,11 +5,11 @@
  * with a signed 20-bit displacement, more than any BPF offset. The architecture orders loads with loads and later
  * stores, and stores with stores (PoP chapter 5, "Storage-operand references"), so that acquire and release are free.
  */
-import { bind, displacement, emit, emitTo, hw, hwBase, type LowerContext, type Op, R10 } from '@polybpf/jit';
+import { bind, displacement, emit, emitTo, hw, hwBase, isSigned16, type LowerContext, type Op, R10 } from '@polybpf/jit'; // prettier-ignore
 import { BRANCHES as B } from './branches.ts';
 import { FORMS as F, type S390xForm } from './instructions.ts';
 import { fuseIndex, type IndexedAddress } from './lower-fuse.ts';
-import { isShortDisplacement, isSigned16, loadImm32, loadImm64, zext32 } from './lower-move.ts';
+import { isShortDisplacement, loadImm32, loadImm64, zext32 } from './lower-move.ts';
 import { NO_BASE, R0, R1 } from './registers.ts';
 
 /** The address `[register + offset]`, for an op that writes hardware register `d`, or none: -1. */

@@ -1,15 +1,10 @@
 /**
  * Copies, extensions, constants, addresses, negation and byte swaps.
  */
-import { emit, hw, hwBase, type LowerContext, type Op, R10 } from '@polybpf/jit';
-import { fuseExtract, isSpent, retarget } from './lower-fuse.ts';
+import { emit, hw, hwBase, isSigned16, type LowerContext, type Op, R10 } from '@polybpf/jit';
 import { FORMS as F, type S390xForm } from './instructions.ts';
+import { fuseExtract, isSpent, retarget } from './lower-fuse.ts';
 import { NO_BASE } from './registers.ts';
-
-/** Whether a value is a signed 16-bit number. */
-export function isSigned16(value: number): boolean {
-  return value === (value << 16) >> 16;
-}
 
 /** Whether a displacement fits the unsigned 12-bit field of the short formats. */
 export function isShortDisplacement(value: number): boolean {

@@ -22,39 +22,11 @@
  * Unaligned atomics are specification exceptions; the rest of storage may be accessed at any alignment.
  */
 import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
-import {
-  lowerAdd,
-  lowerAnd,
-  lowerArsh,
-  lowerLsh,
-  lowerMul,
-  lowerOr,
-  lowerRsh,
-  lowerSub,
-  lowerXor,
-} from './lower-alu.ts';
+import { lowerAdd, lowerAnd, lowerArsh, lowerLsh, lowerMul, lowerOr, lowerRsh, lowerSub, lowerXor } from './lower-alu.ts'; // prettier-ignore
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
-import {
-  lowerAddress,
-  lowerCallHelper,
-  lowerCallLocal,
-  lowerCallRegister,
-  lowerCallSymbol,
-  lowerFunctionAddress,
-  lowerTailCall,
-} from './lower-call.ts';
+import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
 import { lowerDivision } from './lower-divide.ts';
-import {
-  lowerAtomic,
-  lowerCmpxchg,
-  lowerFetch,
-  lowerLoad,
-  lowerLoadBswap,
-  lowerLoadSext,
-  lowerStore,
-  lowerStoreImm,
-  lowerXchg,
-} from './lower-memory.ts';
+import { lowerAtomic, lowerCmpxchg, lowerFetch, lowerLoad, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm, lowerXchg } from './lower-memory.ts'; // prettier-ignore
 import { isLongDisplacement, lowerBswap, lowerConst, lowerMov, lowerNeg, lowerSext } from './lower-move.ts';
 
 const always = (): boolean => true;

@@ -8,7 +8,7 @@
  * Labels that no branch goes to any more do not count as places where control comes from elsewhere.
  */
 import { LABEL, type MachineForm, makeNode, type MachineNode } from '@polybpf/jit';
-import { branchMask, BRANCHES as B } from './branches.ts';
+import { BRANCHES as B, branchMask } from './branches.ts';
 import { FORMS as F, type S390xForm } from './instructions.ts';
 import { R0, R1 } from './registers.ts';
 

@@ -3,7 +3,7 @@ import { createHelperRegistry, createInterpreter } from '@polybpf/interpreter';
 import { type Insn, makeProgram } from '@polybpf/isa';
 import { formatListing } from '@polybpf/jit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compileFor, type Harness, MIX_HELPER, missingTools, mix, openHarness } from './harness.ts';
+import { compileFor, type Harness, missingTools, mix, MIX_HELPER, openHarness } from './harness.ts';
 import { EDGES32, EDGES64, makeRandom, type Random } from './random.ts';
 import { randomProgram } from './random-program.ts';
 import { CALLER_AREA_SNIPPETS as SNIPPETS } from '@polybpf-tools/target-tests/snippets';

@@ -3,7 +3,7 @@ import { createHelperRegistry, runProgram } from '@polybpf/interpreter';
 import type { Program } from '@polybpf/isa';
 import { formatListing } from '@polybpf/jit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CALL_BACK_HELPER, compileFor, compileSecond, type Harness, type HarnessJob, MEMORY_ADDRESS, MIX_HELPER, missingTools, mix, openHarness } from './harness.ts'; // prettier-ignore
+import { CALL_BACK_HELPER, compileFor, compileSecond, type Harness, type HarnessJob, MEMORY_ADDRESS, missingTools, mix, MIX_HELPER, openHarness } from './harness.ts'; // prettier-ignore
 
 const missing = missingTools();
 const HELPERS = createHelperRegistry([

@@ -2,15 +2,7 @@
  * Nodes to bytes and to text. Every SPARC instruction is one big-endian word.
  */
 import { BpfError } from '@polybpf/errors';
-import {
-  type CodeBuffer,
-  describeSymbol,
-  encodeLayout,
-  makeNode,
-  type MachineNode,
-  type OperandPrinter,
-  printLayout,
-} from '@polybpf/jit';
+import { type CodeBuffer, describeSymbol, encodeLayout, makeNode, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
 import { ADD_FAR, JUMP_FAR, LITERAL_FAR, PC_DISTANCE } from './branches.ts';
 import { INSTRUCTIONS, type SparcForm } from './instructions.ts';
 import { G0, G1, G4, G5, NAMES } from './registers.ts';

@@ -3,22 +3,11 @@
  * total store order an atomic access is ordered against everything before and after it (SPARC V9 8.4.4.3), so that no
  * barrier is needed. Both give 32-bit old values zero-extended.
  */
-import {
-  bind,
-  displacement,
-  emit,
-  emitTo,
-  hw,
-  hwBase,
-  isHwLiveAfter,
-  type LowerContext,
-  type MachineForm,
-  type Op,
-} from '@polybpf/jit';
+import { bind, displacement, emit, emitTo, hw, hwBase, isHwLiveAfter, type LowerContext, type MachineForm, type Op } from '@polybpf/jit'; // prettier-ignore
 import { SWAP_OFFSET } from './abi.ts';
 import { CONDITION_CODES, ICC, XCC } from './branches.ts';
-import { fits13, loadImm32 } from './lower-constant.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { fits13, loadImm32 } from './lower-constant.ts';
 import { G1, G4, G5, SP } from './registers.ts';
 
 const { add, add_imm, and, bpcc_pn, casa, casxa, cmp, ldx, lduw, mov, or, stx, swap, swap_reg, xor } = INSTRUCTIONS;

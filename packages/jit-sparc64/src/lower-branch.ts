@@ -1,19 +1,9 @@
 /** Compare and branch, jumps, may_goto. The delay slots get `nop`; the peephole pass fills them. */
-import {
-  type Cond,
-  emit,
-  emitTo,
-  hw,
-  type LowerContext,
-  type MachineForm,
-  NO_REG,
-  type Op,
-  simplifyComparison,
-} from '@polybpf/jit';
-import { conditionCode, CONDITION_CODES, ICC, REGISTER_CONDITIONS, registerCondition, XCC } from './branches.ts';
+import { type Cond, emit, emitTo, hw, isBitTest, isEquality, type LowerContext, type MachineForm, NO_REG, type Op, simplifyComparison } from '@polybpf/jit'; // prettier-ignore
+import { CONDITION_CODES, conditionCode, ICC, REGISTER_CONDITIONS, registerCondition, XCC } from './branches.ts';
+import { INSTRUCTIONS } from './instructions.ts';
 import { fits13 } from './lower-constant.ts';
 import { isUpperZero, isZeroExtension, writtenBy } from './lower-fuse.ts';
-import { INSTRUCTIONS } from './instructions.ts';
 import { G1 } from './registers.ts';
 
 const {
@@ -43,13 +33,13 @@ export function lowerBranch(cx: LowerContext, op: Op): void {
   const a = hw(cx, op.a);
   const { label } = op;
   if (op.b !== NO_REG) {
-    const isTest = op.cond === 'set' || op.cond === 'nset';
+    const isTest = isBitTest(op.cond);
     const b = hw(cx, op.b);
     emitCompare(cx, isTest ? btst : cmp, [a, b]);
     return emitBranch(cx, conditionCode(op.cond), wide, label);
   }
   const { cond, imm } = simplifyComparison(op.cond, op.imm);
-  if (cond === 'set' || cond === 'nset') {
+  if (isBitTest(cond)) {
     emitCompare(cx, btst_imm, [imm, a]);
     return emitBranch(cx, conditionCode(cond), wide, label);
   }
@@ -81,15 +71,14 @@ function emitBranch(cx: LowerContext, condition: number, wide: boolean, label: n
 /** Comparison with 0: a branch on the register, which looks at all 64 bits, or on the condition codes of 32. */
 function emitZeroTest(cx: LowerContext, cond: Cond, wide: boolean, a: number, label: number): void {
   const condition = registerCondition(cond);
-  const isEquality = cond === 'eq' || cond === 'ne';
-  if (condition >= 0 && (wide || (isEquality && isUpperZero(cx, a) && !canSetCodes(cx, a)))) {
+  if (condition >= 0 && (wide || (isEquality(cond) && isUpperZero(cx, a) && !canSetCodes(cx, a)))) {
     emitTo(cx, bpr, [condition, a], label);
     emit(cx, nop, []);
     return;
   }
   // Addition and subtraction may overflow: only their zero and sign are those of a comparison with 0.
   const isSign = cond === 'slt' || cond === 'sge';
-  if ((isEquality || isSign) && setCodes(cx, a)) {
+  if ((isEquality(cond) || isSign) && setCodes(cx, a)) {
     const signed = cond === 'slt' ? CONDITION_CODES.neg : CONDITION_CODES.pos;
     return emitBranch(cx, isSign ? signed : conditionCode(cond), wide, label);
   }

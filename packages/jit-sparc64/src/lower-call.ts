@@ -1,20 +1,9 @@
 /** Calls of every kind, and addresses of symbols and functions. */
 import { BpfError } from '@polybpf/errors';
-import {
-  bind,
-  type CodeSymbol,
-  emit,
-  emitSymbol,
-  emitTo,
-  type HelperCalls,
-  hw,
-  isLiveAfter,
-  type LowerContext,
-  type Op,
-} from '@polybpf/jit';
+import { bind, type CodeSymbol, emit, emitSymbol, emitTo, type HelperCalls, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit'; // prettier-ignore
 import { CONDITION_CODES, REGISTER_CONDITIONS, XCC } from './branches.ts';
-import { fits13, loadImm64 } from './lower-constant.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { fits13, loadImm64 } from './lower-constant.ts';
 import { G0, G1, G4, G5, I5, O0 } from './registers.ts';
 
 const {

@@ -14,11 +14,6 @@ export function fits13(value: number): boolean {
   return value >= -4096 && value <= 4095;
 }
 
-/** n for 2^n, else -1; of the 32 bits of `value`. */
-export function powerOf(value: number): number {
-  return value !== 0 && (value & (value - 1)) === 0 ? 31 - Math.clz32(value) : -1;
-}
-
 /** n for 2^n - 1 with n from 13 to 31: the low bits that the mask keeps, too many for an immediate; else -1. */
 export function lowMask(imm: number): number {
   return imm > 4095 && (imm & (imm + 1)) === 0 ? 32 - Math.clz32(imm) : -1;

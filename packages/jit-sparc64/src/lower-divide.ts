@@ -5,9 +5,9 @@
  */
 import { bind, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op } from '@polybpf/jit';
 import { REGISTER_CONDITIONS } from './branches.ts';
+import { INSTRUCTIONS } from './instructions.ts';
 import { zeroExtend } from './lower-alu.ts';
 import { fits13, loadImm64 } from './lower-constant.ts';
-import { INSTRUCTIONS } from './instructions.ts';
 import { G0, G1, G4, G5 } from './registers.ts';
 
 const { bpr_a_pn, bpr_pn, mov, mulx, mulx_imm, neg, nop, sdivx, sdivx_imm, sra_imm, srl_imm, sub, udivx, udivx_imm } =

@@ -2,11 +2,11 @@
  * Loads and stores. Displacements of 13 bits are part of the instruction, others go through %g5. Memory is totally ordered
  * (TSO), so that loads acquire and stores release as they are.
  */
-import { displacement, emit, hw, hwBase, type LowerContext, type MachineForm, type Op } from '@polybpf/jit';
-import { fits13, loadImm32, loadImm64 } from './lower-constant.ts';
-import { emitMisalignedLoad, emitMisalignedStore, misalignmentOf } from './lower-misaligned.ts';
-import { isSpent, lastNode } from './lower-fuse.ts';
+import { displacement, emit, hw, hwBase, type LowerContext, type MachineForm, type Op, storedImmediate } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
+import { fits13, loadImm32, loadImm64 } from './lower-constant.ts';
+import { isSpent, lastNode } from './lower-fuse.ts';
+import { emitMisalignedLoad, emitMisalignedStore, misalignmentOf } from './lower-misaligned.ts';
 import { G0, G1, G4, G5 } from './registers.ts';
 
 const {
@@ -98,7 +98,7 @@ export function lowerStore(cx: LowerContext, op: Op): void {
 export function lowerStoreImm(cx: LowerContext, op: Op): void {
   const { imm, width } = op;
   // Of the bits beyond the width, those that make the shorter constant.
-  const narrow = width === 8 ? (imm << 24) >> 24 : width === 16 ? (imm << 16) >> 16 : imm;
+  const narrow = storedImmediate(imm, width);
   if (narrow !== 0) loadImm64(cx, G1, width === 32 && !fits13(narrow) ? 0 : narrow >> 31, narrow);
   emitStore(cx, op, narrow === 0 ? G0 : G1, hwBase(cx, op.d));
 }

@@ -11,20 +11,10 @@
  *   done:
  * ```
  */
-import {
-  bind,
-  displacement,
-  emit,
-  emitTo,
-  hw,
-  hwBase,
-  type LowerContext,
-  type MachineForm,
-  type Op,
-} from '@polybpf/jit';
+import { bind, displacement, emit, emitTo, hw, hwBase, type LowerContext, type MachineForm, type Op } from '@polybpf/jit'; // prettier-ignore
 import { CONDITION_CODES, ICC } from './branches.ts';
-import { fits13, loadImm32 } from './lower-constant.ts';
 import { INSTRUCTIONS } from './instructions.ts';
+import { fits13, loadImm32 } from './lower-constant.ts';
 import { G0, G1, G4, G5 } from './registers.ts';
 
 const {

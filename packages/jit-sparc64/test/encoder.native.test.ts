@@ -4,17 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SparcForm } from '../src/instructions.ts';
-import {
-  ALL_FORMS,
-  distanceOf,
-  type Sample,
-  sampleBytes,
-  sampleKey,
-  samples,
-  sampleSource,
-  sampleText,
-  toHex,
-} from './encoder-samples.ts';
+import { ALL_FORMS, distanceOf, type Sample, sampleBytes, sampleKey, samples, sampleSource, sampleText, toHex } from './encoder-samples.ts'; // prettier-ignore
 
 const AS = 'sparc64-linux-gnu-as';
 const OBJDUMP = 'sparc64-linux-gnu-objdump';

@@ -1,4 +1,5 @@
 /** Comparisons with constants, said in the way that is shortest on most CPUs. */
+import { powerOf } from './lowering/immediates.ts';
 import type { Cond } from './op.ts';
 
 /** A condition and the constant that it is about. */
@@ -38,3 +39,32 @@ export const NEIGHBOURS: Readonly<Partial<Record<Cond, readonly [cond: OrderCond
   ugt: ['uge', 1], ule: ['ult', 1], uge: ['ugt', -1], ult: ['ule', -1],
   sgt: ['sge', 1], sle: ['slt', 1], sge: ['sgt', -1], slt: ['sle', -1],
 }; // prettier-ignore
+
+export const isEquality = (cond: Cond): cond is 'eq' | 'ne' => cond === 'eq' || cond === 'ne';
+export const isBitTest = (cond: Cond): cond is 'set' | 'nset' => cond === 'set' || cond === 'nset';
+export const isSignedOrder = (cond: Cond): boolean => cond.startsWith('s') && cond !== 'set';
+export const isUnsignedOrder = (cond: Cond): boolean => cond.startsWith('u');
+
+/** n when `cond imm` asks whether bits n and above are zero (`ult 2^n`, `ule 2^n - 1`) or not; else -1. */
+export function unsignedPower(cond: Cond, imm: number): number {
+  if (imm <= 0) return -1;
+  if (cond === 'ult' || cond === 'uge') return powerOf(imm);
+  return cond === 'ule' || cond === 'ugt' ? powerOf(imm + 1) : -1;
+}
+
+/** A comparison as `a < imm` or its opposite: what CPUs have that put its truth into a register. */
+export interface LessThan {
+  readonly isSigned: boolean;
+  /** Whether `cond` holds when a < imm does; else it holds when a < imm does not. */
+  readonly holds: boolean;
+  /** Beyond 32 bits where the bound is the end of the range. */
+  readonly imm: number;
+}
+
+/** {@link LessThan} for an order; undefined for equality and tests of bits. */
+export function asLessThan(cond: Cond, imm: number): LessThan | undefined {
+  if (isEquality(cond) || isBitTest(cond)) return undefined;
+  const isBelow = cond === 'ult' || cond === 'slt' || cond === 'ule' || cond === 'sle';
+  const isExact = cond === 'ult' || cond === 'slt' || cond === 'uge' || cond === 'sge';
+  return { isSigned: isSignedOrder(cond), holds: isBelow, imm: isExact ? imm : imm + 1 };
+}

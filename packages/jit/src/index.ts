@@ -20,8 +20,17 @@ export type { HelperCalls, LowerContext } from './lower-context.ts';
 export { ALIGN, DATA64, LABEL, makeNode } from './node.ts';
 export type { BranchUse, MachineForm, MachineNode, RelocationUse } from './node.ts';
 export { ARENA, FRAME, INVERTED, makeOp, NO_REG, OP_KINDS, R10, SCRATCH_A, SCRATCH_B, SWAPPED } from './op.ts';
-export { NEIGHBOURS, simplifyComparison } from './comparison.ts';
-export type { Comparison, OrderCond } from './comparison.ts';
+export {
+  asLessThan,
+  isBitTest,
+  isEquality,
+  isSignedOrder,
+  isUnsignedOrder,
+  NEIGHBOURS,
+  simplifyComparison,
+  unsignedPower,
+} from './comparison.ts';
+export type { Comparison, LessThan, OrderCond } from './comparison.ts';
 export type { CodeSymbol, Cond, Op, OpKind } from './op.ts';
 export { defineTarget, unsupported, withOptions } from './target.ts';
 export type {
@@ -61,3 +70,38 @@ export {
   GUARD_BYTES,
   WIDE_GUARD_BYTES,
 } from './sandbox-layout.ts';
+export { constantHomes } from './lowering/constant-homes.ts';
+export type { ConstantRegister, HomeRules } from './lowering/constant-homes.ts';
+export {
+  isSigned12,
+  isSigned16,
+  isUnsigned12,
+  isUnsigned16,
+  leadingZeros64,
+  low12,
+  low16,
+  powerOf,
+  runOf,
+  shiftLeft64,
+  shiftRight64,
+  storedImmediate,
+  trailingZeros64,
+  wordsOf,
+} from './lowering/immediates.ts';
+export { isFusible, isSpent, lastNode, retargetLast, soleResult } from './lowering/look-back.ts';
+export type { WritingForm } from './lowering/look-back.ts';
+export { countUses, isLabelAt, isSameNode, straighten } from './lowering/node-list.ts';
+export type { Straight } from './lowering/node-list.ts';
+export { FITS_ALL, lowerTable } from './lowering/table.ts';
+export type { Lowerings } from './lowering/table.ts';
+export {
+  BOTH,
+  comparesAlike,
+  followHalves,
+  halfOf,
+  halfOfAnd,
+  halfOfShift,
+  SIGN,
+  ZEROS,
+} from './lowering/upper-halves.ts';
+export type { HalfRules, KnownHalves, UpperHalves } from './lowering/upper-halves.ts';
