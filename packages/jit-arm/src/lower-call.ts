@@ -1,6 +1,6 @@
 /** Calls of every kind, and addresses of symbols and functions. */
 import { BpfError } from '@polybpf/errors';
-import { bind, type CodeSymbol, emitSymbol, emitTo, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit';
+import { bind, callLowerings, type CallLowerings, emitSymbol, emitTo, hw, isLiveAfter, type LowerContext, type Op, TAIL_CALL_FAILED } from '@polybpf/jit'; // prettier-ignore
 import { type ArmFrame, undoFrame } from './abi.ts';
 import { CC } from './branches.ts';
 import { alignedPair, hi, hiOf, lo, loOf, wordOffset, WORDS } from './homes.ts';
@@ -11,8 +11,6 @@ import { AL, IP, LR, PC, R0, R1, SP } from './registers.ts';
 
 const { add_reg, bl, bl_symbol, blx, bx, cmp_imm, cmp_reg, ldr, ldr_idx, movt_label, movt_symbol, movw_label, movw_symbol, pop, str, strd, sub_imm } = INSTRUCTIONS; // prettier-ignore
 
-/** What a tail call that goes nowhere leaves in r0. */
-const ENOENT = 2;
 const SHORT = 255;
 
 /** Arguments 3 to 5 that live elsewhere go to the stack. */
@@ -33,25 +31,64 @@ function passArguments(cx: LowerContext, last: number): void {
   }
 }
 
-export function lowerCallHelper(cx: LowerContext, op: Op): void {
-  passArguments(cx, 5);
-  emitHelperCall(cx, op.imm, op.symbol!);
-  takeResult(cx);
-}
+/** How each kind of call becomes instructions. */
+export const CALLS: CallLowerings = /* @__PURE__ */ callLowerings({
+  passArguments,
+  callSymbol: (cx, symbol, addend) => void emitSymbol(cx, bl_symbol, [AL], symbol, addend),
+  callLabel: (cx, label) => void emitTo(cx, bl, [AL], label),
+  callSlot(cx, slot, table) {
+    // The load adds what the constant leaves out.
+    const address = tableAddress(cx, table.address) + Number(slot - table.address);
+    const rest = address & 0xfff;
+    loadImm(cx, IP, address - rest);
+    ins(cx, ldr, IP, IP, rest);
+    ins(cx, blx, IP);
+  },
+  callPointer: (cx, home) => void ins(cx, blx, readHalf(cx, loOf(home), IP)),
+  callEither(cx, home, { address, count }) {
+    move(cx, IP, readHalf(cx, loOf(home), IP));
+    const skip = cx.newLabel();
+    if (isModified(count)) ins(cx, cmp_imm, IP, count);
+    else {
+      loadImm(cx, LR, count);
+      ins(cx, cmp_reg, IP, LR);
+    }
+    branchTo(cx, CC.cs, skip);
+    loadImm(cx, LR, tableAddress(cx, address));
+    ins(cx, ldr_idx, IP, LR, IP, 3);
+    bind(cx, skip);
+    ins(cx, blx, IP);
+  },
+  takeResult(cx) {
+    if (!isLiveAfter(cx, 0)) return;
+    const [low, high] = resultHalves(cx);
+    writeHalf(cx, lo(cx, 0), low);
+    writeHalf(cx, hi(cx, 0), high);
+  },
+  keepContext(cx) {
+    const { tailContext } = cx.frame as ArmFrame;
+    const [low, high] = resultHalves(cx);
+    ins(cx, str, readHalf(cx, lo(cx, 1), IP), SP, tailContext + 4 * low);
+    ins(cx, str, readHalf(cx, hi(cx, 1), IP), SP, tailContext + 4 * high);
+  },
+  branchIfNone(cx, label) {
+    ins(cx, cmp_imm, resultHalves(cx)[0], 0);
+    branchTo(cx, CC.eq, label);
+  },
+  leaveForAnswer(cx) {
+    const { tailContext } = cx.frame as ArmFrame;
+    move(cx, IP, resultHalves(cx)[0]);
+    ins(cx, ldr, R0, SP, tailContext);
+    ins(cx, ldr, R1, SP, tailContext + 4);
+    undoFrame(cx, false);
+    ins(cx, bx, IP);
+  },
+  setFailed: (cx) => setConstant(cx, lo(cx, 0), hi(cx, 0), [TAIL_CALL_FAILED, -1], true),
+});
 
-/** Calls a helper; the result is in r0 and r1. */
-function emitHelperCall(cx: LowerContext, id: number, symbol: CodeSymbol): void {
-  const { helperCalls } = cx;
-  if (helperCalls.kind === 'relocation') return void emitSymbol(cx, bl_symbol, [AL], symbol);
-  if (id < 0 || id >= helperCalls.count) {
-    throw new BpfError('E_JIT_PROGRAM', 'helper id', { at: { insn: cx.insn }, expected: `less than ${helperCalls.count}`, got: String(id) }); // prettier-ignore
-  }
-  // The load adds what the constant leaves out.
-  const address = tableAddress(cx, helperCalls.address) + 8 * id;
-  const rest = address & 0xfff;
-  loadImm(cx, IP, address - rest);
-  ins(cx, ldr, IP, IP, rest);
-  ins(cx, blx, IP);
+/** Registers of the low and the high half of a result, which are their places in a pair of words as well. */
+function resultHalves({ target }: LowerContext): readonly [low: number, high: number] {
+  return target.endian === 'big' ? [R1, R0] : [R0, R1];
 }
 
 /** Address of the low words of the helper table. */
@@ -60,26 +97,6 @@ function tableAddress(cx: LowerContext, address: bigint): number {
     throw new BpfError('E_JIT_PROGRAM', 'address of the helper table', { expected: 'below 2^32', got: `0x${address.toString(16)}` }); // prettier-ignore
   }
   return Number(address) + (cx.target.endian === 'big' ? 4 : 0);
-}
-
-/** r0 = result, when anything reads it. */
-function takeResult(cx: LowerContext): void {
-  if (!isLiveAfter(cx, 0)) return;
-  const isBig = cx.target.endian === 'big';
-  writeHalf(cx, lo(cx, 0), isBig ? R1 : R0);
-  writeHalf(cx, hi(cx, 0), isBig ? R0 : R1);
-}
-
-export function lowerCallLocal(cx: LowerContext, op: Op): void {
-  passArguments(cx, 5);
-  emitTo(cx, bl, [AL], op.label);
-  takeResult(cx);
-}
-
-export function lowerCallSymbol(cx: LowerContext, op: Op): void {
-  passArguments(cx, 5);
-  emitSymbol(cx, bl_symbol, [AL], op.symbol!, op.addend);
-  takeResult(cx);
 }
 
 /** A call that does not return, with r1 and r2 wherever they live. */
@@ -93,55 +110,6 @@ export function lowerFault(cx: LowerContext, op: Op): void {
   }
   ins(cx, pop, 0b1111);
   emitSymbol(cx, bl_symbol, [AL], op.symbol!, op.addend);
-}
-
-/** A value below the size of the helper table is a helper's id, any other an address of code. */
-export function lowerCallRegister(cx: LowerContext, op: Op): void {
-  passArguments(cx, 5);
-  const { helperCalls } = cx;
-  const target = readHalf(cx, lo(cx, op.a), IP);
-  if (helperCalls.kind === 'relocation') {
-    ins(cx, blx, target);
-    return takeResult(cx);
-  }
-  const { count } = helperCalls;
-  move(cx, IP, target);
-  const skip = cx.newLabel();
-  if (isModified(count)) ins(cx, cmp_imm, IP, count);
-  else {
-    loadImm(cx, LR, count);
-    ins(cx, cmp_reg, IP, LR);
-  }
-  branchTo(cx, CC.cs, skip);
-  loadImm(cx, LR, tableAddress(cx, helperCalls.address));
-  ins(cx, ldr_idx, IP, LR, IP, 3);
-  bind(cx, skip);
-  ins(cx, blx, IP);
-  takeResult(cx);
-}
-
-/**
- * The helper answers with the address of the next program, or 0. The context stays in the frame meanwhile; the jump
- * leaves nothing of this function behind.
- */
-export function lowerTailCall(cx: LowerContext, op: Op): void {
-  const { tailContext } = cx.frame as ArmFrame;
-  const isBig = cx.target.endian === 'big';
-  const fails = cx.newLabel();
-  const [low, high] = isBig ? [1, 0] : [0, 1];
-  ins(cx, str, readHalf(cx, lo(cx, 1), IP), SP, tailContext + 4 * low);
-  ins(cx, str, readHalf(cx, hi(cx, 1), IP), SP, tailContext + 4 * high);
-  passArguments(cx, 3);
-  emitHelperCall(cx, op.imm, op.symbol!);
-  ins(cx, cmp_imm, low, 0);
-  branchTo(cx, CC.eq, fails);
-  move(cx, IP, low);
-  ins(cx, ldr, R0, SP, tailContext);
-  ins(cx, ldr, R1, SP, tailContext + 4);
-  undoFrame(cx, false);
-  ins(cx, bx, IP);
-  bind(cx, fails);
-  if (isLiveAfter(cx, 0)) setConstant(cx, lo(cx, 0), hi(cx, 0), [-ENOENT, -1], true);
 }
 
 /**

@@ -25,10 +25,10 @@
  * | displacement | 16 bits signed | 9 signed, or 12 unsigned and scaled | index in x17 |
  * | conditional jump | 16 (32) bits | 1 MiB, tbz 32 KiB | widened, see branches.ts |
  */
-import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
+import { type Fits, type LowerFn, lowerTable, type OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerBswap, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
 import { fitsBranch, lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
-import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
+import { CALLS, lowerAddress, lowerFunctionAddress } from './lower-call.ts';
 import { ALU_FITS, lowerConst } from './lower-constant.ts';
 import { lowerAtomic, lowerCmpxchg, lowerLoad, lowerLoadAcquire, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm, lowerStoreRelease, lowerXchg } from './lower-memory.ts'; // prettier-ignore
 
@@ -36,23 +36,13 @@ import { lowerAtomic, lowerCmpxchg, lowerLoad, lowerLoadAcquire, lowerLoadBswap,
 export const FITS: Fits = { ...ALU_FITS, branch: fitsBranch, displacement: () => true };
 
 /** How each op becomes instructions. */
-export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
+export const LOWER: Readonly<Record<OpKind, LowerFn>> = /* @__PURE__ */ lowerTable({
   mov: lowerMov,
   sext: lowerSext,
   const: lowerConst,
-  add: lowerAlu,
-  sub: lowerAlu,
-  mul: lowerAlu,
-  udiv: lowerAlu,
-  umod: lowerAlu,
-  sdiv: lowerAlu,
-  smod: lowerAlu,
-  and: lowerAlu,
-  or: lowerAlu,
-  xor: lowerAlu,
-  lsh: lowerAlu,
-  rsh: lowerAlu,
-  arsh: lowerAlu,
+  arithmetic: lowerAlu,
+  shift: lowerAlu,
+  division: lowerAlu,
   neg: lowerNeg,
   bswap: lowerBswap,
   load: lowerLoad,
@@ -60,14 +50,8 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   load_bswap: lowerLoadBswap,
   store: lowerStore,
   store_imm: lowerStoreImm,
-  atomic_add: lowerAtomic,
-  atomic_or: lowerAtomic,
-  atomic_and: lowerAtomic,
-  atomic_xor: lowerAtomic,
-  fetch_add: lowerAtomic,
-  fetch_or: lowerAtomic,
-  fetch_and: lowerAtomic,
-  fetch_xor: lowerAtomic,
+  atomic: lowerAtomic,
+  fetch: lowerAtomic,
   xchg: lowerXchg,
   cmpxchg: lowerCmpxchg,
   load_acquire: lowerLoadAcquire,
@@ -75,15 +59,7 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   branch: lowerBranch,
   jump: lowerJump,
   may_goto: lowerMayGoto,
-  call_helper: lowerCallHelper,
-  call_local: lowerCallLocal,
-  call_symbol: lowerCallSymbol,
-  call_register: lowerCallRegister,
-  tail_call: lowerTailCall,
+  ...CALLS,
   address: lowerAddress,
   function_address: lowerFunctionAddress,
-  // User space has one address space: the cast is a copy.
-  addr_space_cast: lowerMov,
-  check: lowerCheck,
-  fault: lowerCallSymbol,
-};
+});

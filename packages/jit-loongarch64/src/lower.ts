@@ -26,55 +26,26 @@
  * | displacement | 16 bits signed | 12 bits signed; 14 that count words; a register | shortest |
  * | conditional jump | 16 (32) bits | 128 KiB, tests for zero 4 MiB | widened, see branches.ts |
  */
-import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
+import { type Fits, FITS_ALL, type LowerFn, lowerTable, type OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
 import { lowerBswap } from './lower-bswap.ts';
-import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
+import { CALLS, lowerAddress, lowerFunctionAddress } from './lower-call.ts';
 import { lowerConst } from './lower-constant.ts';
 import { lowerDivision } from './lower-divide.ts';
 import { lowerAtomic, lowerCmpxchg, lowerLoad, lowerLoadAcquire, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm, lowerStoreRelease, lowerXchg } from './lower-memory.ts'; // prettier-ignore
 
-const always = (): boolean => true;
-
 /** Every immediate is taken: what does not fit an instruction goes into a register that is free at that place. */
-export const FITS: Fits = {
-  add: always,
-  sub: always,
-  mul: always,
-  udiv: always,
-  umod: always,
-  sdiv: always,
-  smod: always,
-  and: always,
-  or: always,
-  xor: always,
-  lsh: always,
-  rsh: always,
-  arsh: always,
-  store_imm: always,
-  branch: always,
-  displacement: always,
-};
+export const FITS: Fits = FITS_ALL;
 
 /** How each op becomes instructions. */
-export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
+export const LOWER: Readonly<Record<OpKind, LowerFn>> = /* @__PURE__ */ lowerTable({
   mov: lowerMov,
   sext: lowerSext,
   const: lowerConst,
-  add: lowerAlu,
-  sub: lowerAlu,
-  mul: lowerAlu,
-  udiv: lowerDivision,
-  umod: lowerDivision,
-  sdiv: lowerDivision,
-  smod: lowerDivision,
-  and: lowerAlu,
-  or: lowerAlu,
-  xor: lowerAlu,
-  lsh: lowerAlu,
-  rsh: lowerAlu,
-  arsh: lowerAlu,
+  arithmetic: lowerAlu,
+  shift: lowerAlu,
+  division: lowerDivision,
   neg: lowerNeg,
   bswap: lowerBswap,
   load: lowerLoad,
@@ -82,14 +53,8 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   load_bswap: lowerLoadBswap,
   store: lowerStore,
   store_imm: lowerStoreImm,
-  atomic_add: lowerAtomic,
-  atomic_or: lowerAtomic,
-  atomic_and: lowerAtomic,
-  atomic_xor: lowerAtomic,
-  fetch_add: lowerAtomic,
-  fetch_or: lowerAtomic,
-  fetch_and: lowerAtomic,
-  fetch_xor: lowerAtomic,
+  atomic: lowerAtomic,
+  fetch: lowerAtomic,
   xchg: lowerXchg,
   cmpxchg: lowerCmpxchg,
   load_acquire: lowerLoadAcquire,
@@ -97,15 +62,7 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   branch: lowerBranch,
   jump: lowerJump,
   may_goto: lowerMayGoto,
-  call_helper: lowerCallHelper,
-  call_local: lowerCallLocal,
-  call_symbol: lowerCallSymbol,
-  call_register: lowerCallRegister,
-  tail_call: lowerTailCall,
+  ...CALLS,
   address: lowerAddress,
   function_address: lowerFunctionAddress,
-  // User space has one address space: the cast is a copy.
-  addr_space_cast: lowerMov,
-  check: lowerCheck,
-  fault: lowerCallSymbol,
-};
+});

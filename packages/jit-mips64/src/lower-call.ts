@@ -1,6 +1,5 @@
 /** Calls of every kind, and addresses of symbols and functions. */
-import { BpfError } from '@polybpf/errors';
-import { bind, type CodeSymbol, emit, emitSymbol, emitTo, hw, isLiveAfter, isSigned16, type LowerContext, type Op } from '@polybpf/jit'; // prettier-ignore
+import { bind, callLowerings, type CallLowerings, type CodeSymbol, emit, emitSymbol, emitTo, hw, isSigned16, type LowerContext, type Op, TAIL_CALL_FAILED, wordsOf } from '@polybpf/jit'; // prettier-ignore
 import { emitLeave, savesReturnAddress, tailContextOffset } from './abi.ts';
 import { CALL_SYMBOL, LA_NEAR, LA_SYMBOL } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
@@ -10,27 +9,56 @@ import { A0, AT, RA, SP, T9, V0, V1 } from './registers.ts';
 
 const { bal, beqz, daddu, dsll, jalr, ld, li, move, nop, sd, sltiu, sltu } = INSTRUCTIONS;
 
-/** -ENOENT, what a tail call that goes nowhere leaves in r0. */
-const ENOENT = 2;
-
-export function lowerCallHelper(cx: LowerContext, op: Op): void {
-  const { helperCalls } = cx;
-  const id = op.imm;
-  if (helperCalls.kind === 'relocation') return emitSymbolCall(cx, op.symbol!, 0);
-  if (id < 0 || id >= helperCalls.count) {
-    throw new BpfError('E_JIT_PROGRAM', 'helper id', { at: { insn: cx.insn }, expected: `less than ${helperCalls.count}`, got: String(id) }); // prettier-ignore
-  }
-  const slot = helperCalls.address + BigInt(id) * 8n;
-  const low = BigInt.asIntN(16, slot);
-  loadAddress(cx, T9, slot - low);
-  emit(cx, ld, [T9, Number(low), T9]);
-  emitCall(cx, T9);
-}
-
-/** rd = address. */
-function loadAddress(cx: LowerContext, rd: number, address: bigint): void {
-  loadImm64(cx, rd, Number(BigInt.asIntN(32, address >> 32n)), Number(BigInt.asIntN(32, address)));
-}
+/** How each kind of call becomes instructions. */
+export const CALLS: CallLowerings = /* @__PURE__ */ callLowerings({
+  // A weak symbol may be missing: then nothing is called.
+  callSymbol(cx, symbol, addend) {
+    if (symbol.kind !== 'function' || !symbol.weak) return emitSymbolCall(cx, symbol, addend);
+    const missing = cx.newLabel();
+    emitLiteral(cx, T9, cx.symbolLiteral(symbol, addend));
+    emitTo(cx, beqz, [T9], missing);
+    emit(cx, nop, []);
+    emitCall(cx, T9);
+    bind(cx, missing);
+  },
+  callLabel: (cx, label) => emitBranch(cx, bal, [], label),
+  callSlot(cx, slot) {
+    const low = BigInt.asIntN(16, slot);
+    loadImm64(cx, T9, ...wordsOf(slot - low));
+    emit(cx, ld, [T9, Number(low), T9]);
+    emitCall(cx, T9);
+  },
+  callPointer(cx, register) {
+    emit(cx, move, [T9, register]);
+    emitCall(cx, T9);
+  },
+  callEither(cx, register, { address, count }) {
+    const call = cx.newLabel();
+    if (isSigned16(count)) emit(cx, sltiu, [AT, register, count]);
+    else {
+      loadImm64(cx, AT, 0, count);
+      emit(cx, sltu, [AT, register, AT]);
+    }
+    emitTo(cx, beqz, [AT], call);
+    emit(cx, move, [T9, register]);
+    loadImm64(cx, AT, ...wordsOf(address));
+    emit(cx, dsll, [T9, T9, 3]);
+    emit(cx, daddu, [T9, T9, AT]);
+    emit(cx, ld, [T9, 0, T9]);
+    bind(cx, call);
+    emitCall(cx, T9);
+  },
+  keepContext: (cx) => void emit(cx, sd, [hw(cx, 1), tailContextOffset(cx), SP]),
+  branchIfNone(cx, label) {
+    emitTo(cx, beqz, [V0], label);
+    emit(cx, move, [T9, V0]);
+  },
+  leaveForAnswer(cx) {
+    emit(cx, ld, [A0, tailContextOffset(cx), SP]);
+    emitLeave(cx, T9);
+  },
+  setFailed: (cx, r0) => void emit(cx, li, [r0, TAIL_CALL_FAILED]),
+});
 
 /** jalr and its delay slot. */
 function emitCall(cx: LowerContext, register: number): void {
@@ -50,64 +78,6 @@ function emitSymbolCall(cx: LowerContext, symbol: CodeSymbol, addend: number): v
   const call = emitSymbol(cx, CALL_SYMBOL, [], symbol, addend);
   call.label = label;
   emit(cx, nop, []);
-}
-
-export function lowerCallLocal(cx: LowerContext, op: Op): void {
-  emitBranch(cx, bal, [], op.label);
-}
-
-/** A weak symbol may be missing: then nothing is called. */
-export function lowerCallSymbol(cx: LowerContext, op: Op): void {
-  const symbol = op.symbol!;
-  if (symbol.kind !== 'function' || !symbol.weak) return emitSymbolCall(cx, symbol, op.addend);
-  const missing = cx.newLabel();
-  emitLiteral(cx, T9, cx.symbolLiteral(symbol, op.addend));
-  emitTo(cx, beqz, [T9], missing);
-  emit(cx, nop, []);
-  emitCall(cx, T9);
-  bind(cx, missing);
-}
-
-/** A value below the size of the helper table is a helper's id, any other an address of code. */
-export function lowerCallRegister(cx: LowerContext, op: Op): void {
-  const target = hw(cx, op.a);
-  const { helperCalls } = cx;
-  if (helperCalls.kind === 'relocation') {
-    emit(cx, move, [T9, target]);
-    return emitCall(cx, T9);
-  }
-  const { count, address } = helperCalls;
-  const call = cx.newLabel();
-  if (isSigned16(count)) emit(cx, sltiu, [AT, target, count]);
-  else {
-    loadImm64(cx, AT, 0, count);
-    emit(cx, sltu, [AT, target, AT]);
-  }
-  emitTo(cx, beqz, [AT], call);
-  emit(cx, move, [T9, target]);
-  loadAddress(cx, AT, address);
-  emit(cx, dsll, [T9, T9, 3]);
-  emit(cx, daddu, [T9, T9, AT]);
-  emit(cx, ld, [T9, 0, T9]);
-  bind(cx, call);
-  emitCall(cx, T9);
-}
-
-/**
- * The helper answers with the address of the next program, or 0. The context stays in the frame meanwhile; the jump
- * leaves nothing of this function behind.
- */
-export function lowerTailCall(cx: LowerContext, op: Op): void {
-  const slot = tailContextOffset(cx);
-  const fails = cx.newLabel();
-  emit(cx, sd, [hw(cx, 1), slot, SP]);
-  lowerCallHelper(cx, op);
-  emitTo(cx, beqz, [V0], fails);
-  emit(cx, move, [T9, V0]);
-  emit(cx, ld, [A0, slot, SP]);
-  emitLeave(cx, T9);
-  bind(cx, fails);
-  if (isLiveAfter(cx, 0)) emit(cx, li, [hw(cx, 0), -ENOENT]);
 }
 
 /** Runs `body`, which destroys $ra; a function that has not saved it keeps it in $v1. */

@@ -25,10 +25,10 @@
  * | call | - | position-independent callees find their address in $t9 | jalr $t9; bal only between functions of the program |
  * | conditional jump | 16 (32) bits | 128 KiB | widened, see branches.ts |
  */
-import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
+import { type Fits, type LowerFn, lowerTable, type OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerNeg } from './lower-alu.ts';
 import { fitsBranch, lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
-import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
+import { CALLS, lowerAddress, lowerFunctionAddress } from './lower-call.ts';
 import { ALU_FITS, lowerConst } from './lower-constant.ts';
 import { lowerDivide } from './lower-divide.ts';
 import { lowerAtomic, lowerCmpxchg, lowerFetch, lowerLoad, lowerLoadAcquire, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm, lowerStoreRelease } from './lower-memory.ts'; // prettier-ignore
@@ -50,23 +50,13 @@ const LINKED: ReadonlySet<OpKind> = new Set<OpKind>([
 ]); // prettier-ignore
 
 /** How each op becomes instructions. */
-export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
+export const LOWER: Readonly<Record<OpKind, LowerFn>> = /* @__PURE__ */ lowerTable({
   mov: lowerMov,
   sext: lowerSext,
   const: lowerConst,
-  add: lowerAlu,
-  sub: lowerAlu,
-  mul: lowerAlu,
-  udiv: lowerDivide,
-  umod: lowerDivide,
-  sdiv: lowerDivide,
-  smod: lowerDivide,
-  and: lowerAlu,
-  or: lowerAlu,
-  xor: lowerAlu,
-  lsh: lowerShift,
-  rsh: lowerShift,
-  arsh: lowerShift,
+  arithmetic: lowerAlu,
+  shift: lowerShift,
+  division: lowerDivide,
   neg: lowerNeg,
   bswap: lowerBswap,
   load: lowerLoad,
@@ -74,14 +64,8 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   load_bswap: lowerLoadBswap,
   store: lowerStore,
   store_imm: lowerStoreImm,
-  atomic_add: lowerAtomic,
-  atomic_or: lowerAtomic,
-  atomic_and: lowerAtomic,
-  atomic_xor: lowerAtomic,
-  fetch_add: lowerFetch,
-  fetch_or: lowerFetch,
-  fetch_and: lowerFetch,
-  fetch_xor: lowerFetch,
+  atomic: lowerAtomic,
+  fetch: lowerFetch,
   xchg: lowerFetch,
   cmpxchg: lowerCmpxchg,
   load_acquire: lowerLoadAcquire,
@@ -89,15 +73,7 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   branch: lowerBranch,
   jump: lowerJump,
   may_goto: lowerMayGoto,
-  call_helper: lowerCallHelper,
-  call_local: lowerCallLocal,
-  call_symbol: lowerCallSymbol,
-  call_register: lowerCallRegister,
-  tail_call: lowerTailCall,
+  ...CALLS,
   address: lowerAddress,
   function_address: lowerFunctionAddress,
-  // User space has one address space: the cast is a copy.
-  addr_space_cast: lowerMov,
-  check: lowerCheck,
-  fault: lowerCallSymbol,
-};
+});

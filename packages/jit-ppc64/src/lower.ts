@@ -26,54 +26,25 @@
  *
  * Unaligned atomics are alignment interrupts; the rest of storage may be accessed at any alignment.
  */
-import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
+import { type Fits, FITS_ALL, type LowerFn, lowerTable, type OpKind } from '@polybpf/jit';
 import { lowerAdd, lowerAnd, lowerArsh, lowerLsh, lowerMul, lowerOr, lowerRsh, lowerSub, lowerXor } from './lower-alu.ts'; // prettier-ignore
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
-import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
+import { CALLS, lowerAddress, lowerFunctionAddress } from './lower-call.ts';
 import { lowerConst } from './lower-constant.ts';
 import { lowerDivision } from './lower-divide.ts';
 import { lowerAtomic, lowerCmpxchg, lowerFetch, lowerLoad, lowerLoadAcquire, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm, lowerStoreRelease, lowerXchg } from './lower-memory.ts'; // prettier-ignore
 import { lowerBswap, lowerMov, lowerNeg, lowerSext } from './lower-move.ts';
 
-const always = (): boolean => true;
-
 /** Every operand is taken: which form it gets, or whether it goes through r0, is decided where it is used. */
-export const FITS: Fits = {
-  add: always,
-  sub: always,
-  mul: always,
-  udiv: always,
-  umod: always,
-  sdiv: always,
-  smod: always,
-  and: always,
-  or: always,
-  xor: always,
-  lsh: always,
-  rsh: always,
-  arsh: always,
-  store_imm: always,
-  branch: always,
-  displacement: always,
-};
+export const FITS: Fits = FITS_ALL;
 
-export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
+export const LOWER: Readonly<Record<OpKind, LowerFn>> = /* @__PURE__ */ lowerTable({
   mov: lowerMov,
   sext: lowerSext,
   const: lowerConst,
-  add: lowerAdd,
-  sub: lowerSub,
-  mul: lowerMul,
-  udiv: lowerDivision,
-  umod: lowerDivision,
-  sdiv: lowerDivision,
-  smod: lowerDivision,
-  and: lowerAnd,
-  or: lowerOr,
-  xor: lowerXor,
-  lsh: lowerLsh,
-  rsh: lowerRsh,
-  arsh: lowerArsh,
+  arithmetic: { add: lowerAdd, sub: lowerSub, mul: lowerMul, and: lowerAnd, or: lowerOr, xor: lowerXor },
+  shift: { lsh: lowerLsh, rsh: lowerRsh, arsh: lowerArsh },
+  division: lowerDivision,
   neg: lowerNeg,
   bswap: lowerBswap,
   load: lowerLoad,
@@ -81,14 +52,8 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   load_bswap: lowerLoadBswap,
   store: lowerStore,
   store_imm: lowerStoreImm,
-  atomic_add: lowerAtomic,
-  atomic_or: lowerAtomic,
-  atomic_and: lowerAtomic,
-  atomic_xor: lowerAtomic,
-  fetch_add: lowerFetch,
-  fetch_or: lowerFetch,
-  fetch_and: lowerFetch,
-  fetch_xor: lowerFetch,
+  atomic: lowerAtomic,
+  fetch: lowerFetch,
   xchg: lowerXchg,
   cmpxchg: lowerCmpxchg,
   load_acquire: lowerLoadAcquire,
@@ -96,15 +61,7 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   branch: lowerBranch,
   jump: lowerJump,
   may_goto: lowerMayGoto,
-  call_helper: lowerCallHelper,
-  call_local: lowerCallLocal,
-  call_symbol: lowerCallSymbol,
-  call_register: lowerCallRegister,
-  tail_call: lowerTailCall,
+  ...CALLS,
   address: lowerAddress,
   function_address: lowerFunctionAddress,
-  // User space has one address space.
-  addr_space_cast: lowerMov,
-  check: lowerCheck,
-  fault: lowerCallSymbol,
-};
+});

@@ -1,6 +1,5 @@
 /** Calls of every kind, and addresses of symbols and functions. */
-import { BpfError } from '@polybpf/errors';
-import { bind, type CodeSymbol, emit, emitSymbol, emitTo, type HelperCalls, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit'; // prettier-ignore
+import { bind, callLowerings, type CallLowerings, emit, emitSymbol, emitTo, hw, isLiveAfter, type LowerContext, type Op, TAIL_CALL_FAILED, takesResult, wordsOf } from '@polybpf/jit'; // prettier-ignore
 import { CONDITION_CODES, REGISTER_CONDITIONS, XCC } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { fits13, loadImm64 } from './lower-constant.ts';
@@ -11,106 +10,61 @@ const {
   mov_imm, nop, or_pc10_symbol, rd_pc, restore, sethi_pc22_symbol, sllx_imm, sra_imm,
 } = INSTRUCTIONS; // prettier-ignore
 
-type HelperTable = Extract<HelperCalls, { kind: 'table' }>;
-
-/** -ENOENT, what a tail call that goes nowhere leaves in r0. */
-const ENOENT_RESULT = -2;
 /** Displacements that a load of 64 bits can have above an address, as a power of 2. */
 const LOAD_REACH = 0x1000n;
 
-export function lowerCallHelper(cx: LowerContext, op: Op): void {
-  emitHelperCall(cx, op.imm, op.symbol!);
-  takeResult(cx);
-}
-
-/** Calls a helper; the result is in %o0. */
-function emitHelperCall(cx: LowerContext, id: number, symbol: CodeSymbol): void {
-  const { helperCalls } = cx;
-  if (helperCalls.kind === 'relocation') emitSymbol(cx, call_symbol, [], symbol);
-  else {
-    if (id < 0 || id >= helperCalls.count) {
-      throw new BpfError('E_JIT_PROGRAM', 'helper id', { at: { insn: cx.insn }, expected: `less than ${helperCalls.count}`, got: String(id) }); // prettier-ignore
-    }
-    const slot = helperCalls.address + BigInt(id) * 8n;
+/** How each kind of call becomes instructions. */
+export const CALLS: CallLowerings = /* @__PURE__ */ callLowerings({
+  callSymbol(cx, symbol, addend) {
+    emitSymbol(cx, call_symbol, [], symbol, addend);
+    emit(cx, nop, []);
+  },
+  callLabel(cx, label) {
+    emitTo(cx, call, [], label);
+    emit(cx, nop, []);
+  },
+  callSlot(cx, slot) {
     const within = slot & (LOAD_REACH - 1n);
-    loadAddress(cx, G1, slot - within);
+    loadImm64(cx, G1, ...wordsOf(slot - within));
     emit(cx, ldx, [G1, Number(within), G1]);
-    emit(cx, call_register, [G1]);
-  }
+    callPointer(cx, G1);
+  },
+  callPointer,
+  callEither(cx, register, { address, count }) {
+    const isAddress = cx.newLabel();
+    if (fits13(count)) emit(cx, cmp_imm, [register, count]);
+    else {
+      loadImm64(cx, G5, 0, count);
+      emit(cx, cmp, [register, G5]);
+    }
+    emitTo(cx, bpcc, [CONDITION_CODES.cc, XCC], isAddress);
+    emit(cx, mov, [register, G1]);
+    emit(cx, sllx_imm, [G1, 3, G1]);
+    loadImm64(cx, G5, ...wordsOf(address));
+    emit(cx, ldx_reg, [G1, G5, G1]);
+    bind(cx, isAddress);
+    callPointer(cx, G1);
+  },
+  takeResult: takesResult((cx, to, from) => emit(cx, mov, [from, to])),
+  keepContext: (cx) => void emit(cx, mov, [hw(cx, 1), I5]),
+  // What r0 becomes is in the delay slot, which is executed when the branch is taken.
+  branchIfNone(cx, label) {
+    const isRead = isLiveAfter(cx, 0);
+    emitTo(cx, isRead ? bpr_a : bpr, [REGISTER_CONDITIONS.z, O0], label);
+    if (isRead) emit(cx, mov_imm, [TAIL_CALL_FAILED, hw(cx, 0)]);
+    else emit(cx, nop, []);
+  },
+  // `restore` in the delay slot of the jump leaves the window, where the context was.
+  leaveForAnswer(cx) {
+    emit(cx, jmp, [O0]);
+    emit(cx, restore, [I5, G0, O0]);
+  },
+  setFailed: () => undefined,
+});
+
+function callPointer(cx: LowerContext, register: number): void {
+  emit(cx, call_register, [register]);
   emit(cx, nop, []);
-}
-
-function loadAddress(cx: LowerContext, rd: number, address: bigint): void {
-  loadImm64(cx, rd, Number(BigInt.asIntN(32, address >> 32n)), Number(BigInt.asIntN(32, address)));
-}
-
-/** r0 = %o0, when anything reads it. */
-function takeResult(cx: LowerContext): void {
-  const r0 = hw(cx, 0);
-  if (r0 !== O0 && isLiveAfter(cx, 0)) emit(cx, mov, [O0, r0]);
-}
-
-export function lowerCallLocal(cx: LowerContext, op: Op): void {
-  emitTo(cx, call, [], op.label);
-  emit(cx, nop, []);
-  takeResult(cx);
-}
-
-export function lowerCallSymbol(cx: LowerContext, op: Op): void {
-  emitSymbol(cx, call_symbol, [], op.symbol!, op.addend);
-  emit(cx, nop, []);
-  takeResult(cx);
-}
-
-/** A value below the size of the helper table is a helper's id, any other an address of code. */
-export function lowerCallRegister(cx: LowerContext, op: Op): void {
-  const target = hw(cx, op.a);
-  const { helperCalls } = cx;
-  if (helperCalls.kind === 'relocation') {
-    emit(cx, call_register, [target]);
-    emit(cx, nop, []);
-    return takeResult(cx);
-  }
-  emitTableLookup(cx, target, helperCalls);
-  emit(cx, call_register, [G1]);
-  emit(cx, nop, []);
-  takeResult(cx);
-}
-
-/** %g1 = entry of the table, or the value itself when it is no index. */
-function emitTableLookup(cx: LowerContext, target: number, { count, address }: HelperTable): void {
-  const isAddress = cx.newLabel();
-  if (fits13(count)) emit(cx, cmp_imm, [target, count]);
-  else {
-    loadImm64(cx, G5, 0, count);
-    emit(cx, cmp, [target, G5]);
-  }
-  emitTo(cx, bpcc, [CONDITION_CODES.cc, XCC], isAddress);
-  emit(cx, mov, [target, G1]);
-  emit(cx, sllx_imm, [G1, 3, G1]);
-  loadAddress(cx, G5, address);
-  emit(cx, ldx_reg, [G1, G5, G1]);
-  bind(cx, isAddress);
-}
-
-/**
- * The helper answers with the address of the next program, or 0. The context stays in the window meanwhile; `restore` in
- * the delay slot of the jump leaves nothing of this function behind.
- */
-export function lowerTailCall(cx: LowerContext, op: Op): void {
-  const fails = cx.newLabel();
-  emit(cx, mov, [hw(cx, 1), I5]);
-  emitHelperCall(cx, op.imm, op.symbol!);
-  if (isLiveAfter(cx, 0)) {
-    emitTo(cx, bpr_a, [REGISTER_CONDITIONS.z, O0], fails);
-    emit(cx, mov_imm, [ENOENT_RESULT, hw(cx, 0)]);
-  } else {
-    emitTo(cx, bpr, [REGISTER_CONDITIONS.z, O0], fails);
-    emit(cx, nop, []);
-  }
-  emit(cx, jmp, [O0]);
-  emit(cx, restore, [I5, G0, O0]);
-  bind(cx, fails);
 }
 
 /**

@@ -26,11 +26,11 @@
  * | displacement | 16 bits signed | 13 signed | index in %g5, %g4 for swaps |
  * | conditional jump | 16 (32) bits | 1 MiB, br* 128 KiB | widened, see branches.ts |
  */
-import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
+import { type Fits, type LowerFn, lowerTable, type OpKind } from '@polybpf/jit';
 import { lowerAlu, lowerBswap, lowerMov, lowerNeg, lowerSext, lowerShift } from './lower-alu.ts';
 import { lowerAtomic, lowerCmpxchg, lowerXchg } from './lower-atomic.ts';
 import { fitsBranch, lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
-import { lowerAddress, lowerCallHelper, lowerCallLocal, lowerCallRegister, lowerCallSymbol, lowerFunctionAddress, lowerTailCall } from './lower-call.ts'; // prettier-ignore
+import { CALLS, lowerAddress, lowerFunctionAddress } from './lower-call.ts';
 import { ALU_FITS, lowerConst } from './lower-constant.ts';
 import { lowerDivision } from './lower-divide.ts';
 import { lowerLoad, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm } from './lower-memory.ts';
@@ -39,23 +39,13 @@ import { lowerLoad, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm } f
 export const FITS: Fits = { ...ALU_FITS, branch: fitsBranch, displacement: () => true };
 
 /** How each op becomes instructions. */
-export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
+export const LOWER: Readonly<Record<OpKind, LowerFn>> = /* @__PURE__ */ lowerTable({
   mov: lowerMov,
   sext: lowerSext,
   const: lowerConst,
-  add: lowerAlu,
-  sub: lowerAlu,
-  mul: lowerAlu,
-  udiv: lowerDivision,
-  umod: lowerDivision,
-  sdiv: lowerDivision,
-  smod: lowerDivision,
-  and: lowerAlu,
-  or: lowerAlu,
-  xor: lowerAlu,
-  lsh: lowerShift,
-  rsh: lowerShift,
-  arsh: lowerShift,
+  arithmetic: lowerAlu,
+  shift: lowerShift,
+  division: lowerDivision,
   neg: lowerNeg,
   bswap: lowerBswap,
   load: lowerLoad,
@@ -63,14 +53,8 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   load_bswap: lowerLoadBswap,
   store: lowerStore,
   store_imm: lowerStoreImm,
-  atomic_add: lowerAtomic,
-  atomic_or: lowerAtomic,
-  atomic_and: lowerAtomic,
-  atomic_xor: lowerAtomic,
-  fetch_add: lowerAtomic,
-  fetch_or: lowerAtomic,
-  fetch_and: lowerAtomic,
-  fetch_xor: lowerAtomic,
+  atomic: lowerAtomic,
+  fetch: lowerAtomic,
   xchg: lowerXchg,
   cmpxchg: lowerCmpxchg,
   load_acquire: lowerLoad,
@@ -78,15 +62,7 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   branch: lowerBranch,
   jump: lowerJump,
   may_goto: lowerMayGoto,
-  call_helper: lowerCallHelper,
-  call_local: lowerCallLocal,
-  call_symbol: lowerCallSymbol,
-  call_register: lowerCallRegister,
-  tail_call: lowerTailCall,
+  ...CALLS,
   address: lowerAddress,
   function_address: lowerFunctionAddress,
-  // User space has one address space: the cast is a copy.
-  addr_space_cast: lowerMov,
-  check: lowerCheck,
-  fault: lowerCallSymbol,
-};
+});

@@ -2,103 +2,64 @@
  * Calls. r1..r5 are where the C ABI wants arguments and r0 where it leaves the result (see registers.ts), so a call is
  * the call instruction. rax is free before any call: r0 is about to be overwritten.
  */
-import { BpfError } from '@polybpf/errors';
-import { bind, emit, emitSymbol, emitTo, hw, isLiveAfter, type LowerContext, type Op } from '@polybpf/jit';
+import { bind, callLowerings, type CallLowerings, emit, emitSymbol, emitTo, hw, type LowerContext, type Op, TAIL_CALL_FAILED, wordsOf } from '@polybpf/jit'; // prettier-ignore
 import { frame, leaveFrame, passFifth } from './abi.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
 import { emitImm, CMP } from './lower-alu.ts';
 import { loadImm64, move } from './lower-move.ts';
 import { RAX, RSP, SCRATCH1 } from './registers.ts';
 
-/**
- * `call_helper`.
- *
- * @throws BpfError `E_JIT_PROGRAM` for an id that the helper table does not have
- */
-export function lowerCallHelper(cx: LowerContext, op: Op): void {
-  callHelper(cx, op);
-  resultToR0(cx);
-}
+/** How each kind of call becomes instructions. */
+export const CALLS: CallLowerings = /* @__PURE__ */ callLowerings({
+  passArguments: passFifth,
+  callSymbol: (cx, symbol, addend) => void emitSymbol(cx, I.call_symbol, [], symbol, addend),
+  callLabel: (cx, label) => void emitTo(cx, I.call_rel32, [], label),
+  callSlot(cx, slot) {
+    const address = BigInt.asIntN(64, slot);
+    if (address === BigInt.asIntN(32, address)) return void emit(cx, I.call_address, [Number(address)]);
+    loadAddress(cx, RAX, address);
+    emit(cx, I.call_m64, [RAX, 0]);
+  },
+  callPointer: (cx, register) => void emit(cx, I.call_rm64, [register]),
+  callEither(cx, register, { address, count }) {
+    const direct = cx.newLabel();
+    move(cx, RAX, register, true);
+    emitImm(cx, CMP, RAX, count, true);
+    emitTo(cx, I.jae_rel8, [], direct);
+    loadAddress(cx, SCRATCH1, address);
+    emit(cx, I.mov_r64_index, [RAX, SCRATCH1, RAX, 8, 0]);
+    bind(cx, direct);
+    emit(cx, I.call_rm64, [RAX]);
+  },
+  takeResult: resultToR0,
+  keepContext(cx) {
+    const { base, tailCallOffset } = frame(cx);
+    emit(cx, I.mov_m_r64, [base, tailCallOffset, cx.target.registers.args[0]]);
+  },
+  branchIfNone(cx, label) {
+    emit(cx, I.test_rm_r64, [RAX, RAX]);
+    emitTo(cx, I.je_rel8, [], label);
+  },
+  leaveForAnswer(cx) {
+    const { base, tailCallOffset } = frame(cx);
+    emit(cx, I.mov_r64_m, [cx.target.registers.args[0], base, tailCallOffset]);
+    leaveFrame(cx);
+    emit(cx, I.jmp_rm64, [RAX]);
+  },
+  setFailed(cx) {
+    // rax is 0 here
+    emit(cx, I.sub_rm64_imm8, [RAX, -TAIL_CALL_FAILED]);
+    resultToR0(cx);
+  },
+});
 
-function callHelper(cx: LowerContext, op: Op): void {
-  const { helperCalls } = cx;
-  passFifth(cx);
-  if (helperCalls.kind === 'relocation') {
-    emitSymbol(cx, I.call_symbol, [], op.symbol!);
-    return;
-  }
-  if (op.imm < 0 || op.imm >= helperCalls.count) {
-    throw new BpfError('E_JIT_PROGRAM', 'helper id', { at: { insn: op.insn }, expected: `0 to ${helperCalls.count - 1}, what the helper table holds`, got: String(op.imm) }); // prettier-ignore
-  }
-  const slot = BigInt.asIntN(64, helperCalls.address + BigInt(op.imm * 8));
-  if (slot === BigInt.asIntN(32, slot)) {
-    emit(cx, I.call_address, [Number(slot)]);
-    return;
-  }
-  loadImm64(cx, RAX, ...halves(slot));
-  emit(cx, I.call_m64, [RAX, 0]);
-}
-
-/** Low and high word, signed. */
-function halves(value: bigint): [number, number] {
-  return [Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))];
+function loadAddress(cx: LowerContext, register: number, address: bigint): void {
+  const [high, low] = wordsOf(address);
+  loadImm64(cx, register, low, high);
 }
 
 function resultToR0(cx: LowerContext): void {
   move(cx, hw(cx, 0), RAX, true);
-}
-
-/** `call_local`: the callee is a function of the same ABI with a frame of its own. */
-export function lowerCallLocal(cx: LowerContext, op: Op): void {
-  passFifth(cx);
-  emitTo(cx, I.call_rel32, [], op.label);
-  resultToR0(cx);
-}
-
-/** `call_symbol`. */
-export function lowerCallSymbol(cx: LowerContext, op: Op): void {
-  passFifth(cx);
-  emitSymbol(cx, I.call_symbol, [], op.symbol!, op.addend);
-  resultToR0(cx);
-}
-
-/** `call_register`: a value below the number of table slots is a helper id, any other is an address. */
-export function lowerCallRegister(cx: LowerContext, op: Op): void {
-  const { helperCalls } = cx;
-  const callee = hw(cx, op.a);
-  passFifth(cx);
-  if (helperCalls.kind === 'relocation') {
-    emit(cx, I.call_rm64, [callee]);
-  } else {
-    const direct = cx.newLabel();
-    move(cx, RAX, callee, true);
-    emitImm(cx, CMP, RAX, helperCalls.count, true);
-    emitTo(cx, I.jae_rel8, [], direct);
-    loadImm64(cx, SCRATCH1, ...halves(helperCalls.address));
-    emit(cx, I.mov_r64_index, [RAX, SCRATCH1, RAX, 8, 0]);
-    bind(cx, direct);
-    emit(cx, I.call_rm64, [RAX]);
-  }
-  resultToR0(cx);
-}
-
-/** `tail_call`: the helper says where to go on, or 0. */
-export function lowerTailCall(cx: LowerContext, op: Op): void {
-  const { base, tailCallOffset } = frame(cx);
-  const failed = cx.newLabel();
-  const [context] = cx.target.registers.args;
-  emit(cx, I.mov_m_r64, [base, tailCallOffset, context]);
-  callHelper(cx, op);
-  emit(cx, I.test_rm_r64, [RAX, RAX]);
-  emitTo(cx, I.je_rel8, [], failed);
-  emit(cx, I.mov_r64_m, [context, base, tailCallOffset]);
-  leaveFrame(cx);
-  emit(cx, I.jmp_rm64, [RAX]);
-  bind(cx, failed);
-  if (!isLiveAfter(cx, 0)) return;
-  // rax is 0 here: -ENOENT is 2 less
-  emit(cx, I.sub_rm64_imm8, [RAX, 2]);
-  resultToR0(cx);
 }
 
 /** `fault`: in a leaf the stack pointer may be anywhere; where it was does not matter any more. */

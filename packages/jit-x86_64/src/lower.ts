@@ -20,41 +20,24 @@
  *   load_acquire, release    ordered (5.3)              TSO                                  nothing
  * ```
  */
-import { type Fits, lowerCheck, type LowerFn, type OpKind } from '@polybpf/jit';
+import { type Fits, FITS_ALL, type LowerFn, lowerTable, type OpKind } from '@polybpf/jit';
 import { lowerAdd, lowerAnd, lowerBswap, lowerMul, lowerNeg, lowerOr, lowerSub, lowerXor } from './lower-alu.ts';
 import { lowerAtomic, lowerCmpxchg, lowerFetchLoop } from './lower-atomic.ts';
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
-import {
-  lowerCallHelper,
-  lowerCallLocal,
-  lowerCallRegister,
-  lowerCallSymbol,
-  lowerFault,
-  lowerTailCall,
-} from './lower-call.ts';
+import { CALLS, lowerFault } from './lower-call.ts';
 import { lowerDivide } from './lower-divide.ts';
 import { lowerLoad, lowerLoadBswap, lowerLoadSext, lowerStore, lowerStoreImm } from './lower-memory.ts';
 import { lowerAddress, lowerConst, lowerFunctionAddress, lowerMov, lowerSext } from './lower-move.ts';
 import { lowerArsh, lowerLsh, lowerRsh } from './lower-shift.ts';
 
 /** One function for each op. */
-export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
+export const LOWER: Readonly<Record<OpKind, LowerFn>> = /* @__PURE__ */ lowerTable({
   mov: lowerMov,
   sext: lowerSext,
   const: lowerConst,
-  add: lowerAdd,
-  sub: lowerSub,
-  mul: lowerMul,
-  udiv: lowerDivide,
-  umod: lowerDivide,
-  sdiv: lowerDivide,
-  smod: lowerDivide,
-  and: lowerAnd,
-  or: lowerOr,
-  xor: lowerXor,
-  lsh: lowerLsh,
-  rsh: lowerRsh,
-  arsh: lowerArsh,
+  arithmetic: { add: lowerAdd, sub: lowerSub, mul: lowerMul, and: lowerAnd, or: lowerOr, xor: lowerXor },
+  shift: { lsh: lowerLsh, rsh: lowerRsh, arsh: lowerArsh },
+  division: lowerDivide,
   neg: lowerNeg,
   bswap: lowerBswap,
   load: lowerLoad,
@@ -62,14 +45,8 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   load_bswap: lowerLoadBswap,
   store: lowerStore,
   store_imm: lowerStoreImm,
-  atomic_add: lowerAtomic,
-  atomic_or: lowerAtomic,
-  atomic_and: lowerAtomic,
-  atomic_xor: lowerAtomic,
-  fetch_add: lowerAtomic,
-  fetch_or: lowerFetchLoop,
-  fetch_and: lowerFetchLoop,
-  fetch_xor: lowerFetchLoop,
+  atomic: lowerAtomic,
+  fetch: { fetch_add: lowerAtomic, fetch_or: lowerFetchLoop, fetch_and: lowerFetchLoop, fetch_xor: lowerFetchLoop },
   xchg: lowerAtomic,
   cmpxchg: lowerCmpxchg,
   load_acquire: lowerLoad,
@@ -77,25 +54,11 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = {
   branch: lowerBranch,
   jump: lowerJump,
   may_goto: lowerMayGoto,
-  call_helper: lowerCallHelper,
-  call_local: lowerCallLocal,
-  call_symbol: lowerCallSymbol,
-  call_register: lowerCallRegister,
-  tail_call: lowerTailCall,
+  ...CALLS,
   address: lowerAddress,
   function_address: lowerFunctionAddress,
-  // all address spaces are one in user space
-  addr_space_cast: lowerMov,
-  check: lowerCheck,
   fault: lowerFault,
-};
-
-const always = (): boolean => true;
+});
 
 /** x86-64 takes every 32-bit immediate and displacement. */
-export const FITS: Fits = {
-  add: always, sub: always, mul: always, udiv: always, umod: always, sdiv: always, smod: always,
-  and: always, or: always, xor: always, lsh: always, rsh: always, arsh: always,
-  store_imm: always, branch: always,
-  displacement: (offset) => offset >= -2147483648 && offset <= 2147483647,
-}; // prettier-ignore
+export const FITS: Fits = { ...FITS_ALL, displacement: (offset) => offset >= -2147483648 && offset <= 2147483647 };

@@ -70,6 +70,8 @@ export {
   GUARD_BYTES,
   WIDE_GUARD_BYTES,
 } from './sandbox-layout.ts';
+export { callLowerings, TAIL_CALL_FAILED, takesResult } from './lowering/calls.ts';
+export type { CallLowerings, CallParts, HelperTable } from './lowering/calls.ts';
 export { constantHomes } from './lowering/constant-homes.ts';
 export type { ConstantRegister, HomeRules } from './lowering/constant-homes.ts';
 export {
