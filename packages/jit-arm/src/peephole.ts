@@ -2,7 +2,7 @@
  * The pass over the nodes of a function: a branch around a jump becomes the opposite branch; a return address that was saved
  * for a scratch register that nothing used stays where it is.
  */
-import { LABEL, makeNode, type MachineNode } from '@polybpf/jit';
+import { LABEL, type MachineNode, makeNode, skipJump, straighten } from '@polybpf/jit';
 import { type ArmForm, INSTRUCTIONS } from './instructions.ts';
 import { AL, LR, PC, SP } from './registers.ts';
 
@@ -10,28 +10,15 @@ const { b, bl, bl_symbol, blx, bx, pop, push } = INSTRUCTIONS;
 
 /** Rewrites the nodes of one function; the result is never longer. */
 export function peephole(input: MachineNode[]): MachineNode[] {
-  const nodes = keepReturnAddress(input);
-  const out: MachineNode[] = [];
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    if (isBranchOverJump(nodes, i)) {
-      out.push({ ...node, operands: [node.operands[0]! ^ 1], label: nodes[++i]!.label });
-    } else out.push(node);
-  }
-  return out;
+  return straighten(keepReturnAddress(input), (nodes, i) => skipJump(nodes, i, isJump, invert));
 }
 
-/** Whether node `i` is a conditional branch around nothing but a jump. */
-function isBranchOverJump(nodes: readonly MachineNode[], i: number): boolean {
-  const [branch, jump] = [nodes[i]!, nodes[i + 1]];
-  if (branch.form !== b || branch.operands[0] === AL || jump?.form !== b || jump.operands[0] !== AL) return false;
-  return isLabelAt(nodes, i + 2, branch.label);
+function isJump({ form, operands }: MachineNode): boolean {
+  return form === b && operands[0] === AL;
 }
 
-/** Whether `label` is bound at `at`, maybe among others. */
-function isLabelAt(nodes: readonly MachineNode[], at: number, label: number): boolean {
-  for (let i = at; i < nodes.length && nodes[i]!.form === LABEL; i++) if (nodes[i]!.label === label) return true;
-  return false;
+function invert(node: MachineNode, label: number): MachineNode | undefined {
+  return node.form === b && node.operands[0] !== AL ? { ...node, operands: [node.operands[0]! ^ 1], label } : undefined;
 }
 
 const SAVED = 1 << LR;

@@ -3,7 +3,7 @@
  * its opposite, adjacent loads and stores become pairs, and neither a comparison that the flags still hold nor a
  * constant that x16 still holds is made again.
  */
-import { LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { isLabelAt, isSameNode, LABEL, type MachineForm, type MachineNode, makeNode, skipJump, type Straight, straighten } from '@polybpf/jit'; // prettier-ignore
 import { invertBranch, isConditional } from './branches.ts';
 import { type Arm64Form, INSTRUCTIONS } from './instructions.ts';
 import { X16, ZR } from './registers.ts';
@@ -43,46 +43,20 @@ const MAX_SELECTS = 2;
 
 /** Rewrites the nodes of one function; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return reuseAndPair(straighten(nodes));
+  return reuseAndPair(straighten(nodes, replaceBranch));
 }
 
-/**
- * `b.cond L; mov d, s; L:` is `csel d, d, s, cond`, and `b.cond L; b M; L:` is the opposite branch to M. Labels that
- * nothing goes to any more are dropped.
- */
-function straighten(nodes: MachineNode[]): MachineNode[] {
-  let uses: Map<number, number> | undefined;
-  let out: MachineNode[] | undefined;
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    const moves = node.form === b_cond ? movesBeforeLabel(nodes, i + 1, node.label) : 0;
-    const skipsJump = moves === 0 && isBranchOverJump(nodes, i);
-    if (moves === 0 && !skipsJump) {
-      if (out !== undefined && !(node.form === LABEL && uses!.get(node.label) === 0)) out.push(node);
-      continue;
-    }
-    out ??= nodes.slice(0, i);
-    uses ??= countUses(nodes);
-    uses.set(node.label, uses.get(node.label)! - 1);
-    if (skipsJump) out.push(invertBranch(node, nodes[++i]!.label, (name) => INSTRUCTIONS[name]));
-    else {
-      for (let k = 1; k <= moves; k++) out.push(selectFor(nodes[i + k]!, node.operands[0]!));
-      i += moves;
-    }
-  }
-  return out ?? nodes;
+/** `b.cond L; mov d, s; L:` is `csel d, d, s, cond`, and `b.cond L; b M; L:` is the opposite branch to M. */
+function replaceBranch(nodes: readonly MachineNode[], i: number): Straight | undefined {
+  const { form, label, operands } = nodes[i]!;
+  const moves = form === b_cond ? movesBeforeLabel(nodes, i + 1, label) : 0;
+  if (moves === 0) return skipJump(nodes, i, (node) => node.form === b, invert);
+  const selects = nodes.slice(i + 1, i + 1 + moves).map((move) => selectFor(move, operands[0]!));
+  return { nodes: selects, length: 1 + moves };
 }
 
-/** Whether node `i` is a conditional branch around nothing but a jump. */
-function isBranchOverJump(nodes: readonly MachineNode[], i: number): boolean {
-  if (nodes[i + 1]?.form !== b || !isConditional(nodes[i]!.form.name)) return false;
-  return isLabelAt(nodes, i + 2, nodes[i]!.label);
-}
-
-/** Whether `label` is bound at `at`, maybe among others. */
-function isLabelAt(nodes: readonly MachineNode[], at: number, label: number): boolean {
-  for (let i = at; i < nodes.length && nodes[i]!.form === LABEL; i++) if (nodes[i]!.label === label) return true;
-  return false;
+function invert(node: MachineNode, label: number): MachineNode | undefined {
+  return isConditional(node.form.name) ? invertBranch(node, label, (name) => INSTRUCTIONS[name]) : undefined;
 }
 
 /** How many moves, 1 to {@link MAX_SELECTS}, lie between `start` and the label; 0 when there is anything else. */
@@ -107,15 +81,6 @@ function selectFor({ form, operands, insn }: MachineNode, cond: number): Machine
   if (form === mov_x) return makeNode(csel_x, [d, d, operands[1]!, cond], -1, insn);
   const select = form === movn_x ? csinv_x : operands[1] === 0 ? csel_x : csinc_x;
   return makeNode(select, [d, d, ZR, cond], -1, insn);
-}
-
-/** How many nodes go to each label. */
-function countUses(nodes: readonly MachineNode[]): Map<number, number> {
-  const uses = new Map<number, number>();
-  for (const { form, label } of nodes) {
-    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
-  }
-  return uses;
 }
 
 function reuseAndPair(nodes: MachineNode[]): MachineNode[] {
@@ -196,12 +161,6 @@ function isSame(
   for (let k = 0; k < to - from; k++) {
     if (!isSameNode(nodes[from + k]!, known[knownFrom + k]!)) return false;
   }
-  return true;
-}
-
-function isSameNode(a: MachineNode, b: MachineNode): boolean {
-  if (a.form !== b.form) return false;
-  for (let i = 0; i < a.operands.length; i++) if (a.operands[i] !== b.operands[i]) return false;
   return true;
 }
 

@@ -2,7 +2,7 @@
  * The passes over the nodes of a function: calls of symbols get their code, a branch around a move becomes a conditional
  * move and one around a jump its opposite, constants that $at still holds are not made again, and delay slots are filled.
  */
-import { LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { isLabelAt, LABEL, type MachineForm, type MachineNode, makeNode, type Straight, straighten } from '@polybpf/jit'; // prettier-ignore
 import { CALL_SYMBOL, invertBranch, isConditional, LA_SYMBOL } from './branches.ts';
 import { fillDelaySlots } from './delay-slots.ts';
 import { INSTRUCTIONS as I, type MipsForm } from './instructions.ts';
@@ -10,12 +10,12 @@ import { AT, RA, T9, V1 } from './registers.ts';
 
 /** Rewrites the nodes of one function; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes), true)));
+  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes), replaceBranch)));
 }
 
 /** The same for release 6, which has no conditional moves. */
 export function peephole6(nodes: MachineNode[]): MachineNode[] {
-  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes), false)));
+  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes), skipJump)));
 }
 
 /**
@@ -54,53 +54,25 @@ function expandCalls(nodes: MachineNode[]): MachineNode[] {
 /** Moves that are worth executing always instead of branching around them. */
 const MAX_MOVES = 3;
 
-/**
- * `beqz c, L; nop; move d, s; L:` is `movn d, s, c`, and `beq L; nop; b M; nop; L:` is the opposite branch to M. Labels
- * that nothing goes to any more are dropped.
- */
-function straighten(nodes: MachineNode[], movesOnCondition: boolean): MachineNode[] {
-  let uses: Map<number, number> | undefined;
-  let out: MachineNode[] | undefined;
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    const isZeroTest = node.form === I.beqz || node.form === I.bnez;
-    const moves = isZeroTest && movesOnCondition ? movesBeforeLabel(nodes, i, node) : 0;
-    const skipsJump = moves === 0 && isBranchOverJump(nodes, i);
-    if (moves === 0 && !skipsJump) {
-      if (out !== undefined && !(node.form === LABEL && uses!.get(node.label) === 0)) out.push(node);
-      continue;
-    }
-    out ??= nodes.slice(0, i);
-    uses ??= countUses(nodes);
-    uses.set(node.label, uses.get(node.label)! - 1);
-    if (skipsJump) {
-      out.push(
-        invertBranch(node, nodes[i + 2]!.label, (name) => I[name]),
-        nodes[i + 3]!,
-      );
-      i += 3;
-      continue;
-    }
-    const form = node.form === I.beqz ? I.movn : I.movz;
-    for (let k = i + 2; k < i + 2 + moves; k++) {
-      const { operands, insn } = nodes[k]!;
-      out.push(makeNode(form, [operands[0]!, operands[1]!, node.operands[0]!], -1, insn));
-    }
-    i += 1 + moves;
-  }
-  return out ?? nodes;
+/** `beqz c, L; nop; move d, s; L:` is `movn d, s, c`. */
+function replaceBranch(nodes: readonly MachineNode[], i: number): Straight | undefined {
+  const branch = nodes[i]!;
+  const isZeroTest = branch.form === I.beqz || branch.form === I.bnez;
+  const moves = isZeroTest ? movesBeforeLabel(nodes, i, branch) : 0;
+  if (moves === 0) return skipJump(nodes, i);
+  const form = branch.form === I.beqz ? I.movn : I.movz;
+  const conditional = nodes
+    .slice(i + 2, i + 2 + moves)
+    .map(({ operands: [d, s], insn }) => makeNode(form, [d!, s!, branch.operands[0]!], -1, insn));
+  return { nodes: conditional, length: 2 + moves };
 }
 
-/** Whether node `i` is a conditional branch around nothing but a jump. */
-function isBranchOverJump(nodes: readonly MachineNode[], i: number): boolean {
-  if (nodes[i + 2]?.form !== I.b || nodes[i + 1]!.form !== I.nop || nodes[i + 3]!.form !== I.nop) return false;
-  return isConditional(nodes[i]!.form.name) && isLabelAt(nodes, i + 4, nodes[i]!.label);
-}
-
-/** Whether `label` is bound at `at`, maybe among others. */
-function isLabelAt(nodes: readonly MachineNode[], at: number, label: number): boolean {
-  for (let i = at; i < nodes.length && nodes[i]!.form === LABEL; i++) if (nodes[i]!.label === label) return true;
-  return false;
+/** `beq L; nop; b M; nop; L:` is the opposite branch to M. */
+function skipJump(nodes: readonly MachineNode[], i: number): Straight | undefined {
+  const branch = nodes[i]!;
+  if (nodes[i + 2]?.form !== I.b || nodes[i + 1]!.form !== I.nop || nodes[i + 3]!.form !== I.nop) return undefined;
+  if (!isConditional(branch.form.name) || !isLabelAt(nodes, i + 4, branch.label)) return undefined;
+  return { nodes: [invertBranch(branch, nodes[i + 2]!.label, (name) => I[name]), nodes[i + 3]!], length: 4 };
 }
 
 /** How many moves, 1 to {@link MAX_MOVES}, lie between the branch `i` and its label; 0 when there is anything else. */
@@ -115,15 +87,6 @@ function movesBeforeLabel(nodes: readonly MachineNode[], i: number, { operands, 
   }
   const moves = end - i - 2;
   return moves >= 1 && moves <= MAX_MOVES && isLabelAt(nodes, end, label) ? moves : 0;
-}
-
-/** How many nodes go to each label. */
-function countUses(nodes: readonly MachineNode[]): Map<number, number> {
-  const uses = new Map<number, number>();
-  for (const { form, label } of nodes) {
-    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
-  }
-  return uses;
 }
 
 /** What a constant may begin with, and what may follow to complete it. */

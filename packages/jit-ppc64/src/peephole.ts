@@ -8,7 +8,7 @@
  *
  * Labels that no branch goes to any more do not count as places where control comes from elsewhere.
  */
-import { LABEL, type MachineForm, makeNode, type MachineNode } from '@polybpf/jit';
+import { isLabelAt, isSameNode, LABEL, type MachineForm, type MachineNode, makeNode, skipJump, type Straight, straighten } from '@polybpf/jit'; // prettier-ignore
 import { invertBranch, IS_SET } from './branches.ts';
 import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
 import { NO_BASE, R0, R11, R12, R3 } from './registers.ts';
@@ -37,38 +37,18 @@ const MAX_SELECTS = 2;
 
 /** The target's peephole pass; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return dropRepeated(straighten(nodes));
+  return dropRepeated(straighten(nodes, replaceBranch));
 }
 
 /** Inverts branches around jumps and returns, and selects instead of branching around copies. */
-function straighten(nodes: MachineNode[]): MachineNode[] {
-  let uses: Map<number, number> | undefined;
-  let out: MachineNode[] | undefined;
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    const replaced = node.form === bc ? replaceBranch(nodes, i) : undefined;
-    if (replaced === undefined) {
-      if (out !== undefined && !(node.form === LABEL && uses!.get(node.label) === 0)) out.push(node);
-      continue;
-    }
-    out ??= nodes.slice(0, i);
-    uses ??= countUses(nodes);
-    uses.set(node.label, uses.get(node.label)! - 1);
-    out.push(...replaced);
-    i += replaced.length;
-  }
-  return out ?? nodes;
-}
-
-/** What stands for a conditional branch and the nodes it goes around, one for each of those; or undefined. */
-function replaceBranch(nodes: readonly MachineNode[], i: number): MachineNode[] | undefined {
+function replaceBranch(nodes: readonly MachineNode[], i: number): Straight | undefined {
   const branch = nodes[i]!;
   const next = nodes[i + 1];
-  if (next === undefined) return undefined;
-  if (next.form === b || next.form === blr) {
+  if (branch.form !== bc || next === undefined) return undefined;
+  if (next.form === b) return skipJump(nodes, i, () => true, invertBranch);
+  if (next.form === blr) {
     if (!isLabelAt(nodes, i + 2, branch.label)) return undefined;
-    if (next.form === b) return [invertBranch(branch, next.label)];
-    return [makeNode(bclr, [branch.operands[0]! ^ IS_SET], -1, next.insn)];
+    return { nodes: [makeNode(bclr, [branch.operands[0]! ^ IS_SET], -1, next.insn)], length: 2 };
   }
   const selects: MachineNode[] = [];
   for (let k = i + 1; k < nodes.length && selects.length <= MAX_SELECTS; k++) {
@@ -77,13 +57,8 @@ function replaceBranch(nodes: readonly MachineNode[], i: number): MachineNode[] 
     selects.push(select);
   }
   const { length } = selects;
-  return length > 0 && length <= MAX_SELECTS && isLabelAt(nodes, i + 1 + length, branch.label) ? selects : undefined;
-}
-
-/** Whether `label` is bound at `at`, maybe among others. */
-function isLabelAt(nodes: readonly MachineNode[], at: number, label: number): boolean {
-  for (let i = at; i < nodes.length && nodes[i]!.form === LABEL; i++) if (nodes[i]!.label === label) return true;
-  return false;
+  if (length === 0 || length > MAX_SELECTS || !isLabelAt(nodes, i + 1 + length, branch.label)) return undefined;
+  return { nodes: selects, length: length + 1 };
 }
 
 /** The select that keeps the register when the condition holds, and copies when it does not. */
@@ -98,15 +73,6 @@ function selectFor({ form, operands, insn }: MachineNode, condition: number): Ma
   // Zero comes without a register, but only where the bit is set.
   if (form === li && source === 0 && !keepsWhenSet && d !== R0) return makeNode(isel, [bit, d, NO_BASE, d], -1, insn);
   return undefined;
-}
-
-/** How many nodes go to each label. */
-function countUses(nodes: readonly MachineNode[]): Map<number, number> {
-  const uses = new Map<number, number>();
-  for (const { form, label } of nodes) {
-    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
-  }
-  return uses;
 }
 
 interface Known {
@@ -140,7 +106,7 @@ function dropRepeated(nodes: MachineNode[]): MachineNode[] {
       continue;
     }
     if (COMPARISONS.has(form)) {
-      if (known.compared !== undefined && isSame(known.compared, node)) continue;
+      if (known.compared !== undefined && isSameNode(known.compared, node)) continue;
       known.compared = node;
       out.push(node);
       continue;
@@ -187,13 +153,7 @@ function constantEnd(nodes: readonly MachineNode[], start: number): number {
 
 function isSameSequence(held: readonly MachineNode[] | undefined, sequence: readonly MachineNode[]): boolean {
   if (held?.length !== sequence.length) return false;
-  for (let i = 0; i < sequence.length; i++) if (!isSame(held[i]!, sequence[i]!)) return false;
-  return true;
-}
-
-function isSame(a: MachineNode, b: MachineNode): boolean {
-  if (a.form !== b.form) return false;
-  for (let i = 0; i < a.operands.length; i++) if (a.operands[i] !== b.operands[i]) return false;
+  for (let i = 0; i < sequence.length; i++) if (!isSameNode(held[i]!, sequence[i]!)) return false;
   return true;
 }
 

@@ -7,7 +7,7 @@
  *
  * Labels that no branch goes to any more do not count as places where control comes from elsewhere.
  */
-import { LABEL, type MachineForm, makeNode, type MachineNode } from '@polybpf/jit';
+import { countUses, isLabelAt, isSameNode, LABEL, type MachineForm, type MachineNode, makeNode } from '@polybpf/jit';
 import { BRANCHES as B, branchMask } from './branches.ts';
 import { FORMS as F, type S390xForm } from './instructions.ts';
 import { R0, R1 } from './registers.ts';
@@ -61,12 +61,6 @@ export function peephole(nodes: readonly MachineNode[]): MachineNode[] {
   return state.out;
 }
 
-function countUses(nodes: readonly MachineNode[]): Map<number, number> {
-  const uses = new Map<number, number>();
-  for (const { form, label } of nodes) if (form !== LABEL && label >= 0) uses.set(label, (uses.get(label) ?? 0) + 1);
-  return uses;
-}
-
 function forget(state: PeepholeState): void {
   state.held[0] = undefined;
   state.held[1] = undefined;
@@ -81,8 +75,7 @@ function isBranchOverCopy(nodes: readonly MachineNode[], i: number): boolean {
   if (!isConditional) return false;
   const copy = nodes[i + 1];
   if (copy === undefined || (copy.form !== F.lr && copy.form !== F.lgr)) return false;
-  for (let k = i + 2; nodes[k]?.form === LABEL; k++) if (nodes[k]!.label === label) return true;
-  return false;
+  return isLabelAt(nodes, i + 2, label);
 }
 
 /** The comparison of a branch, then the copy on the opposite condition. */
@@ -92,7 +85,7 @@ function loadOnCondition(state: PeepholeState, branch: MachineNode, copy: Machin
   const comparison = COMPARISONS.get(branch.form);
   if (comparison !== undefined) {
     const node = makeNode(comparison, [operands[1]!, operands[2]!], -1, insn);
-    if (state.compared === undefined || !isSame(state.compared, node)) state.out.push(node);
+    if (state.compared === undefined || !isSameNode(state.compared, node)) state.out.push(node);
     state.compared = node;
   }
   const mask = comparison === undefined ? 15 - operands[0]! : branchMask(14 - operands[0]!);
@@ -101,18 +94,12 @@ function loadOnCondition(state: PeepholeState, branch: MachineNode, copy: Machin
   forgetRegister(state, copy.operands[0]!);
 }
 
-function isSame(a: MachineNode, b: MachineNode): boolean {
-  if (a.form !== b.form || a.label !== b.label || a.operands.length !== b.operands.length) return false;
-  for (let i = 0; i < a.operands.length; i++) if (a.operands[i] !== b.operands[i]) return false;
-  return true;
-}
-
 /** Whether a scratch register holds what the node would put there. */
 function isHeld(state: PeepholeState, node: MachineNode): boolean {
   const register = node.operands[0];
   if ((register !== R0 && register !== R1) || !PURE.has(node.form)) return false;
   const held = state.held[register];
-  return held !== undefined && isSame(held, node);
+  return held !== undefined && isSameNode(held, node);
 }
 
 /** ROTATE THEN INSERT SELECTED BITS sets the condition code, and the branch after it may be there for that. */

@@ -7,8 +7,8 @@
  *
  * Labels that no branch goes to any more do not count as places where control comes from elsewhere.
  */
-import { LABEL, type MachineForm, makeNode, type MachineNode } from '@polybpf/jit';
-import { invertBranch, isConditional } from './branches.ts';
+import { countUses, isLabelAt, isSameNode, LABEL, type MachineForm, type MachineNode, makeNode, type Straight, straighten } from '@polybpf/jit'; // prettier-ignore
+import { invertBranch } from './branches.ts';
 import { fillSlots } from './delay-slots.ts';
 import { INSTRUCTIONS, type SparcForm } from './instructions.ts';
 import { G1, G4 } from './registers.ts';
@@ -19,54 +19,27 @@ const { add_imm, add_label, ba_a, bpcc, bpr, call, call_register, call_symbol, l
 const MAX_MOVES = 2;
 
 /** The target's peephole pass. */
-export function peephole(nodes: readonly MachineNode[]): MachineNode[] {
-  return fillSlots(reuseConstants(straighten(nodes)));
+export function peephole(nodes: MachineNode[]): MachineNode[] {
+  return fillSlots(reuseConstants(dropUnusedLabels(straighten(nodes, replaceBranch))));
 }
 
-function straighten(nodes: readonly MachineNode[]): MachineNode[] {
+/** All but the first, which is the function's: others call it. */
+function dropUnusedLabels(nodes: readonly MachineNode[]): MachineNode[] {
   const uses = countUses(nodes);
-  const out: MachineNode[] = [];
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    const { form } = node;
-    if (form === LABEL) {
-      // The first label is the function's, which others call.
-      if (i === 0 || (uses.get(node.label) ?? 0) > 0) out.push(node);
-      continue;
-    }
-    if ((form === bpcc || form === bpr) && nodes[i + 1]?.form === nop) {
-      const moves = movesBeforeLabel(nodes, i + 2, node);
-      if (moves > 0) {
-        for (let k = 0; k < moves; k++) out.push(conditionalMove(node, nodes[i + 2 + k]!));
-        uses.set(node.label, uses.get(node.label)! - 1);
-        i += 1 + moves;
-        continue;
-      }
-      if (isConditional(form.name) && nodes[i + 2]?.form === ba_a && isLabelAt(nodes, i + 3, node.label)) {
-        out.push(invertBranch(node, nodes[i + 2]!.label), nodes[i + 1]!);
-        uses.set(node.label, uses.get(node.label)! - 1);
-        i += 2;
-        continue;
-      }
-    }
-    out.push(node);
-  }
-  return out;
+  return nodes.filter(({ form, label }, i) => form !== LABEL || i === 0 || uses.has(label));
 }
 
-/** How many nodes go to each label. */
-function countUses(nodes: readonly MachineNode[]): Map<number, number> {
-  const uses = new Map<number, number>();
-  for (const { form, label } of nodes) {
-    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
+/** A branch around moves is those moves under the opposite condition, one around a jump the opposite branch. */
+function replaceBranch(nodes: readonly MachineNode[], i: number): Straight | undefined {
+  const branch = nodes[i]!;
+  if ((branch.form !== bpcc && branch.form !== bpr) || nodes[i + 1]?.form !== nop) return undefined;
+  const moves = movesBeforeLabel(nodes, i + 2, branch);
+  if (moves > 0) {
+    const conditional = nodes.slice(i + 2, i + 2 + moves).map((move) => conditionalMove(branch, move));
+    return { nodes: conditional, length: 2 + moves };
   }
-  return uses;
-}
-
-/** Whether `label` is bound at `at`, maybe among others. */
-function isLabelAt(nodes: readonly MachineNode[], at: number, label: number): boolean {
-  for (let i = at; nodes[i]?.form === LABEL; i++) if (nodes[i]!.label === label) return true;
-  return false;
+  if (nodes[i + 2]?.form !== ba_a || !isLabelAt(nodes, i + 3, branch.label)) return undefined;
+  return { nodes: [invertBranch(branch, nodes[i + 2]!.label), nodes[i + 1]!], length: 3 };
 }
 
 /** How many moves lie between `start` and the branch's label, 0 when there is anything else or too many of them. */
@@ -120,7 +93,7 @@ function reuseConstants(nodes: readonly MachineNode[]): MachineNode[] {
       const constant = nodes.slice(i, end);
       const register = constant[0]!.operands[1]!;
       const known = held.get(register);
-      const isKnown = known !== undefined && known.length === constant.length && known.every((other, k) => isSame(other, constant[k]!)); // prettier-ignore
+      const isKnown = known !== undefined && known.length === constant.length && known.every((other, k) => isSameNode(other, constant[k]!)); // prettier-ignore
       if (!isKnown) {
         out.push(...constant);
         held.set(register, constant);
@@ -150,8 +123,4 @@ function constantEnd(nodes: readonly MachineNode[], start: number): number {
     if (!CONTINUATIONS.has(next.form) || next.operands[0] !== register || next.operands[2] !== register) break;
   }
   return end;
-}
-
-function isSame(a: MachineNode, b: MachineNode): boolean {
-  return a.form === b.form && a.operands.every((operand, i) => operand === b.operands[i]);
 }

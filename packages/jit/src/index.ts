@@ -92,7 +92,7 @@ export {
 } from './lowering/immediates.ts';
 export { isFusible, isSpent, lastNode, retargetLast, soleResult } from './lowering/look-back.ts';
 export type { WritingForm } from './lowering/look-back.ts';
-export { countUses, isLabelAt, isSameNode, straighten } from './lowering/node-list.ts';
+export { countUses, isLabelAt, isSameNode, skipJump, straighten } from './lowering/node-list.ts';
 export type { Straight } from './lowering/node-list.ts';
 export { FITS_ALL, lowerTable } from './lowering/table.ts';
 export type { Lowerings } from './lowering/table.ts';

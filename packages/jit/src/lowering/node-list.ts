@@ -57,3 +57,22 @@ export function straighten(
   }
   return out ?? nodes;
 }
+
+/**
+ * The opposite branch to where a jump goes, in place of a branch around nothing but that jump.
+ *
+ * @param isJump - whether a node is an unconditional jump
+ * @param invert - the branch of node `i` to another label under the opposite condition; undefined when it has none
+ */
+export function skipJump(
+  nodes: readonly MachineNode[],
+  i: number,
+  isJump: (node: MachineNode) => boolean,
+  invert: (node: MachineNode, label: number) => MachineNode | undefined,
+): Straight | undefined {
+  const branch = nodes[i]!;
+  const jump = nodes[i + 1];
+  if (jump === undefined || !isJump(jump) || !isLabelAt(nodes, i + 2, branch.label)) return undefined;
+  const inverted = invert(branch, jump.label);
+  return inverted === undefined ? undefined : { nodes: [inverted], length: 2 };
+}
