@@ -1,8 +1,8 @@
 /** Arithmetic, moves, byte swaps and constants. */
-import { emit, hw, isHwLiveAfter, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, R10 } from '@polybpf/jit'; // prettier-ignore
+import { emit, hw, isHwLiveAfter, isSpent, lastNode, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, R10 } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { ADD_LIMIT, emitAddImm, loadImm64, maskOf } from './lower-constant.ts';
-import { extendType, isSpent, lastNode, retarget, shiftAmount, shiftType } from './lower-fuse.ts';
+import { extendType, retarget, shiftAmount, shiftType } from './lower-fuse.ts';
 import { SP, X16, X17, ZR } from './registers.ts';
 
 const {

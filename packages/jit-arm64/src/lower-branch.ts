@@ -1,9 +1,8 @@
 /** Compare and branch, jumps, may_goto. */
-import { type Comparison, type Cond, emit, emitTo, hw, isBitTest, isEquality, isHwLiveAfter, type LowerContext, type MachineForm, NEIGHBOURS, NO_REG, type Op, powerOf, simplifyComparison, unsignedPower } from '@polybpf/jit'; // prettier-ignore
+import { type Comparison, type Cond, emit, emitTo, hw, isBitTest, isEquality, isHwLiveAfter, lastNode, type LowerContext, type MachineForm, NEIGHBOURS, NO_REG, type Op, powerOf, simplifyComparison, unsignedPower } from '@polybpf/jit'; // prettier-ignore
 import { CONDITION_CODES } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { fitsCompare, maskOf } from './lower-constant.ts';
-import { lastNode } from './lower-fuse.ts';
 import { SP, X16, X17 } from './registers.ts';
 
 const {

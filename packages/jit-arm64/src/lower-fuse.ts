@@ -5,31 +5,10 @@
  * afterwards, or is the register that the op writes. Labels are nodes, so that nothing is ever fused across a place
  * where control may come from elsewhere.
  */
-import { isHwLiveAfter, type LowerContext, type MachineForm, type MachineNode } from '@polybpf/jit';
-import { type Arm64Form, INSTRUCTIONS } from './instructions.ts';
+import { type LowerContext, type MachineForm, type MachineNode, retargetLast, soleResult } from '@polybpf/jit';
+import { INSTRUCTIONS } from './instructions.ts';
 
 const { casal_w, casal_x, movk_w, movk_x, mov_w, sbfm_w, sbfm_x, ubfm_w, ubfm_x } = INSTRUCTIONS;
-
-/** The node before the place where the next one goes. */
-export function lastNode(cx: LowerContext): MachineNode | undefined {
-  return cx.nodes[cx.nodes.length - 1];
-}
-
-/** Whether hardware register `register` need not keep its value once the op that writes `d` is done. */
-export function isSpent(cx: LowerContext, register: number, d: number): boolean {
-  return register === d || !isHwLiveAfter(cx, register);
-}
-
-/** Whether `node` is the plain instruction `form` whose result, in `register`, only the op that writes `d` reads. */
-export function isFusible(
-  cx: LowerContext,
-  node: MachineNode | undefined,
-  form: MachineForm,
-  register: number,
-  d: number,
-): boolean {
-  return node !== undefined && node.form === form && node.operands[0] === register && isSpent(cx, register, d);
-}
 
 /** Shift type of a shift by a constant (0 lsl, 1 lsr, 2 asr), or -1 for anything else. */
 export function shiftType(node: MachineNode | undefined, wide: boolean): 0 | 1 | 2 | -1 {
@@ -57,18 +36,13 @@ export function extendType(node: MachineNode | undefined): 0 | 2 | -1 {
   return node.form === sbfm_x && node.operands[2] === 0 && node.operands[3] === 31 ? 2 : -1;
 }
 
-/**
- * Lets the last instruction write `to` instead of `from`, in place of a move. The caller knows that `from` is dead.
- *
- * @returns false when the last node is something else, or needs its result register as an input
- */
+/** Lets the last instruction write `to` instead of `from`, which is dead; see `retargetLast`. */
 export function retarget(cx: LowerContext, from: number, to: number): boolean {
-  const node = lastNode(cx);
-  if (node === undefined || node.operands[0] !== from) return false;
-  const { form } = node;
-  const { writes } = form as Arm64Form;
-  if (writes === undefined || writes.length !== 1 || writes[0] !== 0) return false;
-  if (form === movk_x || form === movk_w || form === casal_x || form === casal_w) return false;
-  node.operands = node.operands.with(0, to);
-  return true;
+  return retargetLast(cx, from, to, resultOf);
+}
+
+/** The result of an instruction that names it first, unless it reads it as well. */
+function resultOf(form: MachineForm): number {
+  const isBound = form === movk_x || form === movk_w || form === casal_x || form === casal_w;
+  return !isBound && soleResult(form) === 0 ? 0 : -1;
 }

@@ -1,8 +1,7 @@
 /** Loads, stores and atomics. */
-import { displacement, emit, hw, hwBase, type LowerContext, type MachineForm, type Op } from '@polybpf/jit';
+import { displacement, emit, hw, hwBase, isSpent, lastNode, type LowerContext, type MachineForm, type Op } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitAddImm, loadImm64 } from './lower-constant.ts';
-import { isSpent, lastNode } from './lower-fuse.ts';
 import { X16, X17, ZR } from './registers.ts';
 
 const {

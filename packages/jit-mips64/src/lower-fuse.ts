@@ -5,7 +5,7 @@
  * result unpredictable (MD00087, "NotWordValue"). Which registers hold such words, and which hold words whose upper half
  * is zero, is found in the nodes since the last place where control may come from elsewhere.
  */
-import { isHwLiveAfter, LABEL, type LowerContext, type MachineNode } from '@polybpf/jit';
+import { LABEL, type LowerContext, type MachineForm, type MachineNode, retargetLast } from '@polybpf/jit';
 import { type InstructionName, INSTRUCTIONS as I, type MipsForm } from './instructions.ts';
 import { ZERO } from './registers.ts';
 
@@ -79,28 +79,17 @@ function extensionOf(nodes: readonly MachineNode[], i: number, window: number): 
   }
 }
 
-/** The node before the place where the next one goes. */
-export function lastNode(cx: LowerContext): MachineNode | undefined {
-  return cx.nodes[cx.nodes.length - 1];
-}
-
-/** Whether hardware register `register` need not keep its value once the op that writes `d` is done. */
-export function isSpent(cx: LowerContext, register: number, d: number): boolean {
-  return register === d || !isHwLiveAfter(cx, register);
-}
-
 /**
  * Lets the last instruction write `to` instead of `from`, in place of a move. The caller knows that `from` is dead.
  *
  * @returns false when the last node is something else, stands in a delay slot, or needs its result register as an input
  */
 export function retarget(cx: LowerContext, from: number, to: number): boolean {
-  const node = lastNode(cx);
-  if (node === undefined || node.operands[0] !== from) return false;
-  const { effect, reads, writes } = node.form as MipsForm;
-  if (writes === undefined || writes[0] !== 0 || reads.includes(0) || effect === 'fixed') return false;
   const before = cx.nodes[cx.nodes.length - 2]?.form as MipsForm | undefined;
-  if (before?.effect === 'branch') return false;
-  node.operands = node.operands.with(0, to);
-  return true;
+  return before?.effect !== 'branch' && retargetLast(cx, from, to, resultOf);
+}
+
+function resultOf(form: MachineForm): number {
+  const { effect, reads, writes } = form as MipsForm;
+  return writes === undefined || writes[0] !== 0 || reads.includes(0) || effect === 'fixed' ? -1 : 0;
 }

@@ -6,11 +6,10 @@
  * after them, as the kernel's memory model has it; updates that return nothing order nothing, and an acquire or release
  * one direction. The last barrier stands in the delay slot of the loop.
  */
-import { bind, displacement, emit, emitTo, hw, hwBase, type LowerContext, type MachineForm, type Op, SCRATCH_A, storedImmediate } from '@polybpf/jit'; // prettier-ignore
+import { bind, displacement, emit, emitTo, hw, hwBase, isSpent, lastNode, type LowerContext, type MachineForm, type Op, SCRATCH_A, storedImmediate } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitMove, emitZext32 } from './lower-alu.ts';
 import { emitAddImm, loadImm64 } from './lower-constant.ts';
-import { isSpent, lastNode } from './lower-fuse.ts';
 import { swapDoubleword, swapHalfword, swapWord } from './lower-move.ts';
 import { AT, SP, T8, T9, V1, ZERO } from './registers.ts';
 

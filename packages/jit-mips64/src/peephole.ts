@@ -2,7 +2,7 @@
  * The passes over the nodes of a function: calls of symbols get their code, a branch around a move becomes a conditional
  * move and one around a jump its opposite, constants that $at still holds are not made again, and delay slots are filled.
  */
-import { isLabelAt, LABEL, type MachineForm, type MachineNode, makeNode, type Straight, straighten } from '@polybpf/jit'; // prettier-ignore
+import { dropHeldConstants, type HeldConstantRules, isLabelAt, LABEL, type MachineForm, type MachineNode, makeNode, type Straight, straighten } from '@polybpf/jit'; // prettier-ignore
 import { CALL_SYMBOL, invertBranch, isConditional, LA_SYMBOL } from './branches.ts';
 import { fillDelaySlots } from './delay-slots.ts';
 import { INSTRUCTIONS as I, type MipsForm } from './instructions.ts';
@@ -10,12 +10,12 @@ import { AT, RA, T9, V1 } from './registers.ts';
 
 /** Rewrites the nodes of one function; the result is never longer. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes), replaceBranch)));
+  return fillDelaySlots(dropHeldConstants(straighten(expandCalls(nodes), replaceBranch), CONSTANTS));
 }
 
 /** The same for release 6, which has no conditional moves. */
 export function peephole6(nodes: MachineNode[]): MachineNode[] {
-  return fillDelaySlots(reuseConstants(straighten(expandCalls(nodes), skipJump)));
+  return fillDelaySlots(dropHeldConstants(straighten(expandCalls(nodes), skipJump), CONSTANTS));
 }
 
 /**
@@ -95,59 +95,11 @@ const CONTINUES: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>
   I.ori, I.dsll, I.dsll32, I.dsrl, I.dsrl32,
 ]); // prettier-ignore
 
-/** Leaves out constants that $at holds already. */
-function reuseConstants(nodes: MachineNode[]): MachineNode[] {
-  const out: MachineNode[] = [];
-  // Where in `out` the instructions lie that made the constant in $at; empty when it is unknown.
-  let knownFrom = 0;
-  let knownTo = 0;
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    const { form, operands } = node;
-    if (operands[0] === AT && STARTS.has(form) && !isSlot(nodes, i)) {
-      const end = constantEnd(nodes, i);
-      if (!isSame(nodes, i, end, out, knownFrom, knownTo)) {
-        knownFrom = out.length;
-        for (let k = i; k < end; k++) out.push(nodes[k]!);
-        knownTo = out.length;
-      }
-      i = end - 1;
-      continue;
-    }
-    out.push(node);
-    const { writes } = form as MipsForm;
-    if (form === LABEL || form === I.bal || form === I.jalr || writes === undefined) knownFrom = knownTo = 0;
-    else for (const position of writes) if (operands[position] === AT) knownFrom = knownTo = 0;
-  }
-  return out;
-}
-
-/** Whether node `i` stands in a delay slot. */
-function isSlot(nodes: readonly MachineNode[], i: number): boolean {
-  return (nodes[i - 1]?.form as MipsForm | undefined)?.effect === 'branch';
-}
-
-function constantEnd(nodes: readonly MachineNode[], start: number): number {
-  let end = start + 1;
-  for (; end < nodes.length; end++) {
-    const { form, operands } = nodes[end]!;
-    if (!CONTINUES.has(form) || operands[0] !== AT || operands[1] !== AT) break;
-  }
-  return end;
-}
-
-function isSame(
-  nodes: readonly MachineNode[],
-  from: number,
-  to: number,
-  known: readonly MachineNode[],
-  knownFrom: number,
-  knownTo: number,
-): boolean {
-  if (to - from !== knownTo - knownFrom) return false;
-  for (let k = 0; k < to - from; k++) {
-    const [a, b] = [nodes[from + k]!, known[knownFrom + k]!];
-    if (a.form !== b.form || a.operands.some((operand, at) => operand !== b.operands[at])) return false;
-  }
-  return true;
-}
+const CONSTANTS: HeldConstantRules = {
+  scratch: [AT],
+  starts: ({ form }) => STARTS.has(form),
+  continues: ({ form, operands }, register) =>
+    CONTINUES.has(form) && operands[0] === register && operands[1] === register,
+  isCall: (form) => form === I.bal || form === I.jalr,
+  hasSlot: (form) => (form as MipsForm).effect === 'branch',
+};

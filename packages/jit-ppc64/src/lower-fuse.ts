@@ -5,7 +5,7 @@
  * or is the one that the op writes. Labels are nodes, so that nothing is fused across a place where control may come
  * from elsewhere; and no lowering but that of branches and selections reads a condition.
  */
-import { emit, isHwLiveAfter, type LowerContext, type MachineForm, type MachineNode, makeNode } from '@polybpf/jit';
+import { emit, isSpent, lastNode, type LowerContext, type MachineForm, type MachineNode, makeNode, retargetLast } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
 
 const {
@@ -14,35 +14,20 @@ const {
   sradi_rc, subf, subf_rc, xor, xor_rc,
 } = INSTRUCTIONS; // prettier-ignore
 
-/** The node before the place where the next one goes. */
-export function lastNode(cx: LowerContext): MachineNode | undefined {
-  return cx.nodes[cx.nodes.length - 1];
-}
-
-/** Whether hardware register `register` need not keep its value once the op that writes `d` is done. */
-export function isSpent(cx: LowerContext, register: number, d: number): boolean {
-  return register === d || !isHwLiveAfter(cx, register);
-}
-
 /** The last node when it is of a form, its result is in `register`, and only the op that writes `d` reads that. */
 export function fusibleNode(cx: LowerContext, form: MachineForm, register: number, d: number): MachineNode | undefined {
   const node = lastNode(cx);
   return node?.form === form && node.operands[0] === register && isSpent(cx, register, d) ? node : undefined;
 }
 
-/**
- * Lets the last instruction write `to` instead of `from`, in place of a move. The caller knows that `from` is dead.
- *
- * @returns false when the last node is something else, or needs its result register as an input
- */
+/** Lets the last instruction write `to` instead of `from`, which is dead; see `retargetLast`. */
 export function retarget(cx: LowerContext, from: number, to: number): boolean {
-  const node = lastNode(cx);
-  if (node === undefined) return false;
-  const { uses } = node.form as Ppc64Form;
-  const position = uses?.indexOf('write') ?? -1;
-  if (position < 0 || node.operands[position] !== from) return false;
-  node.operands = node.operands.with(position, to);
-  return true;
+  return retargetLast(cx, from, to, resultOf);
+}
+
+/** Position of the operand that a form writes without reading it. */
+export function resultOf(form: MachineForm): number {
+  return (form as Partial<Ppc64Form>).uses?.indexOf('write') ?? -1;
 }
 
 /**

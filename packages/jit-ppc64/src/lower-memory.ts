@@ -4,11 +4,10 @@
  * An access has a signed 16-bit displacement or an index register. Displacements of doublewords and of sign-extending
  * word loads are multiples of 4; others go into r0 as index, and so do those that a frame makes too large.
  */
-import { bind, displacement, emit, emitTo, hw, hwBase, isSigned16, type LowerContext, type MachineForm, type Op, R10, storedImmediate } from '@polybpf/jit'; // prettier-ignore
+import { bind, displacement, emit, emitTo, hw, hwBase, isSigned16, isSpent, lastNode, type LowerContext, type MachineForm, type Op, R10, storedImmediate } from '@polybpf/jit'; // prettier-ignore
 import { conditionOf } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { loadSigned32 } from './lower-constant.ts';
-import { isSpent, lastNode } from './lower-fuse.ts';
 import { copy } from './lower-move.ts';
 import { NO_BASE, R0, R11, R12 } from './registers.ts';
 

@@ -1,9 +1,9 @@
 /** Copies, extensions, negation and byte swaps. */
-import { emit, hw, hwBase, type LowerContext, type Op, R10 } from '@polybpf/jit';
+import { emit, hw, hwBase, isSpent, type LowerContext, type Op, R10 } from '@polybpf/jit';
 import { SPARE } from './abi.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { addImmediate } from './lower-constant.ts';
-import { emitExtract, fusibleNode, isSpent, retarget } from './lower-fuse.ts';
+import { emitExtract, fusibleNode, retarget } from './lower-fuse.ts';
 import { R0, R1 } from './registers.ts';
 
 const {

@@ -11,6 +11,7 @@
 import { isLabelAt, isSameNode, LABEL, type MachineForm, type MachineNode, makeNode, skipJump, type Straight, straighten } from '@polybpf/jit'; // prettier-ignore
 import { invertBranch, IS_SET } from './branches.ts';
 import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
+import { resultOf } from './lower-fuse.ts';
 import { NO_BASE, R0, R11, R12, R3 } from './registers.ts';
 
 const {
@@ -111,7 +112,7 @@ function dropRepeated(nodes: MachineNode[]): MachineNode[] {
       out.push(node);
       continue;
     }
-    if (isReturnedCopy(node, nodes[i + 1]) && retargetLast(out, node)) continue;
+    if (isReturnedCopy(node, nodes[i + 1]) && retargetResult(out, node)) continue;
     const { uses, setsCondition } = form as Ppc64Form;
     if (setsCondition) known.compared = undefined;
     for (let k = 0; k < uses.length; k++) {
@@ -129,10 +130,11 @@ function isReturnedCopy({ form, operands }: MachineNode, next: MachineNode | und
 }
 
 /** Lets the last node write the result of a copy instead of its source, where it writes that and does not read it as such. */
-function retargetLast(out: MachineNode[], { operands: [d, source] }: MachineNode): boolean {
+function retargetResult(out: MachineNode[], { operands: [d, source] }: MachineNode): boolean {
   const last = out[out.length - 1];
-  const position = (last?.form as Ppc64Form | undefined)?.uses?.indexOf('write') ?? -1;
-  if (last === undefined || position < 0 || last.operands[position] !== source) return false;
+  if (last === undefined) return false;
+  const position = resultOf(last.form);
+  if (position < 0 || last.operands[position] !== source) return false;
   out[out.length - 1] = { ...last, operands: last.operands.with(position, d!) };
   return true;
 }

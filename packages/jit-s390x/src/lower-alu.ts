@@ -6,9 +6,9 @@
  * be zero-extended: after the instruction, or before it when the first operand is copied anyway, since the upper half
  * then stays zero.
  */
-import { emit, hw, hwBase, isSigned16, type LowerContext, type MachineNode, NO_REG, type Op, R10 } from '@polybpf/jit';
+import { emit, hw, hwBase, isSigned16, isSpent, lastNode, type LowerContext, type MachineNode, NO_REG, type Op, R10 } from '@polybpf/jit'; // prettier-ignore
 import { FORMS as F, type S390xForm } from './instructions.ts';
-import { bitRange, fuseExtract, fuseIndex, fuseRotation, isSpent, lastNode, leftShift, rightShift } from './lower-fuse.ts'; // prettier-ignore
+import { bitRange, fuseExtract, fuseIndex, fuseRotation, leftShift, rightShift } from './lower-fuse.ts';
 import { isLongDisplacement, isShortDisplacement, loadAddress, loadImm64, lowerMov, zext32 } from './lower-move.ts';
 import { NO_BASE, R0, R1 } from './registers.ts';
 

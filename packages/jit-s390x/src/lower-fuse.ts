@@ -5,19 +5,9 @@
  * or is the one that the op writes. Labels are nodes, so that nothing is fused across a place where control may come
  * from elsewhere; and no lowering but that of branches leaves a condition code to be read.
  */
-import { emit, isHwLiveAfter, type LowerContext, type MachineNode } from '@polybpf/jit';
+import { emit, isHwLiveAfter, isSpent, lastNode, type LowerContext, type MachineNode } from '@polybpf/jit';
 import { FORMS as F, type S390xForm } from './instructions.ts';
 import { NO_BASE } from './registers.ts';
-
-/** The node before the place where the next one goes. */
-export function lastNode(cx: LowerContext): MachineNode | undefined {
-  return cx.nodes[cx.nodes.length - 1];
-}
-
-/** Whether hardware register `register` need not keep its value once the op that writes `d` is done. */
-export function isSpent(cx: LowerContext, register: number, d: number): boolean {
-  return register === d || !isHwLiveAfter(cx, register);
-}
 
 /**
  * Bits of a register, moved: bit i of the result is bit (i + rotate) mod 64 of the source for i from first to last, and

@@ -1,9 +1,9 @@
 /**
  * Copies, extensions, constants, addresses, negation and byte swaps.
  */
-import { emit, hw, hwBase, isSigned16, type LowerContext, type Op, R10 } from '@polybpf/jit';
+import { emit, hw, hwBase, isSigned16, isSpent, type LowerContext, type Op, R10 } from '@polybpf/jit';
 import { FORMS as F, type S390xForm } from './instructions.ts';
-import { fuseExtract, isSpent, retarget } from './lower-fuse.ts';
+import { fuseExtract, retarget } from './lower-fuse.ts';
 import { NO_BASE } from './registers.ts';
 
 /** Whether a displacement fits the unsigned 12-bit field of the short formats. */

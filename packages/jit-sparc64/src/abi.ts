@@ -22,9 +22,9 @@
  * is called: at 128 from the stack pointer as well.
  */
 import { BPF_MAX_LOOPS } from '@polybpf/isa';
-import { emit, type Frame, type FunctionInfo, hw, type LowerContext } from '@polybpf/jit';
+import { emit, type Frame, type FunctionInfo, hw, lastNode, type LowerContext } from '@polybpf/jit';
 import { INSTRUCTIONS } from './instructions.ts';
-import { lastNode, restoreOf, retarget } from './lower-fuse.ts';
+import { restoreOf, retarget } from './lower-fuse.ts';
 import { FP, G0, G1, I0, O0, SP } from './registers.ts';
 
 const { add_imm, mov, nop, restore, ret, retl, save_imm, sethi, stx } = INSTRUCTIONS;

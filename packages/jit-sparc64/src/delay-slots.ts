@@ -3,10 +3,10 @@
  * an instruction from in front of the branch takes its place when nothing between them minds, or, in an annulled slot, the
  * first one of the place that only this branch goes to.
  */
-import { LABEL, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { findMovable as findMovableNode, LABEL, type MachineForm, type MachineNode, operandTraffic, type SlotRules } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS, type SparcForm } from './instructions.ts';
 import { restoreOf } from './lower-fuse.ts';
-import { G0, G1, G4, G5, O7 } from './registers.ts';
+import { G1, G4, G5, O7 } from './registers.ts';
 
 const { ba_a, bpcc, bpcc_a, bpr, bpr_a, call, call_register, call_symbol, nop, restore, ret, retl } = INSTRUCTIONS;
 
@@ -96,59 +96,31 @@ function returnInstead(
 
 /** Index of the node in front of the branch at the end of `out` that may move behind it; -1 without. */
 function findMovable(out: readonly MachineNode[], isHuge: boolean): number {
-  const branch = out.length - 1;
-  for (let at = branch - 1; at >= 0 && at >= branch - WINDOW; at--) {
-    const node = out[at]!;
-    const before = out[at - 1];
-    if (node.form === LABEL || isTransfer(node) || (node.form as SparcForm).effect === undefined) return -1;
-    // What is in a delay slot stays there, and so does all before it.
-    if (before !== undefined && hasSlot(before.form)) return -1;
-    if (isMovable(node, isHuge) && passes(node, out, at + 1, branch)) return at;
-  }
-  return -1;
+  return findMovableNode(out, SLOTS, ({ form }, { reads }) => {
+    const { effect } = form as SparcForm;
+    // Condition codes are in no set of registers: what sets or reads them stays where it is.
+    return effect !== 'set-cc' && effect !== 'get-cc' && (!isHuge || (reads & FAR_SCRATCH) === 0);
+  });
 }
 
-function isTransfer({ form }: MachineNode): boolean {
-  return form === ba_a || hasSlot(form);
-}
+const FAR_SCRATCH = (1 << G1) | (1 << G4) | (1 << G5);
 
-function isMovable(node: MachineNode, isHuge: boolean): boolean {
-  const { effect } = node.form as SparcForm;
-  if (effect !== 'none' && effect !== 'load' && effect !== 'store') return false;
-  return !isHuge || ![G1, G4, G5].some((register) => reads(node, register));
-}
-
-function reads({ form, operands }: MachineNode, register: number): boolean {
-  return (form as SparcForm).reads.some((position) => operands[position] === register);
-}
-
-function writes({ form, operands }: MachineNode, register: number): boolean {
-  return (form as SparcForm).writes.some((position) => operands[position] === register);
-}
-
-/** Whether `node` may be executed behind the nodes from `from` to the branch at `branch` instead of before them. */
-function passes(node: MachineNode, out: readonly MachineNode[], from: number, branch: number): boolean {
-  for (let k = from; k < branch; k++) if (!commute(node, out[k]!)) return false;
-  const { form } = out[branch]!;
-  // Calls write %o7, and destroy what they destroy only after the slot; returns read it.
-  const linking = form === call || form === call_symbol || form === call_register || form === retl || form === ret;
-  if (linking && (reads(node, O7) || writes(node, O7))) return false;
-  return commute(node, out[branch]!);
-}
-
-/** Whether two nodes may change places: neither writes what the other reads or writes. */
-function commute(a: MachineNode, b: MachineNode): boolean {
-  const [first, second] = [a.form as SparcForm, b.form as SparcForm];
-  if (second.effect === undefined || second.effect === 'fixed') return false;
-  const isStore = first.effect === 'store' || second.effect === 'store';
-  const isAccess = (effect: SparcForm['effect']): boolean => effect === 'load' || effect === 'store';
-  if (isStore && isAccess(first.effect) && isAccess(second.effect)) return false;
-  for (const position of first.writes) {
-    const register = a.operands[position]!;
-    if (register !== G0 && (reads(b, register) || writes(b, register))) return false;
-  }
-  return second.writes.every((position) => b.operands[position] === G0 || !reads(a, b.operands[position]!));
-}
+const SLOTS: SlotRules = {
+  window: WINDOW,
+  hasSlot: ({ form }) => hasSlot(form),
+  trafficOf(node) {
+    const { form } = node;
+    const { effect } = form as Partial<SparcForm>;
+    if (form === ba_a || effect === undefined || effect === 'fixed') return undefined;
+    const traffic = operandTraffic(node);
+    traffic.loads = effect === 'load';
+    traffic.stores = effect === 'store';
+    // Calls write %o7, and destroy what they destroy only after the slot; returns read it.
+    if (form === call || form === call_symbol || form === call_register || form === retl || form === ret)
+      traffic.writes |= 1 << O7;
+    return traffic;
+  },
+};
 
 /** Annulled forms of conditional branches: their slot is executed only when they are taken. */
 const ANNULLED: ReadonlyMap<MachineForm, MachineForm> = /* @__PURE__ */ new Map<MachineForm, MachineForm>([

@@ -1,9 +1,9 @@
 /** Arithmetic but division, moves and byte swaps. */
-import { emit, hw, isHwLiveAfter, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit';
+import { emit, hw, isHwLiveAfter, isSpent, lastNode, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit'; // prettier-ignore
 import { SWAP_OFFSET } from './abi.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { fits13, highMask, loadImm32, lowMask } from './lower-constant.ts';
-import { isSignExtension, isSpent, isUpperZero, isZeroExtension, lastNode, retarget, writtenBy } from './lower-fuse.ts';
+import { isSignExtension, isUpperZero, isZeroExtension, retarget, writtenBy } from './lower-fuse.ts';
 import { G0, G4, SP } from './registers.ts';
 
 const {

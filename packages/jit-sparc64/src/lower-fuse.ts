@@ -5,40 +5,24 @@
  * afterwards, or is the register that the op writes. Labels are nodes, so that nothing is ever fused across a place
  * where control may come from elsewhere; delay slots hold `nop` while lowering, which is never fused.
  */
-import { isHwLiveAfter, type LowerContext, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { lastNode, type LowerContext, type MachineForm, type MachineNode, retargetLast, soleResult } from '@polybpf/jit'; // prettier-ignore
 import { type InstructionName, INSTRUCTIONS, type SparcForm } from './instructions.ts';
 import { G0, O0 } from './registers.ts';
 
 const { add, add_imm, mov, mov_imm, restore, restore_imm, sra_imm, srl_imm } = INSTRUCTIONS;
 
-/** The node before the place where the next one goes. */
-export function lastNode(cx: LowerContext): MachineNode | undefined {
-  return cx.nodes[cx.nodes.length - 1];
-}
-
-/** Whether hardware register `register` need not keep its value once the op that writes `d` is done. */
-export function isSpent(cx: LowerContext, register: number, d: number): boolean {
-  return register === d || !isHwLiveAfter(cx, register);
-}
-
 /** The register that a node writes, -1 when there is none or not just one. */
-export function writtenBy(node: MachineNode): number {
-  const { writes } = node.form as SparcForm;
-  return writes !== undefined && writes.length === 1 ? node.operands[writes[0]!]! : -1;
+export function writtenBy({ form, operands }: MachineNode): number {
+  return operands[soleResult(form)] ?? -1;
 }
 
-/**
- * Lets the last instruction write `to` instead of `from`, in place of a move. The caller knows that `from` is dead.
- *
- * @returns false when the last node is something else, or needs its result register as an input
- */
+/** Lets the last instruction write `to` instead of `from`, which is dead; see `retargetLast`. */
 export function retarget(cx: LowerContext, from: number, to: number): boolean {
-  const node = lastNode(cx);
-  if (node === undefined || writtenBy(node) !== from) return false;
-  const { effect, reads, writes } = node.form as SparcForm;
-  if (effect === 'fixed' || reads.includes(writes[0]!)) return false;
-  node.operands = node.operands.with(writes[0]!, to);
-  return true;
+  return retargetLast(cx, from, to, (form) => {
+    const position = soleResult(form);
+    const { effect, reads } = form as SparcForm;
+    return effect === 'fixed' || reads?.includes(position) ? -1 : position;
+  });
 }
 
 /** The `restore` that computes into the caller's %o0 what `node` computes into `r0`, when it is an addition or a move. */

@@ -2,10 +2,9 @@
  * Loads and stores. Displacements of 13 bits are part of the instruction, others go through %g5. Memory is totally ordered
  * (TSO), so that loads acquire and stores release as they are.
  */
-import { displacement, emit, hw, hwBase, type LowerContext, type MachineForm, type Op, storedImmediate } from '@polybpf/jit'; // prettier-ignore
+import { displacement, emit, hw, hwBase, isSpent, lastNode, type LowerContext, type MachineForm, type Op, storedImmediate } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { fits13, loadImm32, loadImm64 } from './lower-constant.ts';
-import { isSpent, lastNode } from './lower-fuse.ts';
 import { emitMisalignedLoad, emitMisalignedStore, misalignmentOf } from './lower-misaligned.ts';
 import { G0, G1, G4, G5 } from './registers.ts';
 

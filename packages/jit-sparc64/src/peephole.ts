@@ -7,7 +7,7 @@
  *
  * Labels that no branch goes to any more do not count as places where control comes from elsewhere.
  */
-import { countUses, isLabelAt, isSameNode, LABEL, type MachineForm, type MachineNode, makeNode, type Straight, straighten } from '@polybpf/jit'; // prettier-ignore
+import { countUses, dropHeldConstants, type HeldConstantRules, isLabelAt, LABEL, type MachineForm, type MachineNode, makeNode, type Straight, straighten } from '@polybpf/jit'; // prettier-ignore
 import { invertBranch } from './branches.ts';
 import { fillSlots } from './delay-slots.ts';
 import { INSTRUCTIONS, type SparcForm } from './instructions.ts';
@@ -20,7 +20,7 @@ const MAX_MOVES = 2;
 
 /** The target's peephole pass. */
 export function peephole(nodes: MachineNode[]): MachineNode[] {
-  return fillSlots(reuseConstants(dropUnusedLabels(straighten(nodes, replaceBranch))));
+  return fillSlots(dropHeldConstants(dropUnusedLabels(straighten(nodes, replaceBranch)), CONSTANTS));
 }
 
 /** All but the first, which is the function's: others call it. */
@@ -74,53 +74,15 @@ function conditionalMove(branch: MachineNode, { form, operands, insn }: MachineN
 
 /** Rows that begin a constant, and those that go on with it in the same register. */
 const STARTS: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([sethi, mov_imm]);
-const CONTINUATIONS: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([or_imm, xor_imm, sllx_imm, add_imm]); // prettier-ignore
+const CONTINUES: ReadonlySet<MachineForm> = /* @__PURE__ */ new Set<MachineForm>([or_imm, xor_imm, sllx_imm, add_imm]);
 
-/** Leaves out constants that %g1 or %g4 holds already. */
-function reuseConstants(nodes: readonly MachineNode[]): MachineNode[] {
-  const out: MachineNode[] = [];
-  const held = new Map<number, readonly MachineNode[]>();
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    const { form } = node;
-    if (form === LABEL || form === call || form === call_symbol || form === call_register) {
-      held.clear();
-      out.push(node);
-      continue;
-    }
-    const end = constantEnd(nodes, i);
-    if (end > i) {
-      const constant = nodes.slice(i, end);
-      const register = constant[0]!.operands[1]!;
-      const known = held.get(register);
-      const isKnown = known !== undefined && known.length === constant.length && known.every((other, k) => isSameNode(other, constant[k]!)); // prettier-ignore
-      if (!isKnown) {
-        out.push(...constant);
-        held.set(register, constant);
-      }
-      i = end - 1;
-      continue;
-    }
-    // Layout may have to go farther for their label, and does so through %g4.
-    if (form === ldx_literal || form === add_label) held.delete(G4);
-    for (const position of (form as SparcForm).writes ?? []) held.delete(node.operands[position]!);
-    out.push(node);
-  }
-  return out;
-}
-
-/** End of the constant in %g1 or %g4 that begins at `start`, or `start`. */
-function constantEnd(nodes: readonly MachineNode[], start: number): number {
-  const { form, operands } = nodes[start]!;
-  const register = operands[1];
-  if (!STARTS.has(form) || (register !== G1 && register !== G4)) return start;
-  // In a slot it is not executed on all ways, or must stay alone.
-  const before = nodes[start - 1];
-  if (before !== undefined && before.form !== LABEL && (before.form as SparcForm).effect === 'delayed') return start;
-  let end = start + 1;
-  for (; end < nodes.length; end++) {
-    const next = nodes[end]!;
-    if (!CONTINUATIONS.has(next.form) || next.operands[0] !== register || next.operands[2] !== register) break;
-  }
-  return end;
-}
+const CONSTANTS: HeldConstantRules = {
+  scratch: [G1, G4],
+  starts: ({ form }) => STARTS.has(form),
+  continues: ({ form, operands }, register) =>
+    CONTINUES.has(form) && operands[0] === register && operands[2] === register,
+  isCall: (form) => form === call || form === call_symbol || form === call_register,
+  hasSlot: (form) => (form as SparcForm).effect === 'delayed',
+  // Layout may have to go farther for their label, and does so through %g4.
+  alsoWrites: (form) => (form === ldx_literal || form === add_label ? G4 : undefined),
+};

@@ -74,6 +74,10 @@ export { callLowerings, TAIL_CALL_FAILED, takesResult } from './lowering/calls.t
 export type { CallLowerings, CallParts, HelperTable } from './lowering/calls.ts';
 export { constantHomes } from './lowering/constant-homes.ts';
 export type { ConstantRegister, HomeRules } from './lowering/constant-homes.ts';
+export { addTraffic, commute, findMovable, operandTraffic } from './lowering/delay-slots.ts';
+export type { SlotRules, Traffic, TrafficForm } from './lowering/delay-slots.ts';
+export { dropHeldConstants } from './lowering/held-constants.ts';
+export type { HeldConstantRules } from './lowering/held-constants.ts';
 export {
   isSigned12,
   isSigned16,
