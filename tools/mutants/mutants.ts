@@ -11,6 +11,7 @@ import { INTERPRETER_MUTANTS } from './src/interpreter.ts';
 import { ISA_MUTANTS } from './src/isa.ts';
 import { JIT_MUTANTS } from './src/jit.ts';
 import { LOADER_MUTANTS } from './src/loader.ts';
+import { LOWERING_MUTANTS } from './src/lowering.ts';
 import type { Mutant } from './src/mutant.ts';
 import { LOONGARCH64_MUTANTS } from './src/loongarch64.ts';
 import { MIPS64_MUTANTS } from './src/mips64.ts';
@@ -28,6 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...ISA_MUTANTS,
   ...ASM_MUTANTS,
   ...JIT_MUTANTS,
+  ...LOWERING_MUTANTS,
   ...X86_64_MUTANTS,
   ...ARM64_MUTANTS,
   ...S390X_MUTANTS,

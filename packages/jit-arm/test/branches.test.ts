@@ -34,7 +34,6 @@ describe('peephole', () => {
     const short = peephole([branch(EQ, 0), branch(AL, 1), bind(0), nop, bind(1)]);
     expect(short.map(({ form, operands, label }) => [form.name, operands[0], label])).toEqual([
       ['b', NE, 1],
-      ['label', undefined, 0],
       ['nop', AL, -1],
       ['label', undefined, 1],
     ]);

@@ -30,14 +30,6 @@ export const ARM64_MUTANTS: readonly Mutant[] = [
     killedBy: vector('fusion/lsh64-8-then-dead'),
   },
   {
-    id: 'arm64/made-operand-read-again',
-    file: `${folder}/lower-fuse.ts`,
-    find: 'return register === d || !isHwLiveAfter(cx, register);',
-    replace: 'return true;',
-    what: 'a shift is taken into the next operation though its result is read again',
-    killedBy: vector('fusion/lsh64-8-then-alive'),
-  },
-  {
     id: 'arm64/rotation-counts',
     file: `${folder}/lower-alu.ts`,
     find: '|| shiftAmount(node, wide) + amount !== width) return false;',
@@ -132,14 +124,6 @@ export const ARM64_MUTANTS: readonly Mutant[] = [
     replace: "uge: ['ugt', 1]",
     what: 'greater or equal 4097 is greater than 4098',
     killedBy: vector('jump-boundary/jge64-imm-around-limits'),
-  },
-  {
-    id: 'arm64/compare-high-bits',
-    file: `${folder}/lower-branch.ts`,
-    find: 'return imm === 0x7fffffff ? 31 : powerOf(imm + 1);',
-    replace: 'return imm === 0x7fffffff ? 32 : powerOf(imm + 1);',
-    what: 'a comparison with 0x7fffffff does not look at bit 31',
-    killedBy: vector('jump-boundary/jgt64-imm-around-limits'),
   },
   {
     id: 'arm64/jset-sign-bit',
@@ -284,14 +268,6 @@ export const ARM64_MUTANTS: readonly Mutant[] = [
     replace: 'for (let next = 2; next < saved.length; next += 2) {',
     what: 'a large frame does not restore its first two registers',
     killedBy: vector('call-local/frame-of-512-with-helper'),
-  },
-  {
-    id: 'arm64/result-register',
-    file: `${folder}/lower-call.ts`,
-    find: 'if (r0 !== X0 && isLiveAfter(cx, 0)) emit(cx, mov_x, [r0, X0]);',
-    replace: '',
-    what: 'the result of a call stays in x0 though r0 lives elsewhere',
-    killedBy: vector('call-local/frames-are-apart'),
   },
   {
     id: 'arm64/long-branch-condition',

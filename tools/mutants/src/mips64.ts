@@ -47,22 +47,6 @@ export const MIPS64_MUTANTS: readonly Mutant[] = [
     killedBy: vector('alu-division/sdiv32-reg-fffffffffffffff9-2'),
   },
   {
-    id: 'mips64/delay-slot-reads-condition',
-    file: `${folder}/delay-slots.ts`,
-    find: 'if ((a.writes.low & (b.reads.low | b.writes.low)) !== 0 || (a.reads.low & b.writes.low) !== 0) return false;',
-    replace: 'if ((a.writes.low & b.writes.low) !== 0 || (a.reads.low & b.writes.low) !== 0) return false;',
-    what: 'what a branch compares is computed in its delay slot',
-    killedBy: vector('jump-range/backward-over-20'),
-  },
-  {
-    id: 'mips64/delay-slot-of-slot',
-    file: `${folder}/delay-slots.ts`,
-    find: "if ((out[i - 1]?.form as MipsForm | undefined)?.effect === 'branch') return -1;",
-    replace: '',
-    what: 'an instruction is taken out of the delay slot of an earlier branch',
-    killedBy: vector('fusion/loop-carried-value'),
-  },
-  {
     id: 'mips64/fetch32-zero-extension',
     file: `${folder}/lower-memory.ts`,
     find: 'if (op.width === 32 && op.zext) emitZext32(cx, b, OLD);\n  else emitMove(cx, b, OLD);',

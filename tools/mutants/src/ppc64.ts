@@ -41,7 +41,7 @@ export const PPC64_MUTANTS: readonly Mutant[] = [
   {
     id: 'ppc64/compare-unsigned',
     file: `${folder}/lower-branch.ts`,
-    find: 'if (isUnsigned(cond)) emit(cx, wide ? cmpld : cmplw, [a, second]);\n  else emit(cx, wide ? cmpd : cmpw, [a, second]);',
+    find: 'if (isUnsignedOrder(cond)) emit(cx, wide ? cmpld : cmplw, [a, second]);\n  else emit(cx, wide ? cmpd : cmpw, [a, second]);',
     replace: 'emit(cx, wide ? cmpd : cmpw, [a, second]);',
     what: 'unsigned comparisons of registers are signed',
     killedBy: vector('jump-conditional/jgt64-reg'),

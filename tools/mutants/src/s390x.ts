@@ -70,14 +70,6 @@ export const S390X_MUTANTS: readonly Mutant[] = [
     killedBy: vector('fusion/rsh64-8-then-dead'),
   },
   {
-    id: 's390x/spent-register',
-    file: `${folder}/lower-fuse.ts`,
-    find: 'return register === d || !isHwLiveAfter(cx, register);',
-    replace: 'return true;',
-    what: 'a node is taken into the next one though its result is read again',
-    killedBy: vector('fusion/lsh64-8-then-alive'),
-  },
-  {
     id: 's390x/bit-test-mask',
     file: `${folder}/lower-fuse.ts`,
     find: '(0xffff >>> (first & 15))',

@@ -187,33 +187,38 @@ const SHARED: readonly Mutant[] = [
   },
 ];
 
-/** Target, its folder, and the lowering of `fault`. */
+/** Target, and whether it has a lowering of its own for `check` and for `fault`. */
 const TARGETS = [
-  ['x86_64', 'jit-x86_64', 'lowerFault'],
-  ['arm64', 'jit-arm64', 'lowerCallSymbol'],
-  ['s390x', 'jit-s390x', 'lowerCallSymbol'],
-  ['riscv64', 'jit-riscv64', 'lowerCallSymbol'],
-  ['ppc64', 'jit-ppc64', 'lowerCallSymbol'],
-  ['mips64', 'jit-mips64', 'lowerCallSymbol'],
-  ['sparc64', 'jit-sparc64', 'lowerCallSymbol'],
-  ['loongarch64', 'jit-loongarch64', 'lowerCallSymbol'],
-  ['arm', 'jit-arm', 'lowerFault'],
+  ['x86_64', '', 'lowerFault'],
+  ['arm64', '', ''],
+  ['s390x', '', ''],
+  ['riscv64', '', ''],
+  ['ppc64', '', ''],
+  ['mips64', '', ''],
+  ['sparc64', '', ''],
+  ['loongarch64', '', ''],
+  ['arm', 'lowerCheck', 'lowerFault'],
 ] as const;
 
-const OWN = TARGETS.flatMap(([target, folder, fault]): Mutant[] => [
+/** A patch that leaves a lowering out: its own, or the one that all targets share. */
+function withoutLowering(kind: 'check' | 'fault', own: string): Pick<Mutant, 'find' | 'replace'> {
+  const nothing = `  ${kind}: () => undefined,`;
+  if (own !== '') return { find: `  ${kind}: ${own},`, replace: nothing };
+  return { find: '  ...CALLS,', replace: `  ...CALLS,\n${nothing}` };
+}
+
+const OWN = TARGETS.flatMap(([target, check, fault]): Mutant[] => [
   {
     id: `${target}/sandbox-check`,
-    file: `packages/${folder}/src/lower.ts`,
-    find: '  check: lowerCheck,',
-    replace: '  check: () => undefined,',
+    file: `packages/jit-${target}/src/lower.ts`,
+    ...withoutLowering('check', check),
     what: 'the checks of the sandbox are no instructions',
     killedBy: native('stops every access'),
   },
   {
     id: `${target}/sandbox-fault`,
-    file: `packages/${folder}/src/lower.ts`,
-    find: `  fault: ${fault},`,
-    replace: '  fault: () => undefined,',
+    file: `packages/jit-${target}/src/lower.ts`,
+    ...withoutLowering('fault', fault),
     what: 'a failed check is not reported',
     killedBy: native('stops every access'),
   },

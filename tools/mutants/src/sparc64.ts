@@ -61,12 +61,4 @@ export const SPARC64_MUTANTS: readonly Mutant[] = [
     what: 'compare and exchange destroys the new value',
     killedBy: vector('atomic/cmpxchg64-equal'),
   },
-  {
-    id: 'sparc64/delay-slot-of-slot',
-    file: `${folder}/delay-slots.ts`,
-    find: '// What is in a delay slot stays there, and so does all before it.\n    if (before !== undefined && hasSlot(before.form)) return -1;',
-    replace: '',
-    what: 'an instruction is taken out of the delay slot of an earlier branch',
-    killedBy: vector('call-local/result-feeds-argument'),
-  },
 ];
