@@ -71,7 +71,7 @@ describe('branches', () => {
 });
 
 /** Text of what the pass makes of nodes. */
-const text = (nodes: readonly MachineNode[]): string[] => peephole(nodes).map((node) => (node.form === LABEL ? `L${node.label}:` : sparc64.print(node, 0))); // prettier-ignore
+const text = (nodes: MachineNode[]): string[] => peephole(nodes).map((node) => (node.form === LABEL ? `L${node.label}:` : sparc64.print(node, 0))); // prettier-ignore
 
 describe('delay slots', () => {
   const branch = (): MachineNode[] => [makeNode(I.bpr, [1, O0], 0), nop()];

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 
 const folder = 'packages/jit/src/lowering';
 const on = (engine: Extract<Mutant['killedBy'], { engine: string }>['engine'], vector: string): Mutant['killedBy'] => ({ engine, vector }); // prettier-ignore
+const unit = (name: string): Mutant['killedBy'] => ({ test: `${folder}/upper-halves.test.ts`, name });
 
 export const LOWERING_MUTANTS: readonly Mutant[] = [
   {
@@ -51,7 +52,7 @@ export const LOWERING_MUTANTS: readonly Mutant[] = [
     find: 'if (form === LABEL || writes === undefined || isCall(form)) held.clear();',
     replace: 'if (form === LABEL) void held; else if (writes === undefined || isCall(form)) held.clear();',
     what: 'a constant counts as held where control comes from elsewhere',
-    killedBy: on('mips64', 'jump-range/backward-over-20'),
+    killedBy: on('mips64', 'address/constant-across-label'),
   },
   {
     id: 'jit/halves-across-loop',
@@ -59,7 +60,7 @@ export const LOWERING_MUTANTS: readonly Mutant[] = [
     find: 'if (operands[0] === 1) return START;',
     replace: '',
     what: 'what is known of upper halves in front of a loop holds in it',
-    killedBy: on('riscv64', 'fusion/loop-carried-value'),
+    killedBy: unit('are unknown where a loop comes back'),
   },
   {
     id: 'jit/halves-across-call',
@@ -67,6 +68,6 @@ export const LOWERING_MUTANTS: readonly Mutant[] = [
     find: 'written: before.written & preserved };',
     replace: 'written: before.written };',
     what: 'a constant that a call has destroyed is not loaded again',
-    killedBy: on('riscv64', 'call-local/frames-are-apart'),
+    killedBy: unit('are loaded once, and again behind a call'),
   },
 ];
