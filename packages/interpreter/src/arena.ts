@@ -25,7 +25,10 @@ export const ARENA_MAILBOX = 0x40;
 export const ARENA_BASES = 0x1000;
 export const ARENA_READ_ENDS = 0x2000;
 export const ARENA_WRITE_ENDS = 0x3000;
-const HEAP_START = 0x10000;
+/** Where the tables end; nothing is between them and the heap. */
+export const ARENA_TABLES_END: number = ARENA_WRITE_ENDS + 4 * ARENA_REGION_LIMIT;
+/** Byte address of the heap. */
+export const ARENA_HEAP = 0x10000;
 const PAGE = 0x10000;
 const ALIGN = 16;
 
@@ -38,7 +41,7 @@ export class Arena {
   /** All of it. */
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
-  #top = HEAP_START;
+  #top = ARENA_HEAP;
   #free = new Map<number, number[]>();
 
   constructor(size: number) {
@@ -58,7 +61,7 @@ export class Arena {
 
   /** Bytes of the heap handed out so far, freed ones included. */
   get used(): number {
-    return this.#top - HEAP_START;
+    return this.#top - ARENA_HEAP;
   }
 
   /**
@@ -94,13 +97,14 @@ export class Arena {
 
   /** Says whether `bytes` lie in the heap of this arena. */
   holds(bytes: Uint8Array): boolean {
-    return bytes.buffer === this.memory.buffer && bytes.byteOffset >= HEAP_START;
+    return bytes.buffer === this.memory.buffer && bytes.byteOffset >= ARENA_HEAP;
   }
 
   /** Forgets everything, for the next program. Views of what was allocated are garbage afterwards. */
   reset(): void {
-    this.bytes.fill(0, 0, this.#top);
-    this.#top = HEAP_START;
+    this.bytes.fill(0, 0, ARENA_TABLES_END);
+    this.bytes.fill(0, ARENA_HEAP, this.#top);
+    this.#top = ARENA_HEAP;
     this.#free.clear();
   }
 }

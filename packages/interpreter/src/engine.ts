@@ -2,7 +2,7 @@
  * What other engines need of the interpreter: the state of a run, its decoded program, and the functions for everything
  * that they leave to it. Not for applications; nothing here is stable between releases.
  */
-export { ARENA_BASES, ARENA_MAILBOX, ARENA_READ_ENDS, ARENA_REGION_LIMIT, ARENA_WRITE_ENDS } from './arena.ts';
+export { ARENA_BASES, ARENA_HEAP, ARENA_MAILBOX, ARENA_READ_ENDS, ARENA_REGION_LIMIT, ARENA_TABLES_END, ARENA_WRITE_ENDS } from './arena.ts'; // prettier-ignore
 export { callHelper } from './control.ts';
 export { MICRO_OPS, microOpNumber } from './dispatch.ts';
 export type { MicroOp } from './dispatch.ts';

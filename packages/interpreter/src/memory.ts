@@ -96,7 +96,7 @@ export class Memory {
     this.#bases = table(ARENA_BASES);
     this.readEnd = table(ARENA_READ_ENDS);
     this.writeEnd = table(ARENA_WRITE_ENDS);
-    this.views = Array.from({ length: ARENA_REGION_LIMIT }, () => EMPTY_VIEW);
+    this.views = new Array<DataView>(ARENA_REGION_LIMIT).fill(EMPTY_VIEW);
   }
 
   /**

@@ -14,13 +14,14 @@
  */
 import { BpfError } from '@polybpf/errors';
 import {
+  type Arena,
   createArena,
   createInterpreter,
   createMemory,
   DEFAULT_BUDGET,
   type InterpreterOptions,
 } from '@polybpf/interpreter';
-import { type Machine, prepareFrames } from '@polybpf/interpreter/engine';
+import { ARENA_HEAP, ARENA_TABLES_END, type Machine, prepareFrames } from '@polybpf/interpreter/engine';
 import type { Program } from '@polybpf/isa';
 import { compileImage, LARGEST_FUNCTION } from './compile-module.ts';
 import { FIXED_FRAMES, MAILBOX } from './mailbox.ts';
@@ -63,7 +64,38 @@ export function compileToWasm(program: Program, options: CompileOptions = {}): W
   if (!Number.isInteger(memBytes) || memBytes < 0 || memBytes > 1 << 28) {
     throw new BpfError('E_INPUT', 'option memBytes', { expected: '0 to 268435456', got: String(memBytes) });
   }
-  const arena = createArena({ size: (4 << 20) + memBytes + program.insns.length * 64 });
+  const isShared = rest.maps === undefined && rest.programs === undefined;
+  const arena = takeArena(isShared, (4 << 20) + memBytes + program.insns.length * 64);
+  try {
+    return compileInto(arena, program, memBytes, initial, budget, facts, rest);
+  } finally {
+    if (isShared && arena.bytes.length <= KEPT_ARENA) IDLE.arena = arena;
+  }
+}
+
+/** Programs of this many slots or less share an arena, which is made once: most of its pages are never touched. */
+const SHARED_SLOTS = 65536;
+const KEPT_ARENA: number = (4 << 20) + (1 << 16) + 64 * SHARED_SLOTS;
+/** The arena of compilations without maps and programs of others, who might keep views of it; taken while one is at work. */
+const IDLE: { arena: Arena | undefined } = { arena: undefined };
+
+function takeArena(isShared: boolean, size: number): Arena {
+  if (!isShared) return createArena({ size });
+  const { arena } = IDLE;
+  IDLE.arena = undefined;
+  if (arena !== undefined && size <= arena.bytes.length) return arena;
+  return createArena({ size: Math.max(size, KEPT_ARENA) });
+}
+
+function compileInto(
+  arena: Arena,
+  program: Program,
+  memBytes: number,
+  initial: Uint8Array | undefined,
+  budget: number,
+  facts: Facts | undefined,
+  rest: InterpreterOptions,
+): WasmProgram {
   const memory = createMemory({ endian: program.endian, arena });
   let machine: Machine | undefined;
   createInterpreter(program, { ...rest, memory, engine: { name: 'wasm', bind: (cx, loop) => ((machine = cx), loop) } });
@@ -78,7 +110,14 @@ export function compileToWasm(program: Program, options: CompileOptions = {}): W
   words[MAILBOX.depthLimit >> 2] = Math.min(FIXED_FRAMES, cx.limits.maxCallFrames);
   memory.setAccessible(1, true);
   const registers = code.byteOffset;
-  const skip = { from: registers, to: registers + code.byteLength };
+  const end = ARENA_HEAP + arena.used;
+  // The decoded program is left out, and the buffer where it holds nothing.
+  const data = [
+    ...contents(arena, 0, ARENA_TABLES_END),
+    ...contents(arena, ARENA_HEAP, registers),
+    ...contents(arena, registers + code.byteLength, initial === undefined ? mem : end),
+    ...contents(arena, initial === undefined ? mem + memBytes : end, end),
+  ];
   const module = compileImage(
     {
       image: cx.image,
@@ -93,7 +132,7 @@ export function compileToWasm(program: Program, options: CompileOptions = {}): W
     },
     {
       ...(facts === undefined ? {} : { facts }),
-      standalone: { pages: (arena.used + 0x1ffff) >> 16, data: contents(arena.bytes, arena.used + 0x10000, skip), mem, memBytes, budget }, // prettier-ignore
+      standalone: { pages: (arena.used + 0x1ffff) >> 16, data, mem, memBytes, budget },
     },
   );
   if (module.largest > LARGEST_FUNCTION) {
@@ -104,27 +143,29 @@ export function compileToWasm(program: Program, options: CompileOptions = {}): W
   return { bytes: module.bytes, registers, mem, needsHost: module.hosted, irreducible: module.irreducible };
 }
 
-/** What is not zero in the first `length` bytes, in runs; the decoded program is left out. */
-function contents(
-  bytes: Uint8Array,
-  length: number,
-  skip: { readonly from: number; readonly to: number },
-): { at: number; bytes: Uint8Array }[] {
+/** Zeros in a row that end a run. */
+const GAP = 32;
+
+/** What is not zero from `from` to `to`, in runs. */
+function contents({ bytes, words }: Arena, from: number, to: number): { at: number; bytes: Uint8Array }[] {
   const runs: { at: number; bytes: Uint8Array }[] = [];
-  const gap = 32;
   let start = -1;
   let last = -1;
-  const close = (): void => {
-    if (start >= 0) runs.push({ at: start, bytes: bytes.slice(start, last + 1) });
-    start = -1;
-  };
-  for (let i = 0; i < length; i++) {
-    if (i === skip.from) i = skip.to;
-    if (bytes[i] === 0 || i >= length) continue;
-    if (start >= 0 && (i - last > gap || (start < skip.from && i >= skip.to))) close();
+  for (let i = from; i < to; i++) {
+    // Most of it is zero: four words at once.
+    while ((i & 15) === 0 && i + 16 <= to && isZero(words, i >> 2)) i += 16;
+    if (i >= to || bytes[i] === 0) continue;
+    if (start >= 0 && i - last > GAP) {
+      runs.push({ at: start, bytes: bytes.slice(start, last + 1) });
+      start = -1;
+    }
     if (start < 0) start = i;
     last = i;
   }
-  close();
+  if (start >= 0) runs.push({ at: start, bytes: bytes.slice(start, last + 1) });
   return runs;
+}
+
+function isZero(words: Int32Array, at: number): boolean {
+  return (words[at]! | words[at + 1]! | words[at + 2]! | words[at + 3]!) === 0;
 }
