@@ -11,6 +11,7 @@ import { findPointers, type PointerScratch } from './pointers.ts';
 import { findSlots } from './frame-slots.ts';
 import { findShape } from './shape.ts';
 import { W, WasmWriter } from './wasm-writer.ts';
+import { SCRATCH } from './scratch.ts';
 
 /** What {@link compileImage} makes. */
 export interface CompiledModule {
@@ -55,7 +56,9 @@ export interface Standalone {
 export const LARGEST_FUNCTION = 7_654_321;
 /** Where function bodies are written, time after time; they are copied into their module. */
 const BODIES: WasmWriter = /* @__PURE__ */ new WasmWriter(1 << 18);
-/** Bytes that the bodies' writer keeps for the next program. */
+/** Where modules are put together, time after time. */
+const MODULE: WasmWriter = /* @__PURE__ */ new WasmWriter(1 << 18);
+/** Bytes that the writers keep for the next program. */
 const KEPT = 1 << 22;
 const NO_LEVELS: Levels = new Map();
 /** `memory.fill` of memory 0. */
@@ -63,6 +66,7 @@ const MEMORY_FILL = [0xfc, 0x0b, 0x00];
 
 /** Compiles an image for a binding. */
 export function compileImage(binding: Binding, options: ModuleOptions = {}): CompiledModule {
+  SCRATCH.reset();
   const levels = options.levels ?? NO_LEVELS;
   const entries = [...new Set([0, ...(options.entries ?? [])])];
   const flow = findFlow(binding.image, entries, levels, binding.arena);
@@ -70,11 +74,11 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
   const w = BODIES;
   w.at = 0;
   const context = new ModuleContext(w, flow, live, binding, levels, options.facts);
-  const scratch = new Int32Array(flow.blocks).fill(NONE);
-  const slotOf = new Int32Array(flow.length + 1).fill(NONE);
+  const scratch = SCRATCH.ints(flow.blocks, NONE);
+  const slotOf = SCRATCH.ints(flow.length + 1, NONE);
   const pointers: PointerScratch = {
-    groupOf: new Int32Array(flow.length + 1),
-    offsetOf: new Int32Array(flow.length + 1),
+    groupOf: SCRATCH.ints(flow.length + 1),
+    offsetOf: SCRATCH.ints(flow.length + 1),
   };
   flow.entries.forEach((entry, f) => context.functionAt.set(flow.blockAt[entry]!, f));
   const shapes = flow.entries.map((entry) => findShape(flow, flow.blockAt[entry]!, scratch));
@@ -297,7 +301,9 @@ function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, sta
   const standIns = 2 - imported;
   const count = standIns + 2 * functions + spills.length + (standalone === undefined ? 0 : 1);
   const data = standalone?.data.reduce((sum, { bytes }) => sum + bytes.length + 32, 0) ?? 0;
-  const w = new WasmWriter(4096 + bodies.length + 16 * functions + 4 * spills.length + data);
+  const w = MODULE;
+  w.at = 0;
+  w.reserve(4096 + bodies.length + 16 * functions + 4 * spills.length + data);
   const section = (id: number, body: () => void): void => {
     w.op(id);
     const size = w.openSize();
@@ -369,5 +375,7 @@ function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, sta
       }
     });
   }
-  return w.result();
+  const module = w.result().slice();
+  if (w.bytes.length > KEPT) w.bytes = new Uint8Array(KEPT);
+  return module;
 }

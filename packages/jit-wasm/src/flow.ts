@@ -5,6 +5,7 @@
 import { CODE_START, decodeSlot, type Image, insnIndex, SLOT_WORDS, slotWord } from '@polybpf/interpreter/engine'; // prettier-ignore
 import { INSN_TABLE } from '@polybpf/isa';
 import { accessOp, CLASS, CLASSES, OP, RARE_KINDS } from './micro-ops.ts';
+import { SCRATCH } from './scratch.ts';
 
 /** No block. */
 export const NONE = -1;
@@ -59,10 +60,10 @@ export const LEVEL_HOST = 2;
 export function findFlow(image: Image, entries: readonly number[], levels: Levels, arena: number): Flow {
   const { code } = image;
   const length = image.program.insns.length;
-  const ops = new Uint8Array(length + 1);
+  const ops = SCRATCH.bytes(length + 1);
   const classes = new Uint8Array(length + 1);
-  const leader = new Uint8Array(length + 1);
-  const seen = new Uint8Array(length + 1);
+  const leader = SCRATCH.bytes(length + 1);
+  const seen = SCRATCH.bytes(length + 1);
   const functions = [...entries];
   const known = new Set(functions);
   const work = [...entries];
@@ -181,16 +182,16 @@ function findBlocks(image: Image, classes: Uint8Array, leader: Uint8Array, seen:
   const { code } = image;
   const length = image.program.insns.length;
   let blocks = 0;
-  const blockAt = new Int32Array(length + 1).fill(NONE);
+  const blockAt = SCRATCH.ints(length + 1, NONE);
   for (let i = 0; i <= length; i++) if (leader[i] === 1 && seen[i] === 1) blockAt[i] = blocks++;
   // Running past the end without a jump there.
   if (seen[length] === 1 && blockAt[length] === NONE) blockAt[length] = blocks++;
-  const start = new Int32Array(blocks);
-  const end = new Int32Array(blocks);
-  const last = new Int32Array(blocks);
-  const count = new Int32Array(blocks);
-  const taken = new Int32Array(blocks).fill(NONE);
-  const next = new Int32Array(blocks).fill(NONE);
+  const start = SCRATCH.ints(blocks);
+  const end = SCRATCH.ints(blocks);
+  const last = SCRATCH.ints(blocks);
+  const count = SCRATCH.ints(blocks);
+  const taken = SCRATCH.ints(blocks, NONE);
+  const next = SCRATCH.ints(blocks, NONE);
   const rest = new Int32Array(length + 1);
   for (let first = 0; first <= length; first++) {
     const b = blockAt[first]!;

@@ -10,6 +10,7 @@ import { CODE_START, slotWord } from '@polybpf/interpreter/engine';
 import { type Flow, NONE } from './flow.ts';
 import { CLASS, WIDTHS } from './micro-ops.ts';
 import type { Shape } from './shape.ts';
+import { SCRATCH } from './scratch.ts';
 
 /** Most places of one function that get a local. */
 const LIMIT = 24;
@@ -34,7 +35,7 @@ export interface FrameSlots {
 export function findSlots(flow: Flow, { order, taken, next }: Shape, slotOf: Int32Array): FrameSlots {
   const { classes, start, last, end } = flow;
   const { code } = flow.image;
-  const none: FrameSlots = { slots: [], slotOf, liveIn: new Int32Array(order.length) };
+  const none: FrameSlots = { slots: [], slotOf, liveIn: SCRATCH.ints(order.length) };
   if (!flow.framed) return none;
   const found = new Map<number, { offset: number; width: number; loads: number; bad: boolean }>();
   for (const b of order) {
@@ -79,8 +80,8 @@ export function findSlots(flow: Flow, { order, taken, next }: Shape, slotOf: Int
     .slice(0, LIMIT);
   if (slots.length === 0) return none;
   const numbers = new Map(slots.map(({ offset }, k) => [offset, k]));
-  const uses = new Int32Array(order.length);
-  const defs = new Int32Array(order.length);
+  const uses = SCRATCH.ints(order.length);
+  const defs = SCRATCH.ints(order.length);
   order.forEach((b, k) => {
     if (start[b] === end[b]) return;
     for (let i = start[b]!; i <= last[b]!; i += classes[i] === CLASS.imm64 ? 2 : 1) {

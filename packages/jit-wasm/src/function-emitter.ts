@@ -19,6 +19,7 @@ import type { FrameSlots } from './frame-slots.ts';
 import { FIRST_DEFINED, FRAME_ROOT, type Pointers } from './pointers.ts';
 import type { Chain, Shape } from './shape.ts';
 import { W, type WasmWriter } from './wasm-writer.ts';
+import { SCRATCH } from './scratch.ts';
 
 /** Steps of the walk over the dominator tree, kept on a stack of its own. */
 const TREE = 0;
@@ -60,8 +61,8 @@ export class FunctionEmitter {
     this.pointers = pointers;
     this.slots = slots;
     this.locals = layOutLocals(parameters, pointers, slots.slots.length);
-    this.#loopAt = new Int32Array(shape.order.length);
-    this.#mergeAt = new Int32Array(shape.order.length);
+    this.#loopAt = SCRATCH.ints(shape.order.length);
+    this.#mergeAt = SCRATCH.ints(shape.order.length);
   }
 
   /** Root that register (or slot, from 11 on) `r` is kept relative to, or NONE: its local holds address - tag. */
@@ -180,7 +181,7 @@ export class FunctionEmitter {
     for (let k = 0; k < slots.length; k++) if ((mask & (1 << k)) !== 0) emitSlotLoad(this, slots[k]!, 11 + k);
   }
 
-  /** Registers and slots that are relative to a root here and not at the start of block `to` become values. */
+  /** Registers and slots that are relative to a root here and not at the start of block `to` become values, for the way there. */
   #convert(to: number): void {
     const { pointers } = this;
     if (this.locals.roots.size === 0) return;
@@ -323,10 +324,8 @@ export class FunctionEmitter {
     this.#open++;
     if (to === NONE) this.exit(i | BAD_JUMP_BIT);
     else {
-      const roots = this.pointers.walk.root.slice();
       this.#takePending();
       this.#convert(to);
-      this.pointers.walk.root.set(roots);
       w.index(W.br, this.#depthOf(k, to));
     }
     w.op(W.end);
@@ -451,9 +450,7 @@ export class FunctionEmitter {
         w.op(W.if);
         w.op(W.void);
         this.#open++;
-        const roots = this.pointers.walk.root.slice();
         this.#convert(taken);
-        this.pointers.walk.root.set(roots);
         w.index(W.br, this.#depthOf(k, taken));
         w.op(W.end);
         this.#open--;
@@ -478,9 +475,7 @@ export class FunctionEmitter {
         w.bytes[w.at - 2] = W.i32_eqz;
         w.bytes[w.at - 1] = W.if;
         w.op(W.void);
-        const roots = this.pointers.walk.root.slice();
         this.#convert(next);
-        this.pointers.walk.root.set(roots);
         w.index(W.br, this.#depthOf(k, next));
         w.op(W.end);
         this.#open--;
@@ -548,9 +543,7 @@ export class FunctionEmitter {
         this.exit(i | BAD_JUMP_BIT);
         return;
       }
-      const roots = this.pointers.walk.root.slice();
       this.#convert(to);
-      this.pointers.walk.root.set(roots);
       w.i32Const(to);
       w.set(locals.u);
       w.index(W.br, size - 1 - k + extra);

@@ -2,6 +2,7 @@
 import { NONE } from './flow.ts';
 import type { Limit, Pointers } from './pointers.ts';
 import { W, type WasmWriter } from './wasm-writer.ts';
+import { SCRATCH } from './scratch.ts';
 
 /** Locals of one root: upper half of its addresses, host address of its region, limits by use. */
 export interface RootLocals {
@@ -39,7 +40,7 @@ export interface Locals {
 
 /** Hands out the locals of a function whose parameters are the registers of `mask`. */
 export function layOutLocals(mask: number, pointers: Pointers, slotCount: number): Locals {
-  const registers = new Int32Array(11).fill(NONE);
+  const registers = SCRATCH.ints(11, NONE);
   const parameters: number[] = [];
   for (let r = 0; r < 10; r++) {
     if ((mask & (1 << r)) === 0) continue;
@@ -56,11 +57,19 @@ export function layOutLocals(mask: number, pointers: Pointers, slotCount: number
   const b = next++;
   const slots = next;
   next += slotCount;
-  const planned = [...pointers.limits].map(([root, limits]) => ({
-    root,
-    tag: next++,
-    limits: limits.map((limit) => ({ ...limit, local: next++ })),
-  }));
+  // Their i64 locals here, their i32 locals behind all of those.
+  const roots = new Map<number, RootLocals>();
+  const planned: { host: number }[] = [];
+  for (const [root, limits] of pointers.limits) {
+    const own = {
+      root,
+      tag: next++,
+      host: NONE,
+      limits: limits.map(({ kind, span }) => ({ kind, span, local: next++ })),
+    };
+    planned.push(own);
+    roots.set(root, own);
+  }
   const firstNarrow = next;
   const t = next++;
   const u = next++;
@@ -68,7 +77,7 @@ export function layOutLocals(mask: number, pointers: Pointers, slotCount: number
   const region = next++;
   const groups = next;
   next += pointers.groupLocals;
-  const roots = new Map(planned.map((root) => [root.root, { ...root, host: next++ }]));
+  for (const root of planned) root.host = next++;
   return { parameters, registers, depth, fuel, a, b, t, u, slots, region, frame, groups, roots, wide: firstNarrow - firstWide, narrow: next - firstNarrow }; // prettier-ignore
 }
 

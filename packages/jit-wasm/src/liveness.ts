@@ -6,6 +6,7 @@ import { ATOMIC_OPS, CALL_TAIL, CODE_START, slotWord, WIDE_ATOMIC } from '@polyb
 import { INSN_TABLE } from '@polybpf/isa';
 import { type Flow, NONE } from './flow.ts';
 import { CLASS, OP } from './micro-ops.ts';
+import { SCRATCH } from './scratch.ts';
 
 /** r0 to r9 and r10. */
 export const ALL_REGISTERS = 0x3ff;
@@ -98,9 +99,9 @@ export function hostResults({ image }: Flow, i: number): number {
 export function findLiveness(flow: Flow): Liveness {
   const { blocks, start, last, end, taken, next, classes, blockAt } = flow;
   const { code } = flow.image;
-  const liveIn = new Uint16Array(blocks);
-  const uses = new Uint16Array(blocks);
-  const defs = new Uint16Array(blocks);
+  const liveIn = SCRATCH.shorts(blocks);
+  const uses = SCRATCH.shorts(blocks);
+  const defs = SCRATCH.shorts(blocks);
   const effect: Effect = { uses: 0, defs: 0 };
   for (let b = 0; b < blocks; b++) {
     if (start[b] === end[b]) continue;
@@ -149,7 +150,7 @@ export function findLiveness(flow: Flow): Liveness {
 
 function liveBefore(flow: Flow, liveOut: (block: number) => number): Uint16Array {
   const { blocks, start, last, end, classes } = flow;
-  const before = new Uint16Array(flow.length + 1);
+  const before = SCRATCH.shorts(flow.length + 1);
   const effect: Effect = { uses: 0, defs: 0 };
   for (let b = 0; b < blocks; b++) {
     if (start[b] === end[b]) continue;

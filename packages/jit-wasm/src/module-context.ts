@@ -5,6 +5,7 @@ import type { Liveness } from './liveness.ts';
 import { ALL_REGISTERS } from './liveness.ts';
 import { FIRST_DEFINED } from './pointers.ts';
 import { W, type WasmWriter } from './wasm-writer.ts';
+import { SCRATCH } from './scratch.ts';
 
 /** What does not change while a program's machine lives, and is written into the code. */
 export interface Binding {
@@ -77,7 +78,7 @@ export class ModuleContext {
     this.facts = facts;
     this.big = flow.image.program.endian === 'big';
     this.#functions = flow.entries.length;
-    this.tagOf = new Int32Array(flow.length + FIRST_DEFINED + 1);
+    this.tagOf = SCRATCH.ints(flow.length + FIRST_DEFINED + 1);
   }
 
   /** Number of the function that stores the registers of `mask` and then has the host go on. */

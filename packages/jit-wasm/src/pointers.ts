@@ -16,6 +16,7 @@ import { isTransfer } from './liveness.ts';
 import { CLASS, OP, WIDTHS } from './micro-ops.ts';
 import type { FrameSlots } from './frame-slots.ts';
 import type { Shape } from './shape.ts';
+import { SCRATCH } from './scratch.ts';
 
 /** Root of the frame pointer; parameters have the number of their register, other roots {@link FIRST_DEFINED} + insn. */
 export const FRAME_ROOT = 10;
@@ -98,8 +99,8 @@ export class Walk {
   constructor(flow: Flow, { slots, slotOf }: FrameSlots) {
     this.flow = flow;
     this.slotOf = slotOf;
-    this.root = new Int32Array(REGISTERS + slots.length);
-    this.off = new Int32Array(REGISTERS + slots.length);
+    this.root = SCRATCH.ints(REGISTERS + slots.length);
+    this.off = SCRATCH.ints(REGISTERS + slots.length);
   }
 
   /** What the instruction does to roots. */
@@ -214,12 +215,14 @@ export function findPointers(
   const { order } = shape;
   const size = order.length;
   const wide = REGISTERS + slots.slots.length;
-  const roots = new Int32Array(size * wide).fill(NONE);
-  const offs = new Int32Array(size * wide);
-  const seen = new Uint8Array(size);
+  const roots = SCRATCH.ints(size * wide, NONE);
+  const offs = SCRATCH.ints(size * wide);
+  const seen = SCRATCH.bytes(size);
+  // Blocks whose start has changed since they were walked.
+  const changedAt = SCRATCH.bytes(size);
   const walk = new Walk(flow, slots);
   for (let r = 0; r < REGISTERS; r++) roots[r] = r;
-  seen[0] = 1;
+  seen[0] = changedAt[0] = 1;
   const load = (k: number): void => {
     const { root, off } = walk;
     for (let r = 0, at = k * wide; r < wide; r++, at++) {
@@ -248,6 +251,8 @@ export function findPointers(
   for (let again = true; again;) {
     again = false;
     for (let k = 0; k < size; k++) {
+      if (changedAt[k] === 0) continue;
+      changedAt[k] = 0;
       load(k);
       const b = order[k]!;
       const { classes } = flow;
@@ -256,7 +261,9 @@ export function findPointers(
       }
       for (let edge = 0; edge < 2; edge++) {
         const to = edge === 0 ? shape.taken[k]! : shape.next[k]!;
-        if (to !== NONE && join(to) && to <= k) again = true;
+        if (to === NONE || !join(to)) continue;
+        changedAt[to] = 1;
+        if (to <= k) again = true;
       }
     }
   }
@@ -265,7 +272,7 @@ export function findPointers(
     load(k);
     grouper.block(order[k]!);
   }
-  return { ...grouper.result(), walk, rootsIn: roots, wide };
+  return grouper.result(roots);
 }
 
 class Grouper {
@@ -278,8 +285,8 @@ class Grouper {
   readonly groups: Group[] = [];
   readonly limits: Map<number, Limit[]> = new Map();
   /** Open group by register, and what has been added to the register since. */
-  readonly open: Int32Array = new Int32Array(REGISTERS);
-  readonly delta: Int32Array = new Int32Array(REGISTERS);
+  readonly open: Int32Array = SCRATCH.ints(REGISTERS);
+  readonly delta: Int32Array = SCRATCH.ints(REGISTERS);
   groupLocals = 0;
   frameValue = false;
   frameAccess = false;
@@ -408,8 +415,9 @@ class Grouper {
     if (!list.some((limit) => limit.kind === kind && limit.span === span)) list.push({ kind, span });
   }
 
-  result(): Omit<Pointers, 'walk' | 'rootsIn' | 'wide'> {
-    const { groupOf, offsetOf, groups, limits, groupLocals, frameValue, frameAccess } = this;
-    return { groupOf, offsetOf, groups, limits, groupLocals, frameValue, frameAccess };
+  result(rootsIn: Int32Array): Pointers {
+    const { walk, groupOf, offsetOf, groups, limits, groupLocals, frameValue, frameAccess } = this;
+    const wide = walk.root.length;
+    return { groupOf, offsetOf, groups, limits, groupLocals, frameValue, frameAccess, walk, rootsIn, wide };
   }
 }

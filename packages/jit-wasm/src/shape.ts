@@ -5,6 +5,7 @@
  */
 import { type Flow, NONE } from './flow.ts';
 import { CLASS } from './micro-ops.ts';
+import { SCRATCH } from './scratch.ts';
 
 /** Blocks are named by their position in reverse post-order; the entry is 0. */
 export interface Shape {
@@ -44,18 +45,16 @@ export function findShape(flow: Flow, entry: number, scratch: Int32Array): Shape
   const order = reversePostOrder(flow, entry, scratch);
   const size = order.length;
   for (let k = 0; k < size; k++) scratch[order[k]!] = k;
-  const taken = new Int32Array(size);
-  const next = new Int32Array(size);
-  const isLoop = new Uint8Array(size);
-  const forward = new Int32Array(size);
+  const taken = SCRATCH.ints(size);
+  const next = SCRATCH.ints(size);
+  const isLoop = SCRATCH.bytes(size);
+  const forward = SCRATCH.ints(size);
   for (let k = 0; k < size; k++) {
     const b = order[k]!;
-    for (const [list, from] of [
-      [taken, flow.taken],
-      [next, flow.next],
-    ] as const) {
-      const to = from[b] === NONE ? NONE : scratch[from[b]!]!;
-      list[k] = to;
+    for (let edge = 0; edge < 2; edge++) {
+      const block = (edge === 0 ? flow.taken : flow.next)[b]!;
+      const to = block === NONE ? NONE : scratch[block]!;
+      (edge === 0 ? taken : next)[k] = to;
       if (to === NONE) continue;
       if (to <= k) isLoop[to] = 1;
       else forward[to] = forward[to]! + 1;
@@ -64,7 +63,7 @@ export function findShape(flow: Flow, entry: number, scratch: Int32Array): Shape
   for (let k = 0; k < size; k++) scratch[order[k]!] = NONE;
   const { idom, reducible } = dominators(taken, next, size);
   const irreducible = !reducible;
-  const isMerge = new Uint8Array(size);
+  const isMerge = SCRATCH.bytes(size);
   for (let k = size - 1; k > 0; k--) if (forward[k]! > 1) isMerge[k] = 1;
   const chains = irreducible ? NO_CHAINS : findChains(flow, { order, taken, next, isLoop, forward });
   // Ways out of a chain come from all of its copies: they lead to labels, which stand around its head.
@@ -75,8 +74,8 @@ export function findShape(flow: Flow, entry: number, scratch: Int32Array): Shape
       for (const to of [taken[k]!, next[k]!]) if (to > k && to !== blocks[at + 1]) isMerge[to] = 1;
     });
   }
-  const firstMerge = new Int32Array(size).fill(NONE);
-  const nextMerge = new Int32Array(size).fill(NONE);
+  const firstMerge = SCRATCH.ints(size, NONE);
+  const nextMerge = SCRATCH.ints(size, NONE);
   for (let k = size - 1; k > 0; k--) {
     if (isMerge[k] === 0) continue;
     const parent = headOf.get(idom[k]!) ?? idom[k]!;
@@ -103,8 +102,8 @@ function findChains(flow: Flow, { order, taken, next, isLoop, forward }: Graph):
   const size = order.length;
   const chains = new Map<number, Chain>();
   // The only edge that goes back to a head, and the only edge that comes to a block from above.
-  const back = new Int32Array(size).fill(NONE);
-  const above = new Int32Array(size).fill(NONE);
+  const back = SCRATCH.ints(size, NONE);
+  const above = SCRATCH.ints(size, NONE);
   for (let k = 0; k < size; k++) {
     for (let edge = 0; edge < 2; edge++) {
       const to = (edge === 0 ? taken : next)[k]!;
@@ -154,7 +153,7 @@ function reversePostOrder(flow: Flow, entry: number, state: Int32Array): Int32Ar
       stack.push(to);
     }
   }
-  const order = new Int32Array(post.length);
+  const order = SCRATCH.ints(post.length);
   for (let k = 0; k < post.length; k++) order[k] = post[post.length - 1 - k]!;
   return order;
 }
@@ -174,9 +173,9 @@ interface Dominators {
  * stack", 1983), for a million branches may have one target, or a million loops one body.
  */
 function dominators(taken: Int32Array, next: Int32Array, size: number): Dominators {
-  const idom = new Int32Array(size).fill(NONE);
-  const depth = new Int32Array(size);
-  const skip = new Int32Array(size);
+  const idom = SCRATCH.ints(size, NONE);
+  const depth = SCRATCH.ints(size);
+  const skip = SCRATCH.ints(size);
   idom[0] = 0;
   const meet = (first: number, second: number): number => {
     let [a, b] = depth[first]! >= depth[second]! ? [first, second] : [second, first];
@@ -202,10 +201,10 @@ function dominators(taken: Int32Array, next: Int32Array, size: number): Dominato
 
 /** Ancestors are told by positions in a walk of the tree: those of a block's descendants follow its own. */
 function isReducible(taken: Int32Array, next: Int32Array, idom: Int32Array, size: number): boolean {
-  const descendants = new Int32Array(size).fill(1);
+  const descendants = SCRATCH.ints(size, 1);
   for (let k = size - 1; k > 0; k--) descendants[idom[k]!] = descendants[idom[k]!]! + descendants[k]!;
-  const position = new Int32Array(size);
-  const free = new Int32Array(size).fill(1);
+  const position = SCRATCH.ints(size);
+  const free = SCRATCH.ints(size, 1);
   for (let k = 1; k < size; k++) {
     const parent = idom[k]!;
     position[k] = position[parent]! + free[parent]!;
@@ -231,14 +230,14 @@ function budgetChecks(
   irreducible: boolean,
 ): Pick<Shape, 'checks' | 'cost'> {
   const size = order.length;
-  const checks = irreducible ? new Uint8Array(size).fill(1) : isLoop.slice();
+  const checks = irreducible ? SCRATCH.bytes(size, 1) : isLoop.slice();
   checks[0] = 1;
   for (let k = 0; k < size; k++) {
     const b = order[k]!;
     const kind = start[b] === end[b] ? CLASS.stop : classes[last[b]!]!;
     if ((kind === CLASS.call || kind === CLASS.host) && taken[k] !== NONE) checks[taken[k]!] = 1;
   }
-  const cost = new Int32Array(size);
+  const cost = SCRATCH.ints(size);
   for (let k = size - 1; k >= 0; k--) {
     let more = 0;
     for (let edge = 0; edge < 2; edge++) {
