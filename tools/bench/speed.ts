@@ -4,12 +4,14 @@ import { cpus } from 'node:os';
 import { isBpfError } from '@polybpf/errors';
 import { openLiveKernel, probeLiveKernel } from '@polybpf/kernel';
 import { ALL_TARGETS, targetsByList } from '@polybpf/targets';
+import { libbpfTools } from '../../packages/loader/test/corpus.ts';
 import { benchCompile, type Compiler, nativeCompiler, WASM_COMPILER } from './src/bench-compile.ts';
 import { benchInterpreter } from './src/bench-interpreter.ts';
 import { benchNative, openHostMachine } from './src/bench-native.ts';
 import type { BenchOptions, Part } from './src/bench-options.ts';
 import { benchSandbox } from './src/bench-sandbox.ts';
-import { benchText } from './src/bench-text.ts';
+import { benchPeers } from './src/bench-peers.ts';
+import { benchText, largestObjects } from './src/bench-text.ts';
 import { benchVerifier } from './src/bench-verifier.ts';
 import { benchWasm } from './src/bench-wasm.ts';
 import { sharedFolder } from './src/kernel-sizes.ts';
@@ -31,7 +33,14 @@ export function runSpeed(
   const report = measureSpeed(options);
   const ok = printSpeed(report, print);
   printComparison(report, print);
-  const rows = [report.interpreter, report.wasm, report.native?.rows, report.sandbox?.rows, report.verifier];
+  const rows = [
+    report.interpreter,
+    report.wasm,
+    report.native?.rows,
+    report.sandbox?.rows,
+    report.verifier,
+    report.peers,
+  ];
   return { ok, report, wrong: rows.some((list) => list?.some((row) => row.wrong !== undefined) === true) };
 }
 
@@ -70,7 +79,17 @@ export function measureSpeed(options: BenchOptions): SpeedReport {
     native: part('native', () => measureNative(workloads, nativeSize, rounds, missing)),
     sandbox: part('sandbox', () => measureSandbox(workloads, nativeSize, rounds, missing)),
     compile: part('compile', () => benchCompile(compilersOf(options.targets), programs, compileRounds)),
-    text: part('text', () => benchText(programs, rounds)),
+    text: part('text', () =>
+      benchText(
+        programs,
+        largestObjects(
+          libbpfTools().map(({ bytes }) => bytes),
+          "Debian's libbpf-tools",
+        ),
+        rounds,
+      ),
+    ),
+    peers: options.peers.length === 0 ? undefined : measurePeers(workloads, options.peers, rounds, missing),
     verifier: part('verifier', () => measureVerifier(options.quick, rounds, missing)),
   };
   return { ...report, missing };
@@ -132,6 +151,21 @@ function measureWasm(
   const native = nativeC('gcc', workloads, 'native C beside WebAssembly', missing);
   try {
     return benchWasm(workloads, size, native, rounds);
+  } finally {
+    native?.close();
+  }
+}
+
+function measurePeers(
+  workloads: readonly Workload[],
+  peers: BenchOptions['peers'],
+  rounds: Rounds,
+  missing: string[],
+): SpeedReport['peers'] {
+  console.error('measuring: peers');
+  const native = nativeC('gcc', workloads, 'native C beside peers', missing);
+  try {
+    return benchPeers(workloads, peers, native, rounds);
   } finally {
     native?.close();
   }

@@ -153,8 +153,17 @@ export function buildCommand(finish: (exitCode: number) => void): Command {
 
   add('plugin', 'the plugin protocol of bpf_conformance: program hex on standard input, r0 hex on standard output')
     .argument('[MEM_HEX]', 'memory')
-    .addOption(choice('--engine <engine>', 'default: interpreter, or native with --target', ['interpreter', 'native']))
+    .addOption(
+      choice('--engine <engine>', 'default: interpreter, or native with --target', [
+        'interpreter',
+        'native',
+        'wasm',
+        'wasm-interpreter',
+        'auto',
+      ]),
+    )
     .option('--target <ARCH>', 'CPU of native code')
+    .option('--repeat <N>', 'runs, each on a fresh copy of the memory; for timing')
     .action((memory: string | undefined, flags: PluginFlags) => runPlugin(memory, flags));
 
   add('fuzz', 'run generated programs on several engines and compare')

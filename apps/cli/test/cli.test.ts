@@ -289,6 +289,14 @@ describe('conformance, plugin, targets', () => {
       stderr: '',
     });
     expect(cli.run(['plugin'], '8d')).toMatchObject({ status: 2, stdout: '' });
+    // r0 = ++*(u8 *)r1: every run has a fresh copy of the memory
+    const increment = '7112000000000000 0702000001000000 7321000000000000 bf20000000000000 9500000000000000';
+    for (const engine of ['interpreter', 'wasm', 'wasm-interpreter', 'auto']) {
+      expect(cli.run(['plugin', '--engine', engine, '--repeat', '3', '05'], increment)).toMatchObject({
+        stdout: '6\n',
+      });
+    }
+    expect(cli.run(['plugin', '--repeat', '0'], increment)).toMatchObject({ status: 2, stdout: '' });
     expect(json('plugin', ['00'], FORTY_TWO)).toEqual({ r0: '0x000000000000002a' });
   });
 

@@ -2,6 +2,7 @@
 import type { CompileRow, Throughput } from './bench-compile.ts';
 import type { InterpreterRow } from './bench-interpreter.ts';
 import type { NativeReport, NativeRow } from './bench-native.ts';
+import type { PeerRow } from './bench-peers.ts';
 import type { SandboxReport, SandboxRow } from './bench-sandbox.ts';
 import type { TextRow } from './bench-text.ts';
 import type { VerifierRow } from './bench-verifier.ts';
@@ -20,6 +21,8 @@ export interface SpeedReport {
   readonly compile?: readonly CompileRow[] | undefined;
   readonly text?: readonly TextRow[] | undefined;
   readonly verifier?: readonly VerifierRow[] | undefined;
+  /** Other runtimes, where `--peer` names some. */
+  readonly peers?: readonly PeerRow[] | undefined;
   /** Parts that could not be measured here, and why. */
   readonly missing: readonly string[];
 }
@@ -141,7 +144,31 @@ export function speedSections(report: SpeedReport): Section[] {
       ],
     });
   }
+  if (report.peers !== undefined) sections.push(peerSection(report.peers));
   return sections;
+}
+
+function peerSection(rows: readonly PeerRow[]): Section {
+  const names = [...new Set(rows.map(({ peer }) => peer))];
+  const workloads = [...new Set(rows.map(({ name }) => name))];
+  const cells = (name: string): string[] =>
+    names.flatMap((peer) => {
+      const row = rows.find((candidate) => candidate.name === name && candidate.peer === peer);
+      if (row?.ns === undefined) return row?.wrong === undefined ? ['-', '-'] : ['WRONG', row.wrong];
+      return [formatNumber(row.ns.min), row.cNs === undefined ? '-' : (row.ns.min / row.cNs.min).toFixed(2)];
+    });
+  const means = names.flatMap((peer) => {
+    const own = rows.flatMap(({ peer: of, ns, cNs }) => (of !== peer || ns === undefined ? [] : [{ ns: ns.min, ratio: ns.min / (cNs?.min ?? NaN) }])); // prettier-ignore
+    return [geometricMean(own.map(({ ns }) => ns)), geometricMean(own.map(({ ratio }) => ratio))].map(formatNumber);
+  });
+  return {
+    title: 'peers: ns per executed BPF instruction, beside C by gcc -O2 (quick inputs)',
+    rows: [
+      ['workload', ...names.flatMap((peer) => [peer, `${peer} to C`])],
+      ...workloads.map((name) => [name, ...cells(name)]),
+      ['geometric mean', ...means],
+    ],
+  };
 }
 
 /** The bars that the measured parts have. */
@@ -159,7 +186,9 @@ export function speedBars(report: SpeedReport): Bar[] {
   if (report.wasm !== undefined) bars.push(...wasmBars(report.wasm));
   if (report.native !== undefined) bars.push(...nativeBars(report.native));
   for (const { target, programs, concatenation } of report.compile ?? []) {
-    const slowest = Math.min(slotsPerSecond(programs), slotsPerSecond(concatenation));
+    // A module of its own has the memory of its machine in it, whatever its size: small programs say nothing about emission.
+    const measured = target === 'wasm' ? [concatenation] : [programs, concatenation];
+    const slowest = Math.min(...measured.map(slotsPerSecond));
     const bar = target === 'wasm' ? WASM_COMPILE_BAR : COMPILE_BAR;
     bars.push({
       what: `compilation, ${target}`,
@@ -192,6 +221,7 @@ export function speedBars(report: SpeedReport): Bar[] {
     ...(report.native?.rows ?? []),
     ...(report.sandbox?.rows ?? []),
     ...(report.verifier ?? []),
+    ...(report.peers ?? []),
   ];
   const wrong = results.filter((row) => row.wrong !== undefined);
   if (results.length > 0) {
@@ -360,6 +390,7 @@ function slotsPerSecond({ slots, ns }: { readonly slots: number; readonly ns: Su
 }
 
 function megaSlots(row: Throughput | TextRow): string {
+  if (row.slots === 0) return '-';
   return formatNumber(slotsPerSecond(row) / 1e6);
 }
 
