@@ -101,7 +101,8 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
     w.closeSize(size);
     largest = Math.max(largest, w.at - size);
   }
-  flow.entries.forEach((entry, f) => emitEntry(context, f, live.before[entry]! & ALL_REGISTERS));
+  const exit = slotWord(Math.max(0, flow.classes.indexOf(CLASS.exit)));
+  flow.entries.forEach((entry, f) => emitEntry(context, f, live.before[entry]! & ALL_REGISTERS, exit));
   const { standalone } = options;
   for (const spill of context.spills) emitSpill(context, spill.mask, spill.resumes, standalone !== undefined);
   if (standalone !== undefined) emitRun(w, standalone, binding, flow.entries.length);
@@ -135,8 +136,8 @@ function usesFrame({ image, classes }: Flow, i: number): boolean {
   return image.code[pc + 1] === 20 || image.code[pc + 2] === 20;
 }
 
-/** What the host calls: registers from the file, r0 into it. */
-function emitEntry({ w, binding, flow }: ModuleContext, f: number, parameters: number): void {
+/** What the host calls: registers from the file, r0 into it. `exit` is where some exit is. */
+function emitEntry({ w, binding, flow }: ModuleContext, f: number, parameters: number, exit: number): void {
   w.reserve();
   const size = w.openSize();
   w.u32(1);
@@ -145,7 +146,7 @@ function emitEntry({ w, binding, flow }: ModuleContext, f: number, parameters: n
   if (flow.entries[f] !== 0) {
     // Which exit it was is known of the main program only; any will do.
     w.i32Const(0);
-    w.i32Const(slotWord(Math.max(0, flow.classes.indexOf(CLASS.exit))));
+    w.i32Const(exit);
     w.access(W.i32_store, MAILBOX.pc);
   }
   w.i32Const(0);

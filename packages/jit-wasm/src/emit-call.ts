@@ -27,7 +27,7 @@ function reload(f: FunctionEmitter, mask: number): void {
 }
 
 /** One instruction that the host executes. It may also have gone on in another program: then the function is over. */
-export function emitHost(f: FunctionEmitter, i: number): void {
+export function emitHost(f: FunctionEmitter, i: number, next: number): void {
   const { w, context } = f;
   const live = context.live.before[i + 1]!;
   for (let r = 6; r <= 9; r++) if ((live & (1 << r)) !== 0) f.makeAbsolute(r);
@@ -45,18 +45,16 @@ export function emitHost(f: FunctionEmitter, i: number): void {
   reload(f, live & hostResults(f.flow, i));
   f.release(i);
   f.defined(i, 0);
-  f.loadSlots(liveSlotsAfter(f, i));
+  f.loadSlots(liveSlotsIn(f, next));
 }
 
-/** Slots that are read behind a call, which ends its block. */
-function liveSlotsAfter(f: FunctionEmitter, i: number): number {
-  if (f.slots.slots.length === 0) return 0;
-  const next = f.flow.blockAt[i + 1]!;
-  const k = f.shape.order.indexOf(next);
-  return k < 0 ? 0 : f.slots.liveIn[k]!;
+/** Slots that are read in `next`, the block behind a call. */
+function liveSlotsIn(f: FunctionEmitter, next: number): number {
+  return f.slots.slots.length === 0 || next === NONE ? 0 : f.slots.liveIn[next]!;
 }
 
-export function emitLocalCall(f: FunctionEmitter, i: number): void {
+/** @param next - the block behind the call, by its position; {@link NONE} where there is none */
+export function emitLocalCall(f: FunctionEmitter, i: number, next: number): void {
   const { w, locals, context, image, flow } = f;
   const target = flow.blockAt[(image.code[slotWord(i) + 3]! - CODE_START) >> 3]!;
   const callee = context.functionAt.get(target)!;
@@ -105,5 +103,5 @@ export function emitLocalCall(f: FunctionEmitter, i: number): void {
   reload(f, live.before[i + 1]! & live.leaked);
   f.release(i);
   f.defined(i, 0);
-  f.loadSlots(liveSlotsAfter(f, i));
+  f.loadSlots(liveSlotsIn(f, next));
 }

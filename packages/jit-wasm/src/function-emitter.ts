@@ -380,10 +380,10 @@ export class FunctionEmitter {
       } else if (kind > CLASS.nop) {
         switch (kind) {
           case CLASS.call:
-            emitLocalCall(this, i);
+            emitLocalCall(this, i, shape.taken[k]!);
             break;
           case CLASS.host:
-            emitHost(this, i);
+            emitHost(this, i, shape.taken[k]!);
             break;
           case CLASS.exit:
             this.#return(i);

@@ -80,7 +80,7 @@ describe('peers', () => {
       undefined,
       ROUNDS,
     );
-    expect(rows).toMatchObject([{ peer: 'own', name: 'sum', ns: { count: 4 } }]);
+    expect(rows).toMatchObject([{ peer: 'own', name: 'sum', ns: { count: 1 } }]);
     expect(rows[0]!.wrong).toBeUndefined();
   });
 

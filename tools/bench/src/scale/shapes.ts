@@ -38,11 +38,12 @@ function straightLine(size: number): Program {
   return makeProgram([...insns, EXIT], { name: 'straight-line' });
 }
 
-/** Every third instruction a branch, to one of the next blocks, on what nobody knows. */
+/** Every third instruction a branch over one or two others, on what only a run knows; with memory of zeros none is taken. */
 function manyBranches(size: number): Program {
-  const insns = [...START];
+  const insns = [...START, makeInsn(0x61, 6, 1, 0, 0)]; // r6 = *(u32 *)r1
   for (let i = 0; insns.length < size - 8; i++) {
-    insns.push(makeInsn(0x07, 0, 0, 0, i & 0xff), makeInsn(0x25, 1, 0, 2 + 3 * (i & 1), i & 0xffff), add(2, 0)); // r0 += k; if r1 > k goto ...; r2 += r0
+    // r0 += k; if r6 > k goto ...; r2 += r0
+    insns.push(makeInsn(0x07, 0, 0, 0, i & 0xff), makeInsn(0x25, 6, 0, 1 + (i & 1), i & 0xffff), add(2, 0));
   }
   while (insns.length < size - 1) insns.push(mov(0, 1));
   return makeProgram([...insns, EXIT], { name: 'many-branches' });
