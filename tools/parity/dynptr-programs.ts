@@ -21,7 +21,15 @@ export const DYNPTR_TYPES = [
   'kprobe',
   'syscall',
   'tracepoint',
+  'netfilter',
+  'tracing',
 ] as const;
+
+/** How programs of the type are loaded beyond that: those of tracing are for a tracepoint with a packet. */
+export const DYNPTR_ATTACH: Readonly<Record<string, { readonly attachType: string; readonly target?: string }>> = {
+  netfilter: { attachType: 'BPF_NETFILTER' },
+  tracing: { attachType: 'BPF_TRACE_RAW_TP', target: 'kfree_skb' },
+};
 
 const ARRAY = 0;
 const RING = 1;
@@ -359,7 +367,9 @@ function looped(r: Random, insns: Insn[]): Insn[] {
  */
 export function dynptrProgram(r: Random, type: string, call: (name: string) => Insn): DynptrProgram {
   const main = new Body(r, type, call, false);
-  const before: Insn[] = [copy(9, 1), ...SAVED.map((reg) => mov(reg, 0))];
+  // r9 is what has the packet.
+  const packet = type === 'tracing' ? makeInsn(0x79, 9, 1, 0, 0) : type === 'netfilter' ? makeInsn(0x79, 9, 1, 8, 0) : copy(9, 1); // prettier-ignore
+  const before: Insn[] = [packet, ...SAVED.map((reg) => mov(reg, 0))];
   for (const off of [-72, -80, -88, -96]) if (r() < 0.8) before.push(makeInsn(0x7a, 10, 0, off, 0));
   const steps = 2 + Math.floor(r() * 9);
   for (let i = 0; i < steps; i++) main.step();

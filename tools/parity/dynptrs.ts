@@ -8,13 +8,15 @@ import { makeInsn } from '../../packages/isa/src/index.ts';
 import { openLiveKernel } from '../../packages/kernel/src/index.ts';
 import { verify } from '../../packages/verifier/src/index.ts';
 import { difference, Tally, toldByKernel, toldByUs } from './compare.ts';
-import { DYNPTR_BTF, DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from './dynptr-programs.ts';
+import { DYNPTR_ATTACH, DYNPTR_BTF, DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from './dynptr-programs.ts';
 import { LogTally } from './log-lines.ts';
 import { rng } from './random-programs.ts';
 
 const [count = 1000, seed = 1, only] = process.argv.slice(2).map(Number);
 const kernelBtf = new Uint8Array(readFileSync('/sys/kernel/btf/vmlinux'));
-const ids = new Map(parseBtf(kernelBtf).types.filter(({ kind }) => kind === 'FUNC').map(({ name, id }) => [name, id])); // prettier-ignore
+const { types } = parseBtf(kernelBtf);
+const ids = new Map(types.filter(({ kind }) => kind === 'FUNC').map(({ name, id }) => [name, id]));
+const traces = new Map(types.filter(({ name }) => name.startsWith('btf_trace_')).map(({ name, id }) => [name.slice(10), id])); // prettier-ignore
 using kernel = openLiveKernel();
 const fdArray = DYNPTR_MAPS.map((map) => kernel.createMap(map).fd);
 const loadedBtf = kernel.loadBtf(DYNPTR_BTF);
@@ -31,7 +33,10 @@ for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
   const flags = (type === 'syscall' ? 16 : 0) | (r() < 0.2 ? 8 : 0);
   const words = Uint32Array.from(functions.flatMap((row) => [row.insn, row.type]));
   const funcInfo = { recordSize: 8, bytes: new Uint8Array(words.buffer) };
-  const loaded = kernel.load(insns, { type, flags, fdArray, btfFd: loadedBtf.fd, funcInfo, logLevel: level }); // prettier-ignore
+  const { attachType, target } = DYNPTR_ATTACH[type] ?? {};
+  const attach = attachType === undefined ? {} : { attachType };
+  const attachBtf = target === undefined ? {} : { attachBtfId: traces.get(target)! };
+  const loaded = kernel.load(insns, { type, ...attach, ...attachBtf, flags, fdArray, btfFd: loadedBtf.fd, funcInfo, logLevel: level }); // prettier-ignore
   const told = toldByKernel(loaded);
   if (loaded.accepted) {
     accepted++;
@@ -40,7 +45,16 @@ for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
   const reason = told.message.replace(/-?\d+/g, 'N');
   reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   try {
-    const input = { insns, type, flags, maps: DYNPTR_MAPS, btf: DYNPTR_BTF, functions };
+    const input = {
+      insns,
+      type,
+      ...attach,
+      ...(target === undefined ? {} : { attachBtfName: target }),
+      flags,
+      maps: DYNPTR_MAPS,
+      btf: DYNPTR_BTF,
+      functions,
+    };
     const report = verify(input, { kernelBtf, logLevel: level === 2 ? 2 : 0 });
     if (only !== undefined) {
       console.log(loaded.log);

@@ -7,7 +7,7 @@ import { arbitraryFrontierProgram, generatorOf } from '../../packages/fuzz/src/i
 import { encodeProgram, makeInsn, type Insn } from '../../packages/isa/src/index.ts';
 import { openLiveKernel, type LoadOutcome } from '../../packages/kernel/src/index.ts';
 import { normalise, toldByKernel } from './compare.ts';
-import { DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from './dynptr-programs.ts';
+import { DYNPTR_ATTACH, DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from './dynptr-programs.ts';
 import { randomProgram, rng } from './random-programs.ts';
 
 const CASES = new URL('../../packages/verifier/test/cases/', import.meta.url);
@@ -102,7 +102,7 @@ function dynptrCases(): Case[] {
     const type = DYNPTR_TYPES[Math.floor(next() * DYNPTR_TYPES.length)]!;
     const { insns, functions } = dynptrProgram(next, type, () => makeInsn(0x85, 0, 2, 0, 0));
     const callsKernel = insns.some(({ opcode, src_reg: src }) => opcode === 0x85 && src === 2);
-    if (callsKernel || functions.length > 1) continue;
+    if (callsKernel || functions.length > 1 || type in DYNPTR_ATTACH) continue;
     const flags = (type === 'syscall' ? 16 : 0) | (next() < 0.2 ? 8 : 0);
     const loaded = kernel.load(insns, { type, flags, fdArray, logLevel: 4 });
     if (loaded.accepted) kernel.close(loaded.fd);

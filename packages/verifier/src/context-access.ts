@@ -6,6 +6,7 @@ import { EACCES } from './reject.ts';
 import { W_MASK, W_OFF, W_SMIN, W_TYPE, W_VAR } from './register-record.ts';
 import {
   PTR_MAYBE_NULL,
+  PTR_TO_BTF_ID,
   PTR_TO_FLOW_KEYS,
   PTR_TO_PACKET,
   PTR_TO_PACKET_END,
@@ -16,6 +17,7 @@ import {
   PTR_TO_TP_BUFFER,
   PTR_TO_XDP_SOCK,
   PTR_TO_BUF,
+  PTR_TRUSTED,
   MEM_RDONLY,
   SCALAR_VALUE,
   typeName,
@@ -41,6 +43,16 @@ const TYPES: Readonly<Record<string, number>> = {
   rdonly_buf: PTR_TO_BUF | MEM_RDONLY,
 };
 
+/** A pointer to a struct of the kernel, as `trusted_ptr_sk_buff`. */
+function objectType(env: Env, text: string): number | undefined {
+  const [, nullable, name] = /^trusted_ptr_(or_null_)?(.+)$/.exec(text) ?? [];
+  const id = name === undefined ? undefined : env.kernel?.find('STRUCT', name)?.id;
+  if (id === undefined) return undefined;
+  const type = PTR_TO_BTF_ID | PTR_TRUSTED | (nullable === undefined ? 0 : PTR_MAYBE_NULL);
+  env.contextValue = { type, id, isResult: false };
+  return type;
+}
+
 /** A pointer that must be used as it was given (kernel: __check_ptr_off_reg). */
 export function checkUnmodified(_env: Env, w: Int32Array, at: number, regno: number, fixedOk: boolean): void {
   const off = w[at + W_OFF]!;
@@ -65,7 +77,7 @@ export function checkContextAccess(env: Env, off: number, size: number, kind: nu
   if (row === undefined) return invalid();
   if (kind === WRITE) return row.writable ? SCALAR_VALUE : invalid();
   if (row.type === null) return invalid();
-  const type = TYPES[row.type];
+  const type = TYPES[row.type] ?? objectType(env, row.type);
   if (type === undefined) return notModelled(`context field of type ${row.type}`);
   if (signed && (type === PTR_TO_PACKET || type === PTR_TO_PACKET_END || type === PTR_TO_PACKET_META)) return invalid();
   return type;

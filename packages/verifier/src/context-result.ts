@@ -20,7 +20,7 @@ export function markContextResult(env: Env, regno: number, type: number, _off: n
   w[at + W_PRECISE] = 0;
   if ((type & PTR_MAYBE_NULL) !== 0) w[at + W_ID] = ++env.idGen;
   w[at + W_TYPE] = type;
-  if (env.target !== undefined && baseType(type) === PTR_TO_BTF_ID) {
+  if (baseType(type) === PTR_TO_BTF_ID) {
     w[at + W_AUX] = env.contextValue!.id;
     w[at + W_AUX2] = 0;
   }

@@ -4,7 +4,13 @@ import { makeInsn } from '@polybpf/isa';
 import { openLiveKernel, probeLiveKernel } from '@polybpf/kernel';
 import { describe, expect, it } from 'vitest';
 import { difference, toldByKernel, toldByUs } from '../../../tools/parity/compare.ts';
-import { DYNPTR_BTF, DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from '../../../tools/parity/dynptr-programs.ts';
+import {
+  DYNPTR_ATTACH,
+  DYNPTR_BTF,
+  DYNPTR_MAPS,
+  DYNPTR_TYPES,
+  dynptrProgram,
+} from '../../../tools/parity/dynptr-programs.ts';
 import { KFUNC_MAPS, KFUNC_TYPES, kfuncPrograms } from '../../../tools/parity/kfunc-argument-programs.ts';
 import { LogTally } from '../../../tools/parity/log-lines.ts';
 import { rng } from '../../../tools/parity/random-programs.ts';
@@ -33,12 +39,16 @@ describe.runIf(available)('programs get the verdict, message, errno and effort o
       const flags = type === 'syscall' ? 16 : 0;
       const words = Uint32Array.from(functions.flatMap(({ insn, type }) => [insn, type]));
       const funcInfo = { recordSize: 8, bytes: new Uint8Array(words.buffer) };
-      const loaded = kernel.load(insns, { type, flags, fdArray, btfFd: btf.fd, funcInfo, logLevel: 2 });
+      const { attachType, target } = DYNPTR_ATTACH[type] ?? {};
+      const attach = attachType === undefined ? {} : { attachType };
+      const attachBtf = target === undefined ? {} : { attachBtfId: types.find(({ name }) => name === `btf_trace_${target}`)!.id }; // prettier-ignore
+      const how = { type, ...attach, flags };
+      const loaded = kernel.load(insns, { ...how, ...attachBtf, fdArray, btfFd: btf.fd, funcInfo, logLevel: 2 });
       if (loaded.accepted) {
         accepted++;
         kernel.close(loaded.fd);
       }
-      const input = { insns, type, flags, maps: DYNPTR_MAPS, btf: DYNPTR_BTF, functions };
+      const input = { insns, ...how, maps: DYNPTR_MAPS, btf: DYNPTR_BTF, functions, ...(target === undefined ? {} : { attachBtfName: target }) }; // prettier-ignore
       const report = verify(input, { kernelBtf, logLevel: 2 });
       logs.add(String(i), loaded.log, report.log);
       const differs = difference(toldByKernel(loaded), toldByUs(report));
