@@ -39,10 +39,19 @@ const PREFIXES: Readonly<Record<string, string>> = {
   BPF_TRACE_ITER: 'bpf_iter_',
 };
 
+const TRACING_ATTACH: ReadonlySet<string> = new Set([
+  'BPF_TRACE_RAW_TP',
+  'BPF_TRACE_ITER',
+  'BPF_TRACE_FENTRY',
+  'BPF_TRACE_FEXIT',
+  'BPF_MODIFY_RETURN',
+]);
+
 /** Finds and checks the target (kernel: bpf_check_attach_target, check_attach_btf_id). Throws `Reject`. */
 export function attachTarget(env: Env, name: string | undefined): AttachTarget {
   const { type, attachType } = env.variant;
   if (name === undefined) return reject(EINVAL, 'Tracing programs must provide btf_id');
+  if (type === 'TRACING' && !TRACING_ATTACH.has(attachType ?? '')) return reject(EINVAL, '');
   const types = env.kernel ?? notModelled('types of the kernel, which were not given');
   const isTracepoint = attachType === 'BPF_TRACE_RAW_TP';
   const full = (PREFIXES[attachType ?? ''] ?? '') + name;

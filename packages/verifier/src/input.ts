@@ -73,6 +73,9 @@ export interface VerifyInput {
 /** Bits of {@link VerifyInput.flags}. */
 export const F_STRICT_ALIGNMENT = 1;
 export const F_ANY_ALIGNMENT = 2;
+export const F_TEST_RND_HI32 = 4;
 export const F_TEST_STATE_FREQ = 8;
 export const F_SLEEPABLE = 16;
+export const F_XDP_HAS_FRAGS = 32;
+export const F_XDP_DEV_BOUND_ONLY = 64;
 export const F_TEST_REG_INVARIANTS = 128;

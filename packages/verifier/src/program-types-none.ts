@@ -34,5 +34,7 @@ function checkFunctionInfo(env: Env): void {
 const NEEDS_TARGET: ReadonlySet<string> = new Set(['TRACING', 'LSM', 'STRUCT_OPS', 'EXT']);
 
 function checkAttach(env: Env): void {
+  // The program that it replaces has no place in a case; the kernel asks for it first.
+  if (env.variant.type === 'EXT') reject(EINVAL, 'Tracing programs must provide btf_id');
   if (NEEDS_TARGET.has(env.variant.type)) notModelled(`program type ${env.variant.type}`);
 }

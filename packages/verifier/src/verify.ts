@@ -25,10 +25,11 @@ import {
 import { bindTypes } from './bind-types.ts';
 import { computeLiveRegisters } from './live-registers.ts';
 import { markFastcallPatterns, removeFastcallSpills } from './fastcall.ts';
+import { attachTypeOf, checkLoad, checkSleepable } from './load-checks.ts';
 import { VerifierLog } from './log.ts';
 import { computeLoops } from './loops.ts';
 import { modelMaps } from './map-model.ts';
-import { NotModelled, Reject, E2BIG, EINVAL, EPERM } from './reject.ts';
+import { NotModelled, Reject, EINVAL } from './reject.ts';
 import type { VerifyReport } from './report.ts';
 import { checkStackDepths } from './stack-depth.ts';
 import { W_TYPE } from './register-record.ts';
@@ -150,17 +151,10 @@ export function watch(
 ): Watched {
   const registry = registryOf(options.profile ?? '6.18');
   const envOptions = optionsOf(input, options, precision);
-  const variant = registry.variant({
-    type: input.type ?? 'socket_filter',
-    attachType: input.attachType,
-    sleepable: envOptions.sleepable,
-  });
-  if (variant === undefined) {
-    throw new BpfError('E_INPUT', 'program type', { got: String(input.type) });
-  }
   const log = envOptions.logLevel === 0 ? undefined : new VerifierLog(envOptions.logLevel, input.lines);
   const holder: { env: Env | undefined } = { env: undefined };
   try {
+    const variant = variantOf(input, registry, envOptions.sleepable);
     checkLoad(input, envOptions, variant, registry);
     const env = buildEnv(input, options, registry, variant, envOptions, log);
     env.watcher = watcher;
@@ -173,28 +167,18 @@ export function watch(
   }
 }
 
-/** What is refused before the verifier begins (kernel: bpf_prog_load). */
-function checkLoad(input: VerifyInput, options: EnvOptions, variant: ProgramVariant, registry: Registry): void {
-  const { limits } = registry.profile;
-  const count = input.insns.length;
-  if (count === 0 || count > (options.bpfCapable ? limits.insns : limits.insnsUnprivileged)) reject(E2BIG, '');
-  if (!options.bpfCapable && variant.type !== 'SOCKET_FILTER' && variant.type !== 'CGROUP_SKB') reject(EPERM, '');
-  if (!options.allowPtrLeaks && NEEDS_PERFMON.has(variant.type)) reject(EPERM, '');
-  if (options.sleepable && !variant.sleepable && !MAY_SLEEP.has(variant.type)) reject(EINVAL, '');
+/** The variant of its type that a program is verified as. */
+function variantOf(input: VerifyInput, registry: Registry, sleepable: boolean): ProgramVariant {
+  const { type = 'socket_filter', attachType } = input;
+  const found = registry.variant({ type, attachType, sleepable });
+  if (found !== undefined) return found;
+  const name = String(type).toUpperCase();
+  // Programs that replace others are refused before their type matters, unless they name the other.
+  if (/^((BPF_PROG_TYPE_)?EXT|28)$/.test(name)) return { ...registry.variant({ type: 'tracing' })!, type: 'EXT' };
+  // Numbers that are no type (kernel: find_prog_type).
+  if (typeof type === 'number' || /^(BPF_PROG_TYPE_)?UNSPEC$/.test(name)) reject(EINVAL, '');
+  throw new BpfError('E_INPUT', 'program type', { got: String(type) });
 }
-
-const NEEDS_PERFMON: ReadonlySet<string> = new Set([
-  'KPROBE',
-  'TRACEPOINT',
-  'PERF_EVENT',
-  'RAW_TRACEPOINT',
-  'RAW_TRACEPOINT_WRITABLE',
-  'TRACING',
-  'LSM',
-  'STRUCT_OPS',
-  'EXT',
-]);
-const MAY_SLEEP: ReadonlySet<string> = new Set(['KPROBE', 'TRACING', 'LSM', 'STRUCT_OPS', 'SYSCALL', 'EXT']);
 
 function buildEnv(
   input: VerifyInput,
@@ -219,6 +203,8 @@ function run(env: Env, input: VerifyInput): void {
   resolveLoads(env, (insn) => fixups.get(insn) ?? (env.src[insn]! >= 5 ? env.imm[insn]! : undefined), (insn) => env.types.checkSymbol(env, insn)); // prettier-ignore
   checkCfg(env);
   computePostorder(env);
+  const { type } = env.variant;
+  checkSleepable(type, attachTypeOf(input, type, env.registry), env.options.sleepable);
   env.types.checkAttach(env);
   computeLoops(env);
   computeLiveRegisters(env);
