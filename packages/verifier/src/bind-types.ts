@@ -11,7 +11,7 @@ import type { SpecialField } from './map-model.ts';
 import { btfTypes } from './program-types-btf.ts';
 import type { ProgramTypes } from './program-types.ts';
 import { isKfuncCall } from './successors.ts';
-import { NO_TYPES } from './program-types-none.ts';
+import { LOST_TYPES, NO_TYPES } from './program-types-none.ts';
 import { targetTypes } from './program-types-target.ts';
 
 /** What the rest of the verifier needs of BTF. */
@@ -50,6 +50,11 @@ function nameById(kernel: KernelTypes | undefined, env: Env, insn: number): stri
 
 const TARGETED: ReadonlySet<string> = new Set(['TRACING', 'LSM']);
 
+function ownTypes({ btf, functions = [] }: VerifyInput, variant: ProgramVariant): ProgramTypes {
+  if (functions.length === 0) return NO_TYPES;
+  return btf === undefined ? LOST_TYPES : btfTypes(btfOf(btf), functions, variant);
+}
+
 /** Reads the BTF of a program. */
 export function bindTypes(
   input: VerifyInput,
@@ -58,9 +63,7 @@ export function bindTypes(
   variant: ProgramVariant,
 ): BoundTypes {
   const names = new Map((input.kfuncs ?? []).map(([name, insn]) => [insn, name]));
-  const functions = input.functions ?? [];
-  const hasTypes = input.btf !== undefined && functions.length > 0;
-  const own = hasTypes ? btfTypes(btfOf(input.btf!), functions, variant) : NO_TYPES;
+  const own = ownTypes(input, variant);
   const kernel = kernelBtf === undefined ? undefined : kernelTypes(btfOf(kernelBtf));
   return {
     types: TARGETED.has(variant.type) ? { ...own, ...targetTypes(input.attachBtfName) } : own,

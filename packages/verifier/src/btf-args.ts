@@ -38,6 +38,24 @@ export function checkBtfArgument(env: Env, regno: number, kind: ArgumentKind, ba
   reject(EACCES, `R${regno} is of type ${typeById(types.btf, w[at + W_AUX]!).name} but ${name} is expected`);
 }
 
+const OBJECT_TYPES = [PTR_TO_BTF_ID, PTR_TO_BTF_ID | PTR_TRUSTED, PTR_TO_BTF_ID | MEM_RCU];
+
+/** The object is of the type that a global function takes (kernel: check_reg_type, for ARG_PTR_TO_BTF_ID). */
+export function checkObjectArgument(env: Env, regno: number, id: number, nullable: boolean): void {
+  const w = env.frame.w;
+  const at = regAt(regno);
+  const type = w[at + W_TYPE]!;
+  if (!OBJECT_TYPES.includes(nullable ? type & ~PTR_MAYBE_NULL : type)) {
+    reject(EACCES, `R${regno} type=${typeName(type)} expected=${OBJECT_TYPES.map(typeName).join(', ')}`);
+  }
+  const { btf } = requireKernel(env);
+  if (structsMatch(btf, w[at + W_AUX]!, w[at + W_OFF]!, id, false)) return;
+  reject(
+    EACCES,
+    `R${regno} is of type ${typeById(btf, w[at + W_AUX]!).name} but ${typeById(btf, id).name} is expected`,
+  );
+}
+
 /** A kernel object as memory that a helper reads. */
 export function checkBtfMemory(env: Env, regno: number, off: number, size: number): void {
   checkBtfAccess(env, regno, off, size, READ, -1);

@@ -7,7 +7,7 @@ import { enqueue, pushBranch } from './pending.ts';
 import { markPrecise } from './precision.ts';
 import { clearPacketPointers } from './references.ts';
 import { clearCallerSaved } from './registers.ts';
-import { E2BIG, EACCES, EFAULT, EINVAL, ENOMEM, passes } from './reject.ts';
+import { E2BIG, EACCES, EFAULT, EINVAL, ENOMEM, passes, refusalOf } from './reject.ts';
 import { scalarOutside } from './returns.ts';
 import { moveRegister, type Frame, MAIN_CALLSITE, regAt, type State } from './state.ts';
 import { W_AUX, W_SMAX, W_SMIN, W_TYPE } from './register-record.ts';
@@ -46,11 +46,8 @@ export function walkLocalCall(env: Env): void {
   const info = env.subprograms[subprog]!;
   let failure = 0;
   if (env.types.hasFunctionInfo) {
-    const fits = passes(() => env.types.checkArguments(env, subprog), env.noter);
-    if (!fits) {
-      info.unreliable = true;
-      failure = EINVAL;
-    }
+    failure = refusalOf(() => env.types.checkArguments(env, subprog), env.noter);
+    if (failure !== 0) info.unreliable = true;
   }
   if (global) {
     const name = env.types.functionName(subprog);

@@ -10,6 +10,8 @@ export interface KernelTypes {
   readonly btf: Btf;
   /** First type of the kind and name. */
   find(kind: BtfType['kind'], name: string): BtfType | undefined;
+  /** All types of the kind and name. */
+  findAll(kind: BtfType['kind'], name: string): readonly BtfType[];
 }
 
 const indexed = new WeakMap<Btf, KernelTypes>();
@@ -25,7 +27,11 @@ export function kernelTypes(btf: Btf): KernelTypes {
       if (list === undefined) byName.set(type.name, [type]);
       else list.push(type);
     }
-    types = { btf, find: (kind, name) => byName.get(name)?.find((type) => type.kind === kind) };
+    types = {
+      btf,
+      find: (kind, name) => byName.get(name)?.find((type) => type.kind === kind),
+      findAll: (kind, name) => byName.get(name)?.filter((type) => type.kind === kind) ?? [],
+    };
     indexed.set(btf, types);
   }
   return types;

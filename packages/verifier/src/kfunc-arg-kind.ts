@@ -3,7 +3,7 @@ import type { BtfType } from '@polybpf/btf';
 import { type Env, notModelled, reject } from './env.ts';
 import { isStruct, nameOf, resolved } from './kernel-types.ts';
 import type { Kfunc } from './kfunc-prototype.ts';
-import { isContextType } from './program-types-btf.ts';
+import { isContextType } from './context-types.ts';
 import { EINVAL } from './reject.ts';
 import { W_TYPE } from './register-record.ts';
 import * as T from './register-types.ts';

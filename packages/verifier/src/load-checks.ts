@@ -46,9 +46,13 @@ const ATTACH_TYPES: Readonly<Record<string, readonly string[]>> = {
     'BPF_CGROUP_INET6_POST_BIND',
   ],
   CGROUP_SOCK_ADDR: [
-    ...['INET4_BIND', 'INET6_BIND', 'INET4_CONNECT', 'INET6_CONNECT', 'UNIX_CONNECT'].map((name) => `BPF_CGROUP_${name}`),
+    ...['INET4_BIND', 'INET6_BIND', 'INET4_CONNECT', 'INET6_CONNECT', 'UNIX_CONNECT'].map(
+      (name) => `BPF_CGROUP_${name}`,
+    ),
     ...['GETPEERNAME', 'GETSOCKNAME'].flatMap((name) => ['INET4', 'INET6', 'UNIX'].map((family) => `BPF_CGROUP_${family}_${name}`)), // prettier-ignore
-    ...['SENDMSG', 'RECVMSG'].flatMap((name) => ['UDP4', 'UDP6', 'UNIX'].map((family) => `BPF_CGROUP_${family}_${name}`)),
+    ...['SENDMSG', 'RECVMSG'].flatMap((name) =>
+      ['UDP4', 'UDP6', 'UNIX'].map((family) => `BPF_CGROUP_${family}_${name}`),
+    ),
   ],
   CGROUP_SKB: ['BPF_CGROUP_INET_INGRESS', 'BPF_CGROUP_INET_EGRESS'],
   CGROUP_SOCKOPT: ['BPF_CGROUP_SETSOCKOPT', 'BPF_CGROUP_GETSOCKOPT'],

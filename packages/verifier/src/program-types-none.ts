@@ -23,6 +23,9 @@ export const NO_TYPES: ProgramTypes = {
   pointsToLock: () => false,
 };
 
+/** `func_info` without the BTF that its ids are of (kernel: check_btf_info). */
+export const LOST_TYPES: ProgramTypes = { ...NO_TYPES, checkFunctionInfo: () => reject(EINVAL, '') };
+
 /** (kernel: check_abnormal_return) */
 function checkFunctionInfo(env: Env): void {
   for (const { hasLdAbs, hasTailCall } of env.subprograms.slice(1)) {

@@ -2,6 +2,7 @@
 
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const E2BIG = 7;
 export const EBADF = 9;
 export const EAGAIN = 11;
@@ -36,14 +37,19 @@ export class NotModelled {
   }
 }
 
-/** Runs a check whose refusal is only noted: true when it passed. */
-export function passes(check: () => void, note: (text: string) => void): boolean {
+/** Runs a check whose refusal is only noted: its errno, or 0. */
+export function refusalOf(check: () => void, note: (text: string) => void): number {
   try {
     check();
-    return true;
+    return 0;
   } catch (reason) {
     if (!(reason instanceof Reject)) throw reason;
     note(reason.text);
-    return false;
+    return reason.errno;
   }
+}
+
+/** {@link refusalOf}: true when it passed. */
+export function passes(check: () => void, note: (text: string) => void): boolean {
+  return refusalOf(check, note) === 0;
 }
