@@ -2,9 +2,8 @@
  * Single cases as `polybpf verify --case` reads them, by the live kernel and by us. Programs are text: `call NAME` is a
  * helper, `call kfunc NAME` a kernel function, `map_fd[K]` and `map_value[K][OFF]` the map K of the case.
  */
-import { readFileSync } from 'node:fs';
 import { readCases } from '../../apps/cli/src/verify/case-file.ts';
-import { runVerifier } from '../../apps/cli/src/verify/run-verifier.ts';
+import { readKernelTypes, runVerifier } from '../../apps/cli/src/verify/run-verifier.ts';
 import { parseInsns } from '../../packages/asm/src/index.ts';
 import { parseBtf } from '../../packages/btf/src/index.ts';
 import { createRegistry, profileByName } from '../../packages/helpers/src/index.ts';
@@ -49,7 +48,7 @@ export type CaseLine = Omit<TextCase, 'text'> & {
   readonly kfuncFixups: readonly (readonly [string, number])[];
 };
 
-const LIVE = new Uint8Array(readFileSync('/sys/kernel/btf/vmlinux'));
+const LIVE = readKernelTypes('live')!;
 const profile = profileByName('6.18');
 const registry = createRegistry(profile);
 const btf = parseBtf(LIVE);
@@ -76,7 +75,7 @@ export function caseLine({ text, ...rest }: TextCase): CaseLine {
       fixups.push([i, insn.imm]);
       return { ...insn, imm: 0 };
     }
-    if (isCall(insn, 2) && insn.imm > 0) {
+    if (isCall(insn, 2) && insn.offset === 0 && btf.types[insn.imm]?.kind === 'FUNC') {
       kfuncFixups.push([btf.types[insn.imm]!.name, i]);
       return { ...insn, imm: 0 };
     }

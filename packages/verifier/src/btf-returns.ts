@@ -6,6 +6,7 @@ import { type Env, notModelled } from './env.ts';
 import type { CallMeta } from './helper-args.ts';
 import { W_AUX, W_AUX2, W_PRECISE, W_TYPE } from './register-record.ts';
 import { PTR_TO_BTF_ID, PTR_TRUSTED } from './register-types.ts';
+import { setVariableOfCpu } from './kernel-symbols.ts';
 import { type Frame, moveRegister, regAt } from './state.ts';
 
 /** r0 is a pointer to a kernel object. */
@@ -24,8 +25,13 @@ export function returnBtf(env: Env, result: ResultKind, flags: number, meta: Cal
 }
 
 /** r0 is per-CPU memory or a kernel object. */
-export function returnMemoryOrBtf(_env: Env, _flags: number, _meta: CallMeta): void {
-  notModelled('per-CPU kernel symbol');
+export function returnMemoryOrBtf(env: Env, flags: number, meta: CallMeta): void {
+  if (meta.retBtf !== 0) notModelled('per-CPU object of the program');
+  const { w } = env.frame;
+  const r0 = regAt(0);
+  markKnown(w, r0, 0, 0);
+  w[r0 + W_PRECISE] = 0;
+  setVariableOfCpu(env, w, r0, meta.retBtfId, flags);
 }
 
 /** bpf_find_vma: callback(task, vma, ctx) (kernel: set_find_vma_callback_state). */

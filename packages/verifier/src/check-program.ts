@@ -1,5 +1,6 @@
 /** Checks before any path is walked: functions, ranges of jumps, opcodes, loads of maps (kernel: bpf_check). */
 import { type Env, reject, type SubprogramInfo } from './env.ts';
+import { checkKfuncId } from './kernel-symbols.ts';
 import { hasDirectValue, MAP_ARENA, MAP_ARRAY } from './map-model.ts';
 import { checkMapFitsProgram } from './map-program.ts';
 import { E2BIG, EBADF, EFAULT, EINVAL, ENOTSUPP, EPERM, EPROTO } from './reject.ts';
@@ -59,6 +60,7 @@ export function findFunctions(env: Env): void {
       reject(EPERM, 'loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN');
     }
     if (!local) {
+      checkKfuncId(env, i);
       // Programs for a device are not modelled (kernel: bpf_dev_bound_kfunc_check).
       if (env.kfuncName?.(i)?.startsWith('bpf_xdp_metadata_') === true) {
         reject(EINVAL, 'metadata kfuncs require device-bound program');

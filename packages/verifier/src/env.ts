@@ -190,6 +190,8 @@ export class Env {
   /** Name of a type in the kernel's BTF, or another. */
   btfTypeName: ((id: number, object: number) => string) | undefined = undefined;
   kfuncName: ((insn: number) => string | undefined) | undefined = undefined;
+  /** Whether the kernel can tell the address of a symbol. */
+  hasSymbol: (name: string) => boolean = () => true;
   /** Types of the kernel, when they were given. */
   kernel: KernelTypes | undefined = undefined;
   /** What a program of tracing or LSM is for. */

@@ -7,6 +7,7 @@ import { kernelContext } from './kernel-context.ts';
 import { isScalarType } from './kfunc-arg-kind.ts';
 import { checkKfuncArguments, type KfuncMeta } from './kfunc-args.ts';
 import { branchIterator } from './kfunc-iterators.ts';
+import { isLostKfunc } from './kernel-symbols.ts';
 import { isStruct, resolved } from './kernel-types.ts';
 import { type Kfunc, kfuncByName } from './kfunc-prototype.ts';
 import { mayWritePacket } from './packet-types.ts';
@@ -26,6 +27,10 @@ const SPECIAL =
 /** Walks a call of a kernel function; true when the path ends with it. */
 export function walkKfuncCall(env: Env): boolean {
   const { insn, state } = env;
+  if (isLostKfunc(env, insn)) {
+    env.insn++;
+    return false;
+  }
   const name = env.kfuncName?.(insn);
   const kfunc =
     name === undefined || env.kernel === undefined ? undefined : kfuncByName(env.kernel, env.registry, name);

@@ -3,6 +3,7 @@ import { markKnown, markUnknown } from './bounds.ts';
 import { functionAt } from './check-program.ts';
 import { checkUnmodified } from './context-access.ts';
 import { type Env, reject } from './env.ts';
+import { loadSymbol } from './kernel-symbols.ts';
 import { MAP_ARENA } from './map-model.ts';
 import { checkLeaks } from './references.ts';
 import { checkDestination, checkReadable, clearCallerSaved } from './registers.ts';
@@ -42,7 +43,7 @@ function walkImmediate(env: Env, opcode: number): void {
   markKnown(w, at, 0, 0);
   w[at + W_PRECISE] = 0;
   if (src === PSEUDO_BTF_ID) {
-    env.types.loadSymbol(env, insn, w, at);
+    loadSymbol(env, insn, w, at);
     return;
   }
   if (src === PSEUDO_FUNC) {

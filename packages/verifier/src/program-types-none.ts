@@ -9,7 +9,6 @@ export const NO_TYPES: ProgramTypes = {
   attachBtfId: 0,
   returnRange: undefined,
   checkFunctionInfo,
-  checkSymbol: () => notModelled('address of a kernel symbol'),
   checkAttach,
   isGlobal: () => false,
   isStatic: () => true,
@@ -18,7 +17,6 @@ export const NO_TYPES: ProgramTypes = {
   prepareArguments: () => undefined,
   examineMain: () => undefined,
   prepareMain: () => false,
-  loadSymbol: () => notModelled('address of a kernel symbol'),
   checkSpecialReturn: () => false,
   pointsToLock: () => false,
 };

@@ -11,8 +11,6 @@ export interface ProgramTypes {
   readonly returnRange: { readonly range: readonly [number, number]; readonly narrow: boolean } | undefined;
   /** func_info goes with the functions of the program (kernel: check_btf_func). Throws `Reject`. */
   checkFunctionInfo(env: Env): void;
-  /** A ld_imm64 of a kernel symbol (kernel: check_pseudo_btf_id). Throws `Reject`. */
-  checkSymbol(env: Env, insn: number): void;
   /** The program goes with what it is for (kernel: check_attach_btf_id). Throws `Reject`. */
   checkAttach(env: Env): void;
   isGlobal(subprog: number): boolean;
@@ -26,8 +24,6 @@ export interface ProgramTypes {
   examineMain(env: Env): void;
   /** Registers of the main function when BTF says more than "context"; false when it does not. */
   prepareMain(env: Env): boolean;
-  /** Marks a register with the address of a kernel symbol. */
-  loadSymbol(env: Env, insn: number, w: Int32Array, at: number): void;
   /** Returns that depend on the attach target; true when the return is settled. */
   checkSpecialReturn(env: Env, regno: number): boolean;
   /** Whether an object of the program has a lock in it. */

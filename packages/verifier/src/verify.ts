@@ -23,6 +23,7 @@ import {
   type VerifyInput,
 } from './input.ts';
 import { bindTypes } from './bind-types.ts';
+import { checkLostKfuncs, checkSymbol } from './kernel-symbols.ts';
 import { computeLiveRegisters } from './live-registers.ts';
 import { markFastcallPatterns, removeFastcallSpills } from './fastcall.ts';
 import { attachTypeOf, checkLoad, checkSleepable } from './load-checks.ts';
@@ -51,6 +52,8 @@ export interface VerifyOptions {
   readonly cpus?: number;
   /** Types of the kernel (bytes of a `.BTF` section, parsed once); programs that need them are unsupported without. */
   readonly kernelBtf?: Uint8Array;
+  /** Whether the kernel can tell the address of a symbol; by default it can of all. */
+  readonly hasSymbol?: (name: string) => boolean;
 }
 
 const registries = new Map<string | RegistryProfile, Registry>();
@@ -192,6 +195,7 @@ function buildEnv(
   const maps = modelMaps(input.maps ?? [], bound.fieldsOf);
   const env = new Env(columnsOf(input.insns), registry, variant, envOptions, maps, bound.types, log);
   bound.attach(env);
+  if (options.hasSymbol !== undefined) env.hasSymbol = options.hasSymbol;
   return env;
 }
 
@@ -200,7 +204,7 @@ function run(env: Env, input: VerifyInput): void {
   findFunctions(env);
   checkFunctions(env);
   env.types.checkFunctionInfo(env);
-  resolveLoads(env, (insn) => fixups.get(insn) ?? (env.src[insn]! >= 5 ? env.imm[insn]! : undefined), (insn) => env.types.checkSymbol(env, insn)); // prettier-ignore
+  resolveLoads(env, (insn) => fixups.get(insn) ?? (env.src[insn]! >= 5 ? env.imm[insn]! : undefined), (insn) => checkSymbol(env, insn)); // prettier-ignore
   checkCfg(env);
   computePostorder(env);
   const { type } = env.variant;
@@ -214,6 +218,7 @@ function run(env: Env, input: VerifyInput): void {
   walkGlobals(env);
   removeFastcallSpills(env);
   checkStackDepths(env);
+  checkLostKfuncs(env);
 }
 
 /** Walks a function that is entered from outside: the main one, or a global one on its own (kernel: do_check_common). */

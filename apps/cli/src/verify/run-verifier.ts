@@ -5,6 +5,7 @@ import type { RegistryProfile } from '@polybpf/helpers';
 import { type Privilege, verify, type VerifyInput, type VerifyOptions, type VerifyReport } from '@polybpf/verifier';
 import { LIVE_BTF } from '../btf-file.ts';
 import { readInput } from '../files.ts';
+import { hasLiveSymbol } from './kernel-symbols.ts';
 
 /** How programs are verified. */
 export interface VerifierSettings {
@@ -36,9 +37,13 @@ export function runVerifier(input: VerifyInput, settings: VerifierSettings): Tim
   }
 }
 
+/** Types that are the running kernel's. */
+const live = new WeakSet<Uint8Array>();
+
 /** Settings as the verifier takes them. */
 export function verifyOptions({ profile, privilege, logLevel, kernelBtf }: VerifierSettings): VerifyOptions {
-  return { profile, privilege, logLevel, ...(kernelBtf === undefined ? {} : { kernelBtf }) };
+  const symbols = kernelBtf !== undefined && live.has(kernelBtf) ? { hasSymbol: hasLiveSymbol } : {};
+  return { profile, privilege, logLevel, ...symbols, ...(kernelBtf === undefined ? {} : { kernelBtf }) };
 }
 
 const NOTHING = {
@@ -64,7 +69,9 @@ export function readKernelTypes(file: string | undefined): Uint8Array | undefine
   if (file === 'none') return undefined;
   if (file !== undefined && file !== 'live') return readInput(file);
   try {
-    return new Uint8Array(readFileSync(LIVE_BTF));
+    const bytes = new Uint8Array(readFileSync(LIVE_BTF));
+    live.add(bytes);
+    return bytes;
   } catch {
     return undefined;
   }
