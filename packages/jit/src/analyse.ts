@@ -72,10 +72,36 @@ export interface FunctionAnalysis {
   readonly r0MeetsR1: boolean;
 }
 
-/** What the walks read: slot by slot the instruction as one number, -1 for second slots. */
-interface Walked extends Analysis {
-  /** Id of the row in bits 0 to 15, then dst_reg, and src_reg from bit 20 on. */
+/** The arrays of an analysis: of as many slots as the program has, or more. */
+export interface SlotTables extends Pick<Analysis, 'reachable' | 'isTarget' | 'isLoopHead' | 'liveOut' | 'liveIn'> {
+  /** Each instruction as one number: id of the row in bits 0 to 15, then dst_reg, and src_reg from bit 20 on; -1 for second slots. */
   readonly codes: Int32Array;
+}
+
+/** What the walks read. */
+interface Walked extends Analysis, SlotTables {}
+
+/** Arrays for so many slots, of zeros. */
+export function makeSlotTables(count: number): SlotTables {
+  // One piece for all: allocation is much of the time that a small program takes.
+  const memory = new ArrayBuffer(15 * count);
+  return {
+    liveOut: new Int32Array(memory, 0, count),
+    liveIn: new Int32Array(memory, 4 * count, count),
+    codes: new Int32Array(memory, 8 * count, count),
+    reachable: new Uint8Array(memory, 12 * count, count),
+    isTarget: new Uint8Array(memory, 13 * count, count),
+    isLoopHead: new Uint8Array(memory, 14 * count, count),
+  };
+}
+
+/** Makes the first `count` slots zeros again. */
+export function clearSlotTables(
+  { liveOut, liveIn, codes, reachable, isTarget, isLoopHead }: SlotTables,
+  count: number,
+): void {
+  for (const words of [liveOut, liveIn, codes]) words.fill(0, 0, count);
+  for (const bytes of [reachable, isTarget, isLoopHead]) bytes.fill(0, 0, count);
 }
 
 const DST = 16;
@@ -89,23 +115,26 @@ const SRC = 20;
  * `E_DECODE_OPCODE` for unknown instructions, `E_DECODE_REGISTER`
  */
 export function analyse(program: Program, addressBits: 32 | 64 = 64): Analysis {
-  const { insns } = program;
-  const count = insns.length;
+  return analyseInto(makeSlotTables(program.insns.length), program, addressBits);
+}
+
+/** The same in given arrays, which belong to the result. */
+export function analyseInto(tables: SlotTables, program: Program, addressBits: 32 | 64): Analysis {
+  const count = program.insns.length;
   if (count === 0) throw new BpfError('E_JIT_PROGRAM', 'program is empty');
-  // One piece for all: allocation is much of the time that a small program takes.
-  const memory = new ArrayBuffer(15 * count);
   const functions: FunctionAnalysis[] = [];
   const rows = new Array<InsnRow | undefined>(count);
+  const { liveOut, liveIn, codes, reachable, isTarget, isLoopHead } = tables;
   const analysis: Walked = {
     program,
     addressBits,
     rows,
-    liveOut: new Int32Array(memory, 0, count),
-    liveIn: new Int32Array(memory, 4 * count, count),
-    codes: new Int32Array(memory, 8 * count, count),
-    reachable: new Uint8Array(memory, 12 * count, count),
-    isTarget: new Uint8Array(memory, 13 * count, count),
-    isLoopHead: new Uint8Array(memory, 14 * count, count),
+    liveOut,
+    liveIn,
+    codes,
+    reachable,
+    isTarget,
+    isLoopHead,
     functions,
   };
   if (findRows(program, rows, analysis.codes)) checkFunctionReferences(analysis);

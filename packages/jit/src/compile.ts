@@ -4,7 +4,14 @@
 import { BpfError } from '@polybpf/errors';
 import type { Program, ProgramRelocation } from '@polybpf/isa';
 import { findAlignments } from './alignment.ts';
-import { analyse, type Analysis, type FunctionAnalysis } from './analyse.ts';
+import {
+  type Analysis,
+  analyseInto,
+  clearSlotTables,
+  type FunctionAnalysis,
+  makeSlotTables,
+  type SlotTables,
+} from './analyse.ts';
 import { assignRegisters } from './assign.ts';
 import { type CodeRelocation, layOutOwned } from './layout.ts';
 import { lowerLegal, routerOf } from './legalise.ts';
@@ -87,7 +94,7 @@ export function compile(program: Program, target: Target, options: CompileOption
     throw new BpfError('E_JIT_PROGRAM', `byte order of the program for ${target.name}`, { expected: `${target.endian}-endian`, got: `${program.endian}-endian` }); // prettier-ignore
   }
   const { wordBits = 64 } = target;
-  const analysis = analyse(program, wordBits);
+  const analysis = analyseInto(slotTables(program.insns.length), program, wordBits);
   const relocationOf = new Map<number, ProgramRelocation>(
     program.relocations.map((relocation) => [relocation.insn, relocation]),
   );
@@ -146,12 +153,7 @@ export function compile(program: Program, target: Target, options: CompileOption
     nodes.push(makeNode(ALIGN, [8]));
     for (const node of pools.literals.values()) nodes.push(makeNode(LABEL, [], node.label), { ...node, label: NO_REG });
   }
-  const laidOut = layOutOwned(target, nodes, pools.labels);
-  const insnOffsets = new Int32Array(program.insns.length).fill(-1);
-  for (let i = laidOut.nodes.length - 1; i >= 0; i--) {
-    const node = laidOut.nodes[i]!;
-    if (node.insn >= 0 && node.form !== LABEL) insnOffsets[node.insn] = laidOut.offsets[i]!;
-  }
+  const laidOut = layOutOwned(target, nodes, pools.labels, program.insns.length);
   return {
     name: program.name,
     target,
@@ -165,11 +167,22 @@ export function compile(program: Program, target: Target, options: CompileOption
       const end = nextLabel === undefined ? laidOut.code.length : laidOut.labelOffsets[nextLabel]!;
       return { name: info.name, offset, size: end - offset, registers: info.registers, frameSize };
     }),
-    insnOffsets,
+    insnOffsets: laidOut.insnOffsets,
     nodes: laidOut.nodes,
     nodeOffsets: laidOut.offsets,
     labelOffsets: laidOut.labelOffsets,
   };
+}
+
+/** Slots that compilations have arrays for, which they use in turn. */
+const SHARED_SLOTS = 4096;
+/** Nothing keeps an analysis when its program is compiled. */
+const SHARED_TABLES: SlotTables = /* @__PURE__ */ makeSlotTables(SHARED_SLOTS);
+
+function slotTables(count: number): SlotTables {
+  if (count > SHARED_SLOTS) return makeSlotTables(count);
+  clearSlotTables(SHARED_TABLES, count);
+  return SHARED_TABLES;
 }
 
 function routineLabel(pools: Pools, name: string): number {

@@ -31,6 +31,8 @@ export interface LaidOut {
   readonly offsets: Int32Array;
   /** Code offset of each label; -1 for labels that are bound nowhere. */
   readonly labelOffsets: Int32Array;
+  /** Code offset of each BPF insn index: of its first node that is no label; -1 without. */
+  readonly insnOffsets: Int32Array;
   readonly code: Uint8Array;
   readonly relocations: readonly CodeRelocation[];
 }
@@ -45,15 +47,19 @@ export function layOut(target: Target, input: readonly MachineNode[], labelCount
   return layOutOwned(target, input.slice(), labelCount);
 }
 
-/** The same with a list of nodes that becomes part of the result. */
-export function layOutOwned(target: Target, input: MachineNode[], labelCount: number): LaidOut {
+/**
+ * The same with a list of nodes that becomes part of the result.
+ *
+ * @param insnCount - nodes belong to the insns 0 to insnCount - 1
+ */
+export function layOutOwned(target: Target, input: MachineNode[], labelCount: number, insnCount = 0): LaidOut {
   let labels = labelCount;
   const newLabel = (): number => labels++;
   let plan = planOf(target, input);
   for (;;) {
     const labelOffsets = place(plan, labels);
     const far = findFar(plan, labelOffsets);
-    if (far.length === 0) return finish(target, plan, labelOffsets);
+    if (far.length === 0) return finish(target, plan, labelOffsets, labels, insnCount);
     plan = widen(target, plan, far, newLabel);
   }
 }
@@ -67,7 +73,7 @@ interface Plan {
   readonly sources: Int32Array;
   /** Bytes of nodes that use no label; between them room for the shortest forms of others. */
   readonly encoded: CodeBuffer;
-  /** Where each node goes, one more than there are nodes; filled by {@link place}. */
+  /** Where each node goes, and the end; filled by {@link place}. */
   readonly offsets: Int32Array;
   /** Indices of the nodes that define labels, of those that use one, and of those that have a symbol. */
   readonly labelNodes: number[];
@@ -77,13 +83,21 @@ interface Plan {
 
 /** Memory that compilations use in turn. Nothing in it outlives a call of {@link layOutOwned}. */
 interface Scratch {
-  sizes: Int32Array;
-  sources: Int32Array;
-  encoded: CodeBuffer;
+  readonly sizes: Int32Array;
+  readonly sources: Int32Array;
+  readonly offsets: Int32Array;
+  readonly encoded: CodeBuffer;
+  labels: Int32Array;
 }
 
 function makeScratch(nodes: number, bytes: number): Scratch {
-  return { sizes: new Int32Array(nodes), sources: new Int32Array(nodes), encoded: new CodeBuffer(bytes) };
+  return {
+    sizes: new Int32Array(nodes),
+    sources: new Int32Array(nodes),
+    offsets: new Int32Array(nodes + 1),
+    encoded: new CodeBuffer(bytes),
+    labels: new Int32Array(nodes),
+  };
 }
 
 const SCRATCH_NODES = 4096;
@@ -104,13 +118,13 @@ function scratchFor(nodes: number): Scratch {
 }
 
 function planOf(target: Target, nodes: MachineNode[]): Plan {
-  const { sizes, sources, encoded } = scratchFor(nodes.length);
+  const { sizes, sources, offsets, encoded } = scratchFor(nodes.length);
   const plan: Plan = {
     nodes,
     sizes,
     sources,
     encoded,
-    offsets: new Int32Array(nodes.length + 1),
+    offsets,
     labelNodes: [],
     users: [],
     symbols: [],
@@ -169,12 +183,21 @@ function place({ nodes, sizes, offsets, labelNodes }: Plan, labels: number): Int
     at += size >= 0 ? size : -at & (-size - 1);
   }
   offsets[count] = at;
-  const labelOffsets = new Int32Array(labels).fill(-1);
+  const labelOffsets = labelArray(labels).fill(-1, 0, labels);
   for (let k = 0; k < labelNodes.length; k++) {
     const i = labelNodes[k]!;
     labelOffsets[nodes[i]!.label] = offsets[i]!;
   }
   return labelOffsets;
+}
+
+/** An array for so many labels, or more. */
+function labelArray(labels: number): Int32Array {
+  const { scratch } = SHARED;
+  if (scratch.labels.length >= labels) return scratch.labels;
+  const grown = new Int32Array(2 * labels);
+  if (labels <= SCRATCH_LIMIT) scratch.labels = grown;
+  return grown;
 }
 
 /** Indices of branches that do not reach their label. */
@@ -249,7 +272,7 @@ function replaced(target: Target, plan: Plan, parts: ReadonlyMap<number, readonl
 }
 
 /** Brings all bytes to their places, and encodes what depends on them. */
-function finish(target: Target, plan: Plan, labelOffsets: Int32Array): LaidOut {
+function finish(target: Target, plan: Plan, labelOffsets: Int32Array, labels: number, insnCount: number): LaidOut {
   const { nodes, offsets, sizes, users, symbols, encoded } = plan;
   const code = gather(target, plan);
   const free = encoded.length;
@@ -271,7 +294,30 @@ function finish(target: Target, plan: Plan, labelOffsets: Int32Array): LaidOut {
     if (use === undefined) throw new Error(`BUG: ${form.name} has a symbol but no relocation`);
     return { offset: offsets[i]! + use.offset, kind: use.kind, symbol: symbol!, addend: addend + use.addend };
   });
-  return { nodes, offsets, labelOffsets, code, relocations };
+  const found = places(plan, labelOffsets, labels, insnCount);
+  return { nodes, offsets: found.offsets, labelOffsets: found.labelOffsets, insnOffsets: found.insnOffsets, code, relocations }; // prettier-ignore
+}
+
+/** What the result says of places: in memory of its own, one piece for all. */
+function places(
+  { nodes, offsets }: Plan,
+  labelOffsets: Int32Array,
+  labels: number,
+  insnCount: number,
+): Pick<LaidOut, 'offsets' | 'labelOffsets' | 'insnOffsets'> {
+  const count = nodes.length;
+  const memory = new ArrayBuffer(4 * (count + 1 + labels + insnCount));
+  const own = new Int32Array(memory, 0, count + 1);
+  const ownLabels = new Int32Array(memory, 4 * (count + 1), labels);
+  const insnOffsets = new Int32Array(memory, 4 * (count + 1 + labels), insnCount).fill(-1);
+  for (let i = count - 1; i >= 0; i--) {
+    const { insn, form } = nodes[i]!;
+    own[i] = offsets[i]!;
+    if (insn >= 0 && form !== LABEL) insnOffsets[insn] = offsets[i]!;
+  }
+  own[count] = offsets[count]!;
+  for (let label = 0; label < labels; label++) ownLabels[label] = labelOffsets[label]!;
+  return { offsets: own, labelOffsets: ownLabels, insnOffsets };
 }
 
 /** Runs of bytes up to this length are copied one by one. */
