@@ -8,7 +8,7 @@
  * whose old value is dead, jumps to the next instruction.
  */
 import { BpfError } from '@polybpf/errors';
-import { BPF_FUNC_tail_call, type Insn, type InsnRow, type ProgramRelocation } from '@polybpf/isa';
+import { BPF_FUNC_tail_call, INSN_TABLE, type Insn, type InsnRow, type ProgramRelocation } from '@polybpf/isa';
 import { type Analysis, type FunctionAnalysis, UPPER } from './analyse.ts';
 import { blankOp, type CodeSymbol, type Cond, makeOp, NO_REG, type Op, type OpKind, R10 } from './op.ts';
 
@@ -42,6 +42,11 @@ const ALU_OPS: Readonly<Record<string, OpKind>> = {
   and: 'and', or: 'or', xor: 'xor', lsh: 'lsh', rsh: 'rsh', arsh: 'arsh',
 }; // prettier-ignore
 
+/** The op of each row of arithmetic, by its id. */
+const ALU_OP_OF: readonly (OpKind | undefined)[] = /* @__PURE__ */ INSN_TABLE.map(({ kind, op }) =>
+  kind === 'alu' ? ALU_OPS[op] : undefined,
+);
+
 /** Ops whose 32-bit form zero-extends on demand. */
 const ZERO_EXTENDING: ReadonlySet<OpKind> = /* @__PURE__ */ new Set<OpKind>([
   ...Object.values(ALU_OPS),
@@ -57,6 +62,11 @@ const CONDITIONS: Readonly<Record<string, Cond>> = {
   jsgt: 'sgt', jsge: 'sge', jslt: 'slt', jsle: 'sle',
 }; // prettier-ignore
 
+/** The condition of each conditional jump, by the id of its row. */
+const CONDITION_OF: readonly (Cond | undefined)[] = /* @__PURE__ */ INSN_TABLE.map(({ kind, op }) =>
+  kind === 'jmp' ? CONDITIONS[op] : undefined,
+);
+
 /**
  * The ops of one function, in order. Labels are insn indices; the driver binds them by `op.insn`.
  *
@@ -69,7 +79,7 @@ export function select(
   relocations: ReadonlyMap<number, ProgramRelocation>,
   options: SelectOptions,
 ): Op[] {
-  const state: SelectState = { analysis, bigEndian: options.bigEndian, partialLoads: options.partialLoads === true || options.wordBits === 32, allLoadsPartial: options.wordBits === 32, relocationOf: relocations, ops: [], barrier: 0, upperZero: 0, definedBy: [] }; // prettier-ignore
+  const state: SelectState = { analysis, bigEndian: options.bigEndian, partialLoads: options.partialLoads === true || options.wordBits === 32, allLoadsPartial: options.wordBits === 32, relocationOf: relocations, ops: [], barrier: 0, upperZero: 0, definedBy: new Array<Op | undefined>(R10).fill(undefined) }; // prettier-ignore
   const { rows, reachable, isTarget } = analysis;
   for (let i = fn.start; i < fn.end; i++) {
     const row = rows[i];
@@ -77,7 +87,7 @@ export function select(
     if (isTarget[i] === 1) {
       state.barrier = state.ops.length;
       state.upperZero = 0;
-      state.definedBy.fill(undefined);
+      forget(state);
     }
     selectInsn(state, row, analysis.program.insns[i]!, i);
     noteUpperHalves(state, row, analysis.program.insns[i]!, i);
@@ -161,7 +171,12 @@ function push(state: SelectState, op: Op): void {
 /** Appends an op that writes registers other than `d`. */
 function pushCall(state: SelectState, op: Op): void {
   state.ops.push(op);
-  state.definedBy.fill(undefined);
+  forget(state);
+}
+
+/** Anything may define the registers here. */
+function forget({ definedBy }: SelectState): void {
+  for (let r = 0; r < R10; r++) definedBy[r] = undefined;
 }
 
 /** `d = a op b`, or `d = a op imm` when `b` is NO_REG. */
@@ -259,7 +274,7 @@ function selectAlu(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
     return push(state, sextOp(i, width, row.signedFrom, d, src_reg, zext));
   }
   if (row.op === 'neg') return fuseMove(state, aluOp('neg', i, width, d, d, NO_REG, 0, zext));
-  let kind = ALU_OPS[row.op]!;
+  let kind = ALU_OP_OF[row.id]!;
   let { imm } = insn;
   const b = row.source === 'reg' ? src_reg : NO_REG;
   if (b === NO_REG) {
@@ -385,7 +400,7 @@ function selectJmp(state: SelectState, row: InsnRow, insn: Insn, i: number): voi
   const b = row.source === 'reg' ? insn.src_reg : NO_REG;
   const imm = b === NO_REG ? insn.imm : 0;
   const op = aluOp('branch', i, width, NO_REG, insn.dst_reg, b, imm, true);
-  op.cond = CONDITIONS[row.op]!;
+  op.cond = CONDITION_OF[row.id]!;
   op.label = label;
   push(state, op);
 }
@@ -435,7 +450,7 @@ function selectAtomic(state: SelectState, row: InsnRow, insn: Insn, i: number): 
   op.zext = zext;
   foldAtomic(state, op);
   // Those with a result write their operand or r0, which `d`, their base, does not tell.
-  if (!kind.startsWith('atomic_')) state.definedBy.fill(undefined);
+  if (!kind.startsWith('atomic_')) forget(state);
 }
 
 function foldAtomic(state: SelectState, op: Op): void {
