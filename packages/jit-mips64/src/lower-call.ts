@@ -1,5 +1,5 @@
 /** Calls of every kind, and addresses of symbols and functions. */
-import { bind, callLowerings, type CallLowerings, type CodeSymbol, emit, emitSymbol, emitTo, hw, isSigned16, type LowerContext, type Op, TAIL_CALL_FAILED, wordsOf } from '@polybpf/jit'; // prettier-ignore
+import { bind, callLowerings, type CallLowerings, type CodeSymbol, emit, emitSymbol, emitTo, hw, isSigned16, type LowerContext, noteOf, type Op, TAIL_CALL_FAILED, wordsOf } from '@polybpf/jit'; // prettier-ignore
 import { emitLeave, savesReturnAddress, tailContextOffset } from './abi.ts';
 import { CALL_SYMBOL, LA_NEAR, LA_SYMBOL } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
@@ -67,11 +67,10 @@ function emitCall(cx: LowerContext, register: number): void {
 }
 
 /** Symbols whose calls of one function share code, with its label: the peephole pass writes that code. */
-const SHARED_CALLS = new WeakMap<LowerContext, Map<string, number>>();
+const SHARED_CALLS = {};
 
 function emitSymbolCall(cx: LowerContext, symbol: CodeSymbol, addend: number): void {
-  let labels = SHARED_CALLS.get(cx);
-  if (labels === undefined) SHARED_CALLS.set(cx, (labels = new Map()));
+  const labels = noteOf(cx, SHARED_CALLS, () => new Map<string, number>());
   const key = `${symbol.kind} ${symbol.kind === 'helper' ? symbol.id : symbol.name} ${addend}`;
   let label = labels.get(key);
   if (label === undefined) labels.set(key, (label = cx.newLabel()));

@@ -125,6 +125,7 @@ export function compile(program: Program, target: Target, options: CompileOption
       fn: info,
       frame,
       nodes: [],
+      notes: new Map(),
       insn: NO_REG,
       liveAfter: 0,
       addresses,

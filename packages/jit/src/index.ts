@@ -14,6 +14,7 @@ export {
   lowerConst,
   lowerMove,
   lowerOp,
+  noteOf,
   twoAddress,
 } from './lower-context.ts';
 export type { HelperCalls, LowerContext } from './lower-context.ts';

@@ -28,6 +28,8 @@ export interface LowerContext {
    * 8 + r when it is r modulo 8, 4 + r, 2 + r, and 1 when nothing is known. Empty otherwise.
    */
   readonly addresses: Uint8Array;
+  /** What lowerings remember of this function: see {@link noteOf}. */
+  readonly notes: Map<object, unknown>;
   /** Makes a label of this compilation, unbound. */
   readonly newLabel: () => number;
   /** Label of a routine that all functions of the program share: `Target.routine` makes it. */
@@ -36,6 +38,13 @@ export interface LowerContext {
   readonly literal: (low: number, high: number) => number;
   /** Label of an 8-byte literal that holds the address of a symbol. */
   readonly symbolLiteral: (symbol: CodeSymbol, addend: number) => number;
+}
+
+/** What a lowering remembers of the function, under a key of its own; made when it is asked for first. */
+export function noteOf<Note>(cx: LowerContext, key: object, make: () => Note): Note {
+  let note = cx.notes.get(key) as Note | undefined;
+  if (note === undefined) cx.notes.set(key, (note = make()));
+  return note;
 }
 
 /** Hardware register of BPF register or scratch `register`. */

@@ -3,8 +3,7 @@
  * as long as there are registers that calls destroy and that hold no BPF register. Where it is still there it is not
  * loaded again.
  */
-import type { LowerContext } from '../lower-context.ts';
-import type { FunctionInfo } from '../target.ts';
+import { type LowerContext, noteOf } from '../lower-context.ts';
 
 /** What a target says of its constants, all sign-extended from 32 bits. */
 export interface HomeRules {
@@ -32,16 +31,15 @@ interface Homes {
 export type ConstantRegister = (cx: LowerContext, value: number, temp: number, waits?: boolean) => number;
 
 /** Makes {@link ConstantRegister} for a target. */
-export function constantHomes({ candidates, isLong, load, isWritten }: HomeRules): ConstantRegister {
-  const homesOf = new WeakMap<FunctionInfo, Homes>();
+export function constantHomes(rules: HomeRules): ConstantRegister {
+  const { candidates, isLong, load, isWritten } = rules;
 
-  function homeOf(fn: FunctionInfo, value: number, waits: boolean): number {
-    let homes = homesOf.get(fn);
-    if (homes === undefined) {
-      homes = { registers: new Map(), free: candidates.filter((register) => !fn.registers.includes(register)), once: new Set() }; // prettier-ignore
-      homesOf.set(fn, homes);
-    }
-    const { registers, free, once } = homes;
+  function homeOf(cx: LowerContext, value: number, waits: boolean): number {
+    const { registers, free, once } = noteOf(cx, rules, (): Homes => ({
+      registers: new Map(),
+      free: candidates.filter((register) => !cx.fn.registers.includes(register)),
+      once: new Set(),
+    }));
     const known = registers.get(value);
     if (known !== undefined) return known;
     if (waits && !once.has(value)) {
@@ -54,7 +52,7 @@ export function constantHomes({ candidates, isLong, load, isWritten }: HomeRules
   }
 
   return (cx, value, temp, waits = false) => {
-    const home = isLong(value) ? homeOf(cx.fn, value, waits) : -1;
+    const home = isLong(value) ? homeOf(cx, value, waits) : -1;
     if (home < 0) {
       load(cx, temp, value);
       return temp;

@@ -37,7 +37,7 @@ const to = (name: 'branch' | 'jump', label: number): MachineNode => makeNode(FOR
 const label = (at: number): MachineNode => makeNode(LABEL, [], at);
 /** A label that a later node goes back to. */
 const loop = (at: number): MachineNode => makeNode(LABEL, [1], at);
-const context = (...nodes: MachineNode[]): LowerContext => ({ nodes }) as unknown as LowerContext;
+const context = (...nodes: MachineNode[]): LowerContext => ({ nodes, notes: new Map() }) as unknown as LowerContext;
 
 describe('upper halves', () => {
   it('are known from the last instruction that wrote the register', () => {
@@ -105,7 +105,7 @@ describe('homes of constants', () => {
     const before = loads.length;
     return [constantRegister(cx, value, 5, waits), loads.length - before];
   };
-  const inFunction = (...registers: number[]): LowerContext => ({ nodes: [], fn: { registers } }) as unknown as LowerContext; // prettier-ignore
+  const inFunction = (...registers: number[]): LowerContext => ({ nodes: [], notes: new Map(), fn: { registers } }) as unknown as LowerContext; // prettier-ignore
 
   it('are loaded once, and again behind a call', () => {
     const cx = inFunction(1);

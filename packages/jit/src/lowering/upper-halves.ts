@@ -7,7 +7,7 @@
  * Bit r of a mask stands for hardware register r. Register 0 reads as 0.
  */
 import { isSignedOrder } from '../comparison.ts';
-import type { LowerContext } from '../lower-context.ts';
+import { type LowerContext, noteOf } from '../lower-context.ts';
 import { LABEL, type MachineNode } from '../node.ts';
 import type { Cond } from '../op.ts';
 import type { WritingForm } from './look-back.ts';
@@ -87,15 +87,12 @@ export function comparesAlike(known: number, cond: Cond, imm = 0): boolean {
 /** The questions, for a target with these rules. */
 export function followHalves(rules: HalfRules): UpperHalves {
   const preserved = rules.preserved.reduce((mask, register) => mask | (1 << register), 0);
-  const histories = new WeakMap<readonly MachineNode[], History>();
 
-  function stateOf({ nodes }: LowerContext): KnownHalves {
-    let history = histories.get(nodes);
-    if (history === undefined) {
-      history = { seen: [], operands: [], states: [], labels: new Map() };
-      histories.set(nodes, history);
-    }
-    const { seen, operands, states, labels } = history;
+  const begin = (): History => ({ seen: [], operands: [], states: [], labels: new Map() });
+
+  function stateOf(cx: LowerContext): KnownHalves {
+    const { nodes } = cx;
+    const { seen, operands, states, labels } = noteOf(cx, rules, begin);
     let valid = Math.min(seen.length, nodes.length);
     while (valid > 0 && (seen[valid - 1] !== nodes[valid - 1] || operands[valid - 1] !== nodes[valid - 1]!.operands))
       valid--;
