@@ -155,15 +155,15 @@ export const JIT_MUTANTS: readonly Mutant[] = [
   {
     id: 'jit/upper-half-known-across-label',
     file: SELECT,
-    find: 'state.upperZero = 0;\n      state.definedBy',
-    replace: 'state.definedBy',
+    find: 'state.upperZero = 0;\n      forget(state);',
+    replace: 'forget(state);',
     what: 'an upper half counts as zero at a jump target because it was on the path above',
     killedBy: { engine: 's390x', vector: 'fusion/load8-then-label' },
   },
   {
     id: 'jit/definition-across-label',
     file: SELECT,
-    find: 'state.upperZero = 0;\n      state.definedBy.fill(undefined);',
+    find: 'state.upperZero = 0;\n      forget(state);',
     replace: 'state.upperZero = 0;',
     what: 'a zero-extension at a jump target is left to an operation that only one path runs',
     killedBy: { engine: 'arm64', vector: 'fusion/mov32-then-label' },
