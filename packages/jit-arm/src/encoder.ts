@@ -5,15 +5,7 @@
  * Text is what the GNU assembler reads, with code offsets in place of distances.
  */
 import { BpfError } from '@polybpf/errors';
-import {
-  type CodeBuffer,
-  describeSymbol,
-  encodeLayout,
-  type MachineNode,
-  operandNames,
-  type OperandPrinter,
-  printLayout,
-} from '@polybpf/jit';
+import { type CodeBuffer, encodeLayout, type MachineNode, operandNames, type OperandPrinter, padWith, printRow, type Target } from '@polybpf/jit'; // prettier-ignore
 import type { ArmForm } from './instructions.ts';
 import { CONDITIONS, NAMES } from './registers.ts';
 
@@ -82,16 +74,8 @@ export function sizeOf(): number {
   return 4;
 }
 
-/**
- * Padding that may be executed.
- *
- * @throws BpfError `E_JIT_OPERAND` when `count` is no multiple of 4
- */
-export function pad(count: number, out: CodeBuffer): void {
-  if (count % 4 !== 0)
-    throw new BpfError('E_JIT_OPERAND', 'padding', { expected: 'a multiple of 4', got: String(count) });
-  for (let i = 0; i < count; i += 4) out.u32le(NOP);
-}
+/** Padding that may be executed: a multiple of 4 bytes. */
+export const pad: Target['pad'] = padWith(4, (out) => out.u32le(NOP));
 
 const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
   c: (value) => CONDITIONS[value] ?? `?${value}`,
@@ -103,6 +87,5 @@ const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
 
 /** A node as the GNU assembler reads it; `target` is the code offset of its label. */
 export function print(node: MachineNode, target: number): string {
-  const text = printLayout(node.form, node, target, PRINTERS);
-  return node.symbol === undefined ? text : text.replace(/\bsymbol\b/, describeSymbol(node.symbol));
+  return printRow(node, target, PRINTERS);
 }

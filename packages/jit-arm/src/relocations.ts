@@ -1,7 +1,6 @@
 /** Fields that need an address from outside, and how a linker fills them. */
-import { BpfError } from '@polybpf/errors';
 import type { Endian } from '@polybpf/isa';
-import type { RelocationKind } from '@polybpf/jit';
+import { checkReach, patchWord, type RelocationKind, unitsOf, viewOf } from '@polybpf/jit';
 
 /** `e_machine` of ARM. */
 export const EM_ARM = 40;
@@ -20,8 +19,7 @@ const NOP = 0xe320f000;
 export function makeRelocations(endian: Endian): Readonly<Record<string, RelocationKind>> {
   const isBig = endian === 'big';
   const inObject = (code: Uint8Array, offset: number, bits: number): void => {
-    const view = viewOf(code);
-    view.setUint32(offset, (view.getUint32(offset, !isBig) | bits) >>> 0, !isBig);
+    patchWord(code, offset, bits, endian);
   };
   return {
     // A pointer of a BPF program has 64 bits; the upper half stays 0.
@@ -39,23 +37,21 @@ export function makeRelocations(endian: Endian): Readonly<Record<string, Relocat
       putAddend: (code, offset, addend) => inObject(code, offset, (addend >> 2) & 0xffffff),
       apply: (code, offset, value, place) => {
         if (value === -8n) return viewOf(code).setUint32(offset, NOP, true);
-        const distance = value - place;
-        checkReach('R_ARM_CALL', distance, -(2n ** 25n), 2n ** 25n - 4n);
-        if (distance % 4n !== 0n) throw new BpfError('E_JIT_LINK', 'R_ARM_CALL', { expected: 'a multiple of 4', got: String(distance) }); // prettier-ignore
-        patch(code, offset, (Number(distance) / 4) & 0xffffff);
+        patchWord(code, offset, unitsOf('R_ARM_CALL', value - place, 4n, 24) & 0xffffff, 'little');
       },
     },
     R_ARM_MOVW_PREL_NC: {
       elfType: 45,
       putAddend: (code, offset, addend) => inObject(code, offset, halfword(addend & 0xffff)),
-      apply: (code, offset, value, place) => patch(code, offset, halfword(Number(BigInt.asUintN(16, value - place)))),
+      apply: (code, offset, value, place) =>
+        patchWord(code, offset, halfword(Number(BigInt.asUintN(16, value - place))), 'little'),
     },
     R_ARM_MOVT_PREL: {
       elfType: 46,
       // Not shifted: the addend of either half is the whole one (IHI 0044, 4.6.1.3).
       putAddend: (code, offset, addend) => inObject(code, offset, halfword(addend & 0xffff)),
       apply: (code, offset, value, place) =>
-        patch(code, offset, halfword(Number(BigInt.asUintN(16, (value - place) >> 16n)))),
+        patchWord(code, offset, halfword(Number(BigInt.asUintN(16, (value - place) >> 16n))), 'little'),
     },
   };
 }
@@ -63,19 +59,4 @@ export function makeRelocations(endian: Endian): Readonly<Record<string, Relocat
 /** Sixteen bits as `movw` and `movt` have them. */
 function halfword(bits: number): number {
   return ((bits & 0xf000) << 4) | (bits & 0xfff);
-}
-
-/** Puts the bits of a field, which is zero in the code, into an instruction. */
-function patch(code: Uint8Array, offset: number, bits: number): void {
-  const view = viewOf(code);
-  view.setUint32(offset, (view.getUint32(offset, true) | bits) >>> 0, true);
-}
-
-function viewOf(code: Uint8Array): DataView {
-  return new DataView(code.buffer, code.byteOffset, code.byteLength);
-}
-
-function checkReach(kind: string, value: bigint, min: bigint, max: bigint): void {
-  if (value >= min && value <= max) return;
-  throw new BpfError('E_JIT_LINK', `${kind} does not reach`, { expected: `${min} to ${max}`, got: String(value) });
 }

@@ -5,7 +5,7 @@
  * A conditional branch that is too short becomes the opposite condition over a `b`; the kernel's JIT gives up instead.
  * An address that is too far takes a second instruction for the pages in between.
  */
-import { type BranchUse, LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { type BranchUse, type FormOf, type MachineForm, type MachineNode, makeNode, reachOf, widenOver } from '@polybpf/jit'; // prettier-ignore
 import type { InstructionName } from './instructions.ts';
 
 /** Condition field (Arm ARM DDI 0487 C1.2.4). Inverted by flipping bit 0. */
@@ -39,17 +39,14 @@ export const ADR_FAR: MachineForm = {
  *
  * @param formOf - the table; asked only when a branch is widened, so that the table may still be growing
  */
-export function branchUse(
-  name: InstructionName,
-  formOf: (name: InstructionName) => MachineForm,
-): BranchUse | undefined {
-  if (name === 'b' || name === 'bl') return reach(26);
+export function branchUse(name: InstructionName, formOf: FormOf<InstructionName>): BranchUse | undefined {
+  if (name === 'b' || name === 'bl') return reachOf(26, 4);
   if (name === 'ldr_literal') {
     const widen = ({ operands, label, insn }: MachineNode): MachineNode[] => [
       makeNode(ADR_FAR, operands, label, insn),
       makeNode(formOf('ldr_x'), [operands[0]!, operands[0]!, 0], -1, insn),
     ];
-    return { ...reach(19), widen };
+    return { ...reachOf(19, 4), widen };
   }
   if (name === 'adr') {
     // Counts bytes, not words.
@@ -59,15 +56,11 @@ export function branchUse(
   const short = SHORT[name];
   if (short === undefined) return undefined;
   const [bits] = short;
-  const widen = (node: MachineNode, newLabel: () => number): MachineNode[] => {
-    const past = newLabel();
-    return [
-      invertBranch(node, past, formOf),
-      makeNode(formOf('b'), [], node.label, node.insn),
-      makeNode(LABEL, [], past, node.insn),
-    ];
-  };
-  return { ...reach(bits), widen };
+  const widen = widenOver(
+    (node, past) => invertBranch(node, past, formOf),
+    ({ label, insn }) => [makeNode(formOf('b'), [], label, insn)],
+  );
+  return { ...reachOf(bits, 4), widen };
 }
 
 /** Whether a row is a conditional branch, which can be inverted. */
@@ -76,16 +69,8 @@ export function isConditional(name: string): name is InstructionName {
 }
 
 /** The branch to `label` under the opposite condition. */
-export function invertBranch(
-  node: MachineNode,
-  label: number,
-  formOf: (name: InstructionName) => MachineForm,
-): MachineNode {
+export function invertBranch(node: MachineNode, label: number, formOf: FormOf<InstructionName>): MachineNode {
   const [, opposite] = SHORT[node.form.name as InstructionName]!;
   const operands = opposite === 'b_cond' ? [node.operands[0]! ^ 1] : node.operands;
   return makeNode(formOf(opposite), operands, label, node.insn);
-}
-
-function reach(bits: number): BranchUse {
-  return { min: -(2 ** (bits - 1)) * 4, max: (2 ** (bits - 1) - 1) * 4 };
 }

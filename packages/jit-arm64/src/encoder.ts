@@ -6,7 +6,7 @@
  * objdump prints: the manual's preferred aliases (`mov`, `lsl`, `uxtb`, ...) instead of the rows' own names.
  */
 import { BpfError } from '@polybpf/errors';
-import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
+import { type CodeBuffer, encodeLayout, leadingZeros64, type MachineNode, type OperandPrinter, padWith, printRow, type Target, trailingZeros64 } from '@polybpf/jit'; // prettier-ignore
 import { ADR_FAR } from './branches.ts';
 import { type Arm64Form, type InstructionName, INSTRUCTIONS } from './instructions.ts';
 import { W_NAMES, X_NAMES, ZR } from './registers.ts';
@@ -25,9 +25,9 @@ const EXTENDS = ['uxtw', 'lsl', 'sxtw', 'sxtx'];
 export function encodeMask(high: number, low: number): number {
   if (high !== low) {
     const ones = popCount(high) + popCount(low);
-    const trailing = low !== 0 ? countTrailing(low) : 32 + countTrailing(high);
+    const trailing = trailingZeros64(high, low);
     if (trailing > 0) {
-      const leading = high !== 0 ? Math.clz32(high) : 32 + Math.clz32(low);
+      const leading = leadingZeros64(high, low);
       if (leading + ones + trailing !== 64) return -1;
       return 0x1000 | ((64 - trailing) << 6) | (ones - 1);
     }
@@ -146,16 +146,8 @@ export function sizeOf(node: MachineNode): number {
   return node.form === ADR_FAR ? 8 : 4;
 }
 
-/**
- * Padding that may be executed.
- *
- * @throws BpfError `E_JIT_OPERAND` when `count` is no multiple of 4
- */
-export function pad(count: number, out: CodeBuffer): void {
-  if (count % 4 !== 0)
-    throw new BpfError('E_JIT_OPERAND', 'padding', { expected: 'a multiple of 4', got: String(count) });
-  for (let i = 0; i < count; i += 4) out.u32le(NOP);
-}
+/** Padding that may be executed: a multiple of 4 bytes. */
+export const pad: Target['pad'] = padWith(4, (out) => out.u32le(NOP));
 
 const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
   x: (value) => X_NAMES[value]!,
@@ -202,8 +194,7 @@ export function print(node: MachineNode, target: number): string {
     const [rt, bit] = node.operands as [number, number];
     return `${row} ${(bit < 32 ? W_NAMES : X_NAMES)[rt]}, #${bit}, ${hex(target)}`;
   }
-  const text = ALIASES[row]?.(node.operands, names) ?? printLayout(node.form, node, target, PRINTERS);
-  return node.symbol === undefined ? text : text.replace(/\bsymbol$/, describeSymbol(node.symbol));
+  return printRow(node, target, PRINTERS, ALIASES[row]?.(node.operands, names));
 }
 
 /** Text of an instruction when an alias is preferred for its operands. `names` are the registers of the row's width. */

@@ -11,7 +11,7 @@
  * decimal, `mask64` `mask32` encoded logical immediate, `disp` displacement that is not printed when 0, `shift` (0 lsl,
  * 1 lsr, 2 asr, 3 ror), `extend` (0 uxtw, 1 uxtx or lsl, 2 sxtw, 3 sxtx), `cond`.
  */
-import { type BranchUse, compileLayout, type LayoutForm, type RelocationUse } from '@polybpf/jit';
+import { compileRows, type RowForm } from '@polybpf/jit';
 import { branchUse } from './branches.ts';
 
 /** Name -> [syntax, layout, title in the manual, written operands]. */
@@ -235,40 +235,17 @@ export const ROWS = {
 
 export type InstructionName = keyof typeof ROWS;
 
-/** A row with what the encoder, the printer and the peephole passes need. */
-export interface Arm64Form extends LayoutForm {
-  readonly name: InstructionName;
-  /** Positions in `operands` of the registers that the instruction writes. */
-  readonly writes: readonly number[];
-}
-
-/** Rows whose `symbol` becomes a relocation of the whole instruction word. */
-const RELOCATIONS: Readonly<Partial<Record<InstructionName, string>>> = {
-  bl_symbol: 'R_AARCH64_CALL26',
-  adrp_symbol: 'R_AARCH64_ADR_PREL_PG_HI21',
-  add_lo12_symbol: 'R_AARCH64_ADD_ABS_LO12_NC',
-};
-
-function compileForm(name: InstructionName): Arm64Form {
-  const [syntax, layoutText, manual, writes = 'Rd'] = ROWS[name] as readonly [string, string, string, string?];
-  const layout = compileLayout(name, syntax, layoutText);
-  const operands = layout.fields.filter((field) => field.name !== 'label');
-  const written = writes.split(' ');
-  const kind = RELOCATIONS[name];
-  const relocation: RelocationUse | undefined = kind === undefined ? undefined : { kind, offset: 0, addend: 0 };
-  const branch: BranchUse | undefined = branchUse(name, (other) => INSTRUCTIONS[other]);
-  return {
-    name,
-    syntax,
-    manual,
-    layout,
-    writes: operands.flatMap((field, position) => (written.includes(field.name) ? [position] : [])),
-    ...(branch === undefined ? {} : { branch }),
-    ...(relocation === undefined ? {} : { relocation }),
-  };
-}
+/** A row with what the encoder, the printer and the passes need. */
+export type Arm64Form = RowForm<InstructionName>;
 
 /** All rows, compiled. Load-time proof: each layout has 32 bits and a field for each operand of its syntax. */
-export const INSTRUCTIONS: Readonly<Record<InstructionName, Arm64Form>> = /* @__PURE__ */ Object.fromEntries(
-  (Object.keys(ROWS) as InstructionName[]).map((name) => [name, compileForm(name)]),
-) as Record<InstructionName, Arm64Form>;
+export const INSTRUCTIONS: Readonly<Record<InstructionName, Arm64Form>> = /* @__PURE__ */ compileRows<InstructionName>({
+  rows: ROWS,
+  result: 'Rd',
+  branchUse,
+  relocations: {
+    bl_symbol: 'R_AARCH64_CALL26',
+    adrp_symbol: 'R_AARCH64_ADR_PREL_PG_HI21',
+    add_lo12_symbol: 'R_AARCH64_ADD_ABS_LO12_NC',
+  },
+});

@@ -5,10 +5,8 @@
  * second instruction 2 GiB (LoongArch Reference Manual, sections 2.2.1 and 2.2.4). A conditional branch that is too short
  * becomes the opposite one over a jump.
  */
-import { type BranchUse, LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { type BranchUse, type FormOf, type MachineNode, makeNode, reachOf, widenOver } from '@polybpf/jit';
 import type { InstructionName } from './instructions.ts';
-
-type FormOf = (name: InstructionName) => MachineForm;
 
 /** The row that branches under the opposite condition. */
 const OPPOSITES: Readonly<Partial<Record<InstructionName, InstructionName>>> = {
@@ -30,27 +28,23 @@ const PAIR_REACH: BranchUse = { min: -(2 ** 31), max: 2 ** 31 - 2049 };
  *
  * @param formOf - the table; asked only when a branch is widened, so that the table may still be growing
  */
-export function branchUse(name: InstructionName, formOf: FormOf): BranchUse | undefined {
+export function branchUse(name: InstructionName, formOf: FormOf<InstructionName>): BranchUse | undefined {
   if (isConditional(name)) {
-    const widen = (node: MachineNode, newLabel: () => number): MachineNode[] => {
-      const past = newLabel();
-      return [
-        invertBranch(node, past, formOf),
-        makeNode(formOf('b'), [], node.label, node.insn),
-        makeNode(LABEL, [], past, node.insn),
-      ];
-    };
-    return { ...reach(name === 'beqz' || name === 'bnez' ? 21 : 16), widen };
+    const widen = widenOver(
+      (node, past) => invertBranch(node, past, formOf),
+      ({ label, insn }) => [makeNode(formOf('b'), [], label, insn)],
+    );
+    return { ...reachOf(name === 'beqz' || name === 'bnez' ? 21 : 16, 4), widen };
   }
   switch (name) {
     case 'b':
     case 'bl':
-      return reach(26);
+      return reachOf(26, 4);
     case 'pcaddi': {
       const widen = ({ operands, label, insn }: MachineNode): MachineNode[] => [
         makeNode(formOf('la_pcrel'), operands, label, insn),
       ];
-      return { ...reach(20), widen };
+      return { ...reachOf(20, 4), widen };
     }
     case 'la_pcrel':
       return PAIR_REACH;
@@ -65,11 +59,6 @@ export function isConditional(name: string): name is InstructionName {
 }
 
 /** The branch to `label`, which must be near, under the opposite condition. */
-export function invertBranch(node: MachineNode, label: number, formOf: FormOf): MachineNode {
+export function invertBranch(node: MachineNode, label: number, formOf: FormOf<InstructionName>): MachineNode {
   return makeNode(formOf(OPPOSITES[node.form.name as InstructionName]!), node.operands, label, node.insn);
-}
-
-/** Reach of a signed field of `bits` bits that counts units of four bytes. */
-function reach(bits: number): BranchUse {
-  return { min: -(2 ** (bits + 1)), max: 2 ** (bits + 1) - 4 };
 }

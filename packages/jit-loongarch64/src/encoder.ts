@@ -5,7 +5,7 @@
  * Text is what llvm-objdump prints, with code offsets in place of distances; `la.pcrel` has the name that assemblers know.
  */
 import { BpfError } from '@polybpf/errors';
-import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
+import { checkPair, type CodeBuffer, encodeLayout, type MachineNode, type OperandPrinter, padWith, printRow, type Target } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS, type Loongarch64Form } from './instructions.ts';
 import { NAMES, ZERO } from './registers.ts';
 import { NOP, splitPair } from './relocations.ts';
@@ -40,33 +40,16 @@ function checkBitRange({ form, operands }: MachineNode): void {
 }
 
 /** `pcaddu12i` and `addi.d`. */
-function encodePair({ form, operands }: MachineNode, displacement: number, out: CodeBuffer): void {
-  const { min, max } = INSTRUCTIONS.la_pcrel.branch!;
-  if (displacement < min || displacement > max || !Number.isInteger(displacement)) {
-    throw new BpfError('E_JIT_OPERAND', `operand label of ${form.name}`, { expected: `${min} to ${max}`, got: String(displacement) }); // prettier-ignore
-  }
-  const rd = operands[0]!;
-  if (!(rd >= 0 && rd <= 31)) throw new BpfError('E_JIT_OPERAND', `operand rd of ${form.name}`, { expected: '0 to 31', got: String(rd) }); // prettier-ignore
+function encodePair(node: MachineNode, displacement: number, out: CodeBuffer): void {
+  const rd = node.operands[0]!;
+  checkPair(node, rd, displacement, INSTRUCTIONS.la_pcrel.branch!);
   const [high, low] = splitPair(displacement);
   out.u32le(PCADDU12I | ((high & 0xfffff) << 5) | rd);
   out.u32le(ADDI_D | ((low & 0xfff) << 10) | (rd << 5) | rd);
 }
 
-/** Bytes of a node. */
-export function sizeOf(node: MachineNode): number {
-  return (node.form as Loongarch64Form).layout.size;
-}
-
-/**
- * Padding that may be executed.
- *
- * @throws BpfError `E_JIT_OPERAND` when `count` is no multiple of 4
- */
-export function pad(count: number, out: CodeBuffer): void {
-  if (count % 4 !== 0)
-    throw new BpfError('E_JIT_OPERAND', 'padding', { expected: 'a multiple of 4', got: String(count) });
-  for (let i = 0; i < count; i += 4) out.u32le(NOP);
-}
+/** Padding that may be executed: a multiple of 4 bytes. */
+export const pad: Target['pad'] = padWith(4, (out) => out.u32le(NOP));
 
 const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
   r: (value) => NAMES[value]!,
@@ -76,6 +59,5 @@ const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
 
 /** A node as llvm-objdump prints it; `target` is the code offset of its label. */
 export function print(node: MachineNode, target: number): string {
-  const text = printLayout(node.form, node, target, PRINTERS);
-  return node.symbol === undefined ? text : text.replace(/\bsymbol$/, describeSymbol(node.symbol));
+  return printRow(node, target, PRINTERS);
 }

@@ -1,6 +1,6 @@
-import { defineTarget, type Target } from '@polybpf/jit';
+import { defineTarget, layoutSize, type Target } from '@polybpf/jit';
 import { emitEpilogue, emitPrologue, inlineEpilogue, planFrame } from './abi.ts';
-import { encode, pad, print, sizeOf } from './encoder.ts';
+import { encode, pad, print } from './encoder.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { FITS, LOWER } from './lower.ts';
 import { peephole } from './peephole.ts';
@@ -26,7 +26,7 @@ export const loongarch64: Target = /* @__PURE__ */ defineTarget({
   epilogue: emitEpilogue,
   inlineEpilogue,
   peephole,
-  sizeOf,
+  sizeOf: layoutSize,
   encode,
   print,
   pad,

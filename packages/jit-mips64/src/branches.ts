@@ -9,7 +9,7 @@
  * A widened branch ends in the jump whose delay slot is the node after it, the one that was the short branch's own. A
  * conditional one binds the label of its other path right before that node, so that it is executed once on both paths.
  */
-import { type BranchUse, LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { type BranchUse, type FormOf, type MachineForm, type MachineNode, makeNode, widenOver } from '@polybpf/jit';
 import type { InstructionName } from './instructions.ts';
 import { RA, T9, V1 } from './registers.ts';
 
@@ -59,14 +59,12 @@ const OPPOSITES: Readonly<Partial<Record<InstructionName, InstructionName>>> = {
   beq: 'bne', bne: 'beq', beqz: 'bnez', bnez: 'beqz', blez: 'bgtz', bgtz: 'blez', bltz: 'bgez', bgez: 'bltz',
 }; // prettier-ignore
 
-type FormOf = (name: InstructionName) => MachineForm;
-
 /**
  * Reach of row `name`, when it has a label.
  *
  * @param formOf - the table; asked only when a branch is widened, so that the table may still be growing
  */
-export function branchUse(name: InstructionName, formOf: FormOf): BranchUse | undefined {
+export function branchUse(name: InstructionName, formOf: FormOf<InstructionName>): BranchUse | undefined {
   if (name === 'b') return { ...NEAR, widen: ({ label, insn }) => farJump(label, insn, formOf) };
   if (name === 'bal') {
     const widen = ({ label, insn }: MachineNode): MachineNode[] => [
@@ -76,19 +74,14 @@ export function branchUse(name: InstructionName, formOf: FormOf): BranchUse | un
     return { ...NEAR, widen };
   }
   if (OPPOSITES[name] === undefined) return undefined;
-  const widen = (node: MachineNode, newLabel: () => number): MachineNode[] => {
-    const past = newLabel();
-    return [
-      invertBranch(node, past, formOf),
-      makeNode(formOf('nop'), [], -1, node.insn),
-      ...farJump(node.label, node.insn, formOf),
-      makeNode(LABEL, [], past, node.insn),
-    ];
-  };
+  const widen = widenOver(
+    (node, past) => invertBranch(node, past, formOf),
+    ({ label, insn }) => [makeNode(formOf('nop'), [], -1, insn), ...farJump(label, insn, formOf)],
+  );
   return { ...NEAR, widen };
 }
 
-function farJump(label: number, insn: number, formOf: FormOf): MachineNode[] {
+function farJump(label: number, insn: number, formOf: FormOf<InstructionName>): MachineNode[] {
   return [
     makeNode(formOf('move'), [V1, RA], -1, insn),
     makeNode(LA_FAR, [T9], label, insn),
@@ -103,6 +96,6 @@ export function isConditional(name: string): name is InstructionName {
 }
 
 /** The branch to `label` under the opposite condition. */
-export function invertBranch(node: MachineNode, label: number, formOf: FormOf): MachineNode {
+export function invertBranch(node: MachineNode, label: number, formOf: FormOf<InstructionName>): MachineNode {
   return makeNode(formOf(OPPOSITES[node.form.name as InstructionName]!), node.operands, label, node.insn);
 }

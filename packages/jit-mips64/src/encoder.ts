@@ -5,7 +5,7 @@
  * bit fields must lie within the register. Text is what GNU as takes.
  */
 import { BpfError } from '@polybpf/errors';
-import { type CodeBuffer, describeSymbol, encodeLayout, type MachineForm, type MachineNode, makeNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
+import { type CodeBuffer, encodeLayout, type MachineForm, type MachineNode, makeNode, type OperandPrinter, padWith, printRow } from '@polybpf/jit'; // prettier-ignore
 import { LA_NEAR, LA_SYMBOL, SEQUENCE_BYTES } from './branches.ts';
 import { INSTRUCTIONS as I, type MipsForm, RELEASE6 } from './instructions.ts';
 import { NAMES, RA } from './registers.ts';
@@ -113,15 +113,7 @@ export function makeEncoder(bigEndian: boolean, release: 2 | 6 = 2): Encoder {
 
   return {
     encode,
-    /**
-     * Padding that may be executed.
-     *
-     * @throws BpfError `E_JIT_OPERAND` when `count` is no multiple of 4
-     */
-    pad(count, out) {
-      if (count % 4 !== 0) throw new BpfError('E_JIT_OPERAND', 'padding', { expected: 'a multiple of 4', got: String(count) }); // prettier-ignore
-      for (let i = 0; i < count; i += 4) word(I.nop, [], 0, out);
-    },
+    pad: padWith(4, (out) => word(I.nop, [], 0, out)),
   };
 }
 
@@ -144,6 +136,5 @@ export function print(node: MachineNode, target: number): string {
     const [rt, rs] = node.operands as [number, number];
     return `${node.form.name.slice(0, 4)} ${NAMES[rt]}, ${NAMES[rs]}, ${hex(field[0])}, ${hex(field[1])}`;
   }
-  const text = printLayout(node.form, node, target, PRINTERS);
-  return node.symbol === undefined ? text : text.replace(/\bsymbol$/, describeSymbol(node.symbol));
+  return printRow(node, target, PRINTERS);
 }

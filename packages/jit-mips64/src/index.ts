@@ -33,7 +33,7 @@ function makeTarget(name: string, endian: 'big' | 'little'): Target {
     encode,
     print,
     pad,
-    relocations: makeRelocations(endian === 'little'),
+    relocations: makeRelocations(endian),
     absolute64: 'R_MIPS_64',
     elf: { machine: EM_MIPS, flags: ELF_FLAGS },
     forms: [...Object.values(INSTRUCTIONS), LA_NEAR, LA_FAR, LA_SYMBOL],

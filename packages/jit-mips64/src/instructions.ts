@@ -7,7 +7,7 @@
  *
  * Operand types: `r` register, `d` decimal, `x` hexadecimal, `size` a number that stands in the field less one.
  */
-import { type BranchUse, compileLayout, type LayoutForm } from '@polybpf/jit';
+import { formTable, type LayoutForm, layoutForm, positionsOf } from '@polybpf/jit';
 import { branchUse } from './branches.ts';
 
 /** What an instruction does beside writing registers: access memory, use HI and LO, or anything that must not move. */
@@ -179,27 +179,21 @@ export interface MipsForm extends LayoutForm {
 function compileForm(name: InstructionName | Release6Name, row: readonly string[]): MipsForm {
   const [syntax, layoutText, manual, roles, effect = 'none'] =
     row.length === 2 ? SHAPES[row[0] as ShapeName](name, row[1]!) : (row as unknown as Row);
-  const positions = (wanted: string): number[] =>
-    [...roles].flatMap((role, position) => (wanted.includes(role) ? [position] : []));
-  const branch: BranchUse | undefined = branchUse(name as InstructionName, (other) => INSTRUCTIONS[other]);
+  const branch = branchUse(name as InstructionName, (other) => INSTRUCTIONS[other]);
   return {
-    name,
-    syntax,
-    manual,
-    layout: compileLayout(name, syntax, layoutText),
-    reads: positions('rm'),
-    writes: positions('wm'),
+    ...layoutForm(name, [syntax, layoutText, manual], branch, undefined),
+    reads: positionsOf(roles, 'rm'),
+    writes: positionsOf(roles, 'wm'),
     effect,
-    ...(branch === undefined ? {} : { branch }),
   };
 }
 
 /** All rows, compiled. Load-time proof: each layout has 32 bits and a field for each operand of its syntax. */
-export const INSTRUCTIONS: Readonly<Record<InstructionName, MipsForm>> = /* @__PURE__ */ Object.fromEntries(
-  (Object.keys(ROWS) as InstructionName[]).map((name) => [name, compileForm(name, ROWS[name])]),
-) as Record<InstructionName, MipsForm>;
+export const INSTRUCTIONS: Readonly<Record<InstructionName, MipsForm>> = /* @__PURE__ */ formTable(ROWS, (name) =>
+  compileForm(name, ROWS[name]),
+);
 
 /** The rows of release 6 only. */
-export const RELEASE6: Readonly<Record<Release6Name, MipsForm>> = /* @__PURE__ */ Object.fromEntries(
-  (Object.keys(RELEASE6_ROWS) as Release6Name[]).map((name) => [name, compileForm(name, RELEASE6_ROWS[name])]),
-) as Record<Release6Name, MipsForm>;
+export const RELEASE6: Readonly<Record<Release6Name, MipsForm>> = /* @__PURE__ */ formTable(RELEASE6_ROWS, (name) =>
+  compileForm(name, RELEASE6_ROWS[name]),
+);

@@ -1,6 +1,6 @@
 /** Fields that need an address from outside, and how a linker fills them (MIPS64 ELF Object File Specification, 2.9). */
-import { BpfError } from '@polybpf/errors';
-import type { RelocationKind } from '@polybpf/jit';
+import type { Endian } from '@polybpf/isa';
+import { absolute64, relative32, type RelocationKind } from '@polybpf/jit';
 
 /** `e_machine` of MIPS. */
 export const EM_MIPS = 8;
@@ -14,26 +14,9 @@ const R_MIPS_64 = 18;
 const R_MIPS_PC32 = 248;
 
 /** The relocations of one byte order. */
-export function makeRelocations(littleEndian: boolean): Readonly<Record<string, RelocationKind>> {
-  const view = (code: Uint8Array): DataView => new DataView(code.buffer, code.byteOffset);
+export function makeRelocations(endian: Endian): Readonly<Record<string, RelocationKind>> {
   return {
-    R_MIPS_64: {
-      elfType: R_MIPS_64,
-      apply: (code, offset, value) => view(code).setBigUint64(offset, BigInt.asUintN(64, value), littleEndian),
-    },
-    R_MIPS_PC32: {
-      elfType: R_MIPS_PC32,
-      apply: (code, offset, value, place) => {
-        const distance = value - place;
-        if (distance !== BigInt.asIntN(32, distance)) {
-          throw new BpfError('E_JIT_LINK', 'R_MIPS_PC32 does not reach', {
-            at: { offset },
-            expected: 'a distance of less than 2 GiB',
-            got: `${distance} bytes`,
-          });
-        }
-        view(code).setInt32(offset, Number(distance), littleEndian);
-      },
-    },
+    R_MIPS_64: absolute64('R_MIPS_64', R_MIPS_64, endian),
+    R_MIPS_PC32: relative32('R_MIPS_PC32', R_MIPS_PC32, endian),
   };
 }

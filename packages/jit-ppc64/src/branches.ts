@@ -4,7 +4,7 @@
  * A conditional branch reaches 32 KiB, `b` and `bl` 32 MiB (Power ISA 2.07 Book I 2.4). A conditional branch that is too
  * short becomes the opposite condition over a `b`; `addi_label`, which has 16 bits for a distance, two additions.
  */
-import { type BranchUse, type Cond, LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { type BranchUse, type Cond, type FormOf, type MachineForm, type MachineNode, makeNode, reachOf, widenOver } from '@polybpf/jit'; // prettier-ignore
 import type { InstructionName } from './instructions.ts';
 
 /** Bits of a condition register field, as `isel` names them. */
@@ -38,23 +38,15 @@ export const LABEL_FAR: MachineForm = {
  *
  * @param formOf - the table; asked only when a branch is widened, so that the table may still be growing
  */
-export function branchUse(name: string, formOf: (name: InstructionName) => MachineForm): BranchUse | undefined {
+export function branchUse(name: string, formOf: FormOf<InstructionName>): BranchUse | undefined {
   switch (name) {
     case 'b':
     case 'bl':
-      return { min: -(2 ** 25), max: 2 ** 25 - 4 };
+      return reachOf(24, 4);
     case 'bc':
       return {
-        min: -0x8000,
-        max: 0x7ffc,
-        widen: (node, newLabel) => {
-          const past = newLabel();
-          return [
-            invertBranch(node, past),
-            makeNode(formOf('b'), [], node.label, node.insn),
-            makeNode(LABEL, [], past, node.insn),
-          ];
-        },
+        ...reachOf(14, 4),
+        widen: widenOver(invertBranch, ({ label, insn }) => [makeNode(formOf('b'), [], label, insn)]),
       };
     case 'addi_label':
       return {

@@ -1,6 +1,7 @@
 /** Nodes to bytes and to text. Every instruction is a word, in the byte order of the target. */
 import { BpfError } from '@polybpf/errors';
-import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
+import type { Endian } from '@polybpf/isa';
+import { type CodeBuffer, encodeLayout, type MachineNode, type OperandPrinter, padWith, printRow, type Target } from '@polybpf/jit'; // prettier-ignore
 import { LABEL_FAR } from './branches.ts';
 import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
 
@@ -36,13 +37,9 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer,
 
 const NOP = 0x60000000;
 
-/** Appends `count` bytes of no-operations. */
-export function pad(count: number, out: CodeBuffer, bigEndian: boolean): void {
-  if (count % 4 !== 0) throw new Error(`BUG: ${count} bytes of padding`);
-  for (let i = 0; i < count; i += 4) {
-    if (bigEndian) out.u32be(NOP);
-    else out.u32le(NOP);
-  }
+/** Padding that may be executed: a multiple of 4 bytes. */
+export function padFor(endian: Endian): Target['pad'] {
+  return padWith(4, endian === 'big' ? (out) => out.u32be(NOP) : (out) => out.u32le(NOP));
 }
 
 const CONDITION_NAMES = ['ge', 'le', 'ne', 'ns', 'lt', 'gt', 'eq', 'so'];
@@ -66,8 +63,7 @@ const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
 
 /** The node in GNU as syntax with register names; `target` is the code offset of its label. */
 export function print(node: MachineNode, target: number): string {
-  const { form, operands, symbol } = node;
+  const { form, operands } = node;
   if (form === or && operands[1] === operands[2]) return `mr r${operands[0]},r${operands[1]}`;
-  const text = printLayout(form, node, target, PRINTERS);
-  return symbol === undefined ? text : text.replace('symbol', describeSymbol(symbol));
+  return printRow(node, target, PRINTERS);
 }

@@ -1,7 +1,7 @@
 import type { Endian } from '@polybpf/isa';
 import { defineTarget, type Target, type TargetOption } from '@polybpf/jit';
 import { emitEpilogue, emitPrologue, HEADER_V1, inlineEpilogue, planFrame } from './abi.ts';
-import { encode, pad, print, sizeOf } from './encoder.ts';
+import { encode, padFor, print, sizeOf } from './encoder.ts';
 import { INSTRUCTIONS, SYMBOL_FORMS } from './instructions.ts';
 import { FITS, LOWER } from './lower.ts';
 import { peephole } from './peephole.ts';
@@ -34,7 +34,7 @@ function makeTarget(name: string, title: string, endian: Endian): Target {
     sizeOf,
     encode: (node, displacement, out) => encode(node, displacement, out, isBig),
     print,
-    pad: (count, out) => pad(count, out, isBig),
+    pad: padFor(endian),
     relocations: makeRelocations(endian),
     absolute64: 'addr64',
     elf: { machine: EM_PPC64, flags: EF_PPC64_ABI_V2, functionOther: STO_PPC64_NO_TOC },

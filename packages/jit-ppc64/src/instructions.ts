@@ -20,7 +20,7 @@
  * bit must be, bits 1 and 0 which it is.
  */
 import type { Endian } from '@polybpf/isa';
-import { compileLayout, type LayoutForm, operandNames, type RelocationUse } from '@polybpf/jit';
+import { formTable, type LayoutForm, layoutForm, operandNames, type RelocationUse } from '@polybpf/jit';
 import { branchUse } from './branches.ts';
 
 /** Syntax, layout, title. */
@@ -220,22 +220,17 @@ function makeForm(name: string, [syntax, layout, title]: Row): Ppc64Form {
   const operands = operandNames(syntax).filter((operand) => operand !== 'label');
   const branch = branchUse(name, (other) => INSTRUCTIONS[other]);
   return {
-    name,
-    syntax,
-    manual: `Power ISA 2.07 ${title}`,
-    layout: compileLayout(name, syntax, layout),
+    ...layoutForm(name, [syntax, layout, `Power ISA 2.07 ${title}`], branch, CALLS[name]),
     uses: operands.map((operand) => USES[types.get(operand)!] ?? 'none'),
     setsCondition: name.endsWith('_rc') || name.startsWith('cmp'),
     nonZero: operands.findIndex((operand) => types.get(operand)!.startsWith('n')),
-    ...(branch === undefined ? {} : { branch }),
-    ...(CALLS[name] === undefined ? {} : { relocation: CALLS[name] }),
   };
 }
 
 /** All rows, compiled. Load-time proof: each layout has 32 bits and a field for each operand of its syntax. */
-export const INSTRUCTIONS: Readonly<Record<InstructionName, Ppc64Form>> = /* @__PURE__ */ Object.fromEntries(
-  (Object.keys(ROWS) as InstructionName[]).map((name) => [name, makeForm(name, ROWS[name])]),
-) as Record<InstructionName, Ppc64Form>;
+export const INSTRUCTIONS: Readonly<Record<InstructionName, Ppc64Form>> = /* @__PURE__ */ formTable(ROWS, (name) =>
+  makeForm(name, ROWS[name]),
+);
 
 /** The two instructions that add the distance of a symbol to the address of the instruction before the first of them. */
 export interface SymbolForms {

@@ -3,7 +3,7 @@ import { isBpfError } from '@polybpf/errors';
 import { CodeBuffer, makeNode } from '@polybpf/jit';
 import { describe, expect, it } from 'vitest';
 import { LABEL_FAR } from '../src/branches.ts';
-import { encode, pad, print, sizeOf } from '../src/encoder.ts';
+import { encode, padFor, print, sizeOf } from '../src/encoder.ts';
 import { INSTRUCTIONS as I, type Ppc64Form } from '../src/instructions.ts';
 import { ALL_FORMS, boundaryValues, sampleBytes, samples, sampleSource, toHex } from './encoder-samples.ts';
 
@@ -48,10 +48,10 @@ describe('encoder', () => {
 
   it('pads with no-operations and refuses odd sizes', () => {
     const out = new CodeBuffer();
-    pad(8, out, true);
-    pad(4, out, false);
+    padFor('big')(8, out);
+    padFor('little')(4, out);
     expect(toHex(out.toUint8Array())).toBe('600000006000000000000060');
-    expect(() => pad(2, out, true)).toThrow('2 bytes of padding');
+    expect(() => padFor('big')(2, out)).toThrow('padding');
   });
 
   it.each([

@@ -5,11 +5,9 @@
  * (RISC-V ISA manual, volume I). A conditional branch that is too short even in four bytes becomes the opposite one over
  * a jump.
  */
-import { type BranchUse, LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { type BranchUse, type FormOf, type MachineNode, makeNode, reachOf, widenOver } from '@polybpf/jit';
 import type { InstructionName } from './instructions.ts';
 import { RA, ZERO } from './registers.ts';
-
-type FormOf = (name: InstructionName) => MachineForm;
 
 /** The row that branches under the opposite condition. */
 const OPPOSITES: Readonly<Partial<Record<InstructionName, InstructionName>>> = {
@@ -31,7 +29,7 @@ const PAIR_REACH: BranchUse = { min: -(2 ** 31), max: 2 ** 31 - 2049 };
  *
  * @param formOf - the table; asked only when a branch is widened, so that the table may still be growing
  */
-export function branchUse(name: InstructionName, formOf: FormOf): BranchUse | undefined {
+export function branchUse(name: InstructionName, formOf: FormOf<InstructionName>): BranchUse | undefined {
   switch (name) {
     case 'c_beqz':
     case 'c_bnez': {
@@ -39,7 +37,7 @@ export function branchUse(name: InstructionName, formOf: FormOf): BranchUse | un
       const widen = ({ operands, label, insn }: MachineNode): MachineNode[] => [
         makeNode(formOf(form), [operands[0]!, ZERO], label, insn),
       ];
-      return { ...reach(8), widen };
+      return { ...reachOf(8, 2), widen };
     }
     case 'beq':
     case 'bne':
@@ -47,24 +45,20 @@ export function branchUse(name: InstructionName, formOf: FormOf): BranchUse | un
     case 'bge':
     case 'bltu':
     case 'bgeu': {
-      const widen = (node: MachineNode, newLabel: () => number): MachineNode[] => {
-        const past = newLabel();
-        return [
-          invertBranch(node, past, formOf),
-          makeNode(formOf('jal'), [ZERO], node.label, node.insn),
-          makeNode(LABEL, [], past, node.insn),
-        ];
-      };
-      return { ...reach(12), widen };
+      const widen = widenOver(
+        (node, past) => invertBranch(node, past, formOf),
+        ({ label, insn }) => [makeNode(formOf('jal'), [ZERO], label, insn)],
+      );
+      return { ...reachOf(12, 2), widen };
     }
     case 'c_j':
-      return { ...reach(11), widen: ({ label, insn }) => [makeNode(formOf('jal'), [ZERO], label, insn)] };
+      return { ...reachOf(11, 2), widen: ({ label, insn }) => [makeNode(formOf('jal'), [ZERO], label, insn)] };
     case 'jal': {
       // Links to ra or to nowhere: nothing else is lowered.
       const widen = ({ operands, label, insn }: MachineNode): MachineNode[] => [
         makeNode(formOf(operands[0] === RA ? 'call_far' : 'jump_far'), [], label, insn),
       ];
-      return { ...reach(20), widen };
+      return { ...reachOf(20, 2), widen };
     }
     case 'call_far':
     case 'jump_far':
@@ -82,12 +76,7 @@ export function isConditional(name: string): name is InstructionName {
 }
 
 /** The branch to `label`, which must be near, under the opposite condition. */
-export function invertBranch(node: MachineNode, label: number, formOf: FormOf): MachineNode {
+export function invertBranch(node: MachineNode, label: number, formOf: FormOf<InstructionName>): MachineNode {
   const opposite = OPPOSITES[node.form.name as InstructionName]!;
   return makeNode(formOf(opposite), node.operands, label, node.insn);
-}
-
-/** Reach of a field of `bits` bits that counts units of two bytes. */
-function reach(bits: number): BranchUse {
-  return { min: -(2 ** bits), max: 2 ** bits - 2 };
 }

@@ -6,7 +6,7 @@
  * instruction itself with its `c.` when it is compressed. Rows of two instructions have the name that assemblers know.
  */
 import { BpfError } from '@polybpf/errors';
-import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
+import { checkPadding, checkPair, type CodeBuffer, encodeLayout, type MachineNode, type OperandPrinter, printRow } from '@polybpf/jit'; // prettier-ignore
 import { type InstructionName, INSTRUCTIONS, type Riscv64Form } from './instructions.ts';
 import { NAMES, RA, SP, T1, ZERO } from './registers.ts';
 import { splitPair } from './relocations.ts';
@@ -61,24 +61,16 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer)
 }
 
 /** `auipc` and a second instruction that uses the address with its own 12 bits added. */
-function encodePair({ form, operands }: MachineNode, displacement: number, out: CodeBuffer): void {
-  const { min, max } = INSTRUCTIONS.lla.branch!;
-  if (displacement < min || displacement > max || !Number.isInteger(displacement)) {
-    throw new BpfError('E_JIT_OPERAND', `operand label of ${form.name}`, { expected: `${min} to ${max}`, got: String(displacement) }); // prettier-ignore
-  }
-  const [high, low] = splitPair(displacement);
+function encodePair(node: MachineNode, displacement: number, out: CodeBuffer): void {
+  const { form, operands } = node;
   const name = form.name as InstructionName;
   const rd = name === 'jump_far' ? T1 : name === 'call_far' || name === 'call_symbol' ? RA : operands[0]!;
-  if (!(rd >= 0 && rd <= 31)) throw new BpfError('E_JIT_OPERAND', `operand rd of ${name}`, { expected: '0 to 31', got: String(rd) }); // prettier-ignore
+  checkPair(node, rd, displacement, INSTRUCTIONS.lla.branch!);
+  const [high, low] = splitPair(displacement);
   const link = name === 'jump_far' ? ZERO : rd;
   const second = name === 'lla' ? ADDI : name === 'ld_literal' ? LD : JALR;
   out.u32le((high << 12) | (rd << 7) | AUIPC);
   out.u32le((low << 20) | (rd << 15) | (link << 7) | second);
-}
-
-/** Bytes of a node. */
-export function sizeOf(node: MachineNode): number {
-  return (node.form as Riscv64Form).layout.size;
 }
 
 /** `c.nop` and `nop`. */
@@ -91,8 +83,7 @@ const NOP32 = 0x00000013;
  * @throws BpfError `E_JIT_OPERAND` when `count` is odd
  */
 export function pad(count: number, out: CodeBuffer): void {
-  if (count % 2 !== 0)
-    throw new BpfError('E_JIT_OPERAND', 'padding', { expected: 'a multiple of 2', got: String(count) });
+  checkPadding(count, 2);
   if (count % 4 !== 0) out.u16le(NOP16);
   for (let i = 4; i <= count; i += 4) out.u32le(NOP32);
 }
@@ -110,6 +101,5 @@ const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
 
 /** A node as objdump prints it; `target` is the code offset of its label. */
 export function print(node: MachineNode, target: number): string {
-  const text = printLayout(node.form, node, target, PRINTERS);
-  return node.symbol === undefined ? text : text.replace(/\bsymbol$/, describeSymbol(node.symbol));
+  return printRow(node, target, PRINTERS);
 }

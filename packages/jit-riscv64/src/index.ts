@@ -1,6 +1,6 @@
-import { defineTarget, type Target, type TargetOption } from '@polybpf/jit';
+import { defineTarget, layoutSize, type Target, type TargetOption } from '@polybpf/jit';
 import { emitEpilogue, emitPrologue, inlineEpilogue, planFrame } from './abi.ts';
-import { encode, pad, print, sizeOf } from './encoder.ts';
+import { encode, pad, print } from './encoder.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { FITS, LOWER } from './lower.ts';
 import { invertBranches, peephole } from './peephole.ts';
@@ -40,7 +40,7 @@ export const riscv64: Target = /* @__PURE__ */ defineTarget({
   epilogue: emitEpilogue,
   inlineEpilogue,
   peephole,
-  sizeOf,
+  sizeOf: layoutSize,
   encode,
   print,
   pad,

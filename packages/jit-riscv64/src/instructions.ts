@@ -11,7 +11,7 @@
  *
  * Operand types: `x` register, `d` decimal, `h` hexadecimal, `u20` upper immediate.
  */
-import { type BranchUse, compileLayout, type LayoutForm, operandNames, type RelocationUse } from '@polybpf/jit';
+import { compileRows, type RowForm } from '@polybpf/jit';
 import { branchUse } from './branches.ts';
 
 /** Name -> [syntax, layout, chapter of the manual, written operands]. */
@@ -171,43 +171,17 @@ export const ROWS = {
 export type InstructionName = keyof typeof ROWS;
 
 /** A row with what the encoder, the printer and the passes need. */
-export interface Riscv64Form extends LayoutForm {
-  readonly name: InstructionName;
-  /** Positions in `operands` of the registers that the instruction writes. */
-  readonly writes: readonly number[];
-}
-
-/** Rows whose `symbol` becomes a relocation. */
-const RELOCATIONS: Readonly<Partial<Record<InstructionName, string>>> = {
-  call_symbol: 'R_RISCV_CALL_PLT',
-  auipc_symbol: 'R_RISCV_PCREL_HI20',
-  addi_symbol: 'R_RISCV_PCREL_LO12_I',
-};
-
-/** What stands in `layout` of the eight-byte rows. */
-const PAIR = { name: '', size: 8, fixedLow: 0, fixedHigh: 0, fields: [] } as const;
-
-function compileForm(name: InstructionName): Riscv64Form {
-  const [syntax, layoutText, manual, writes = 'rd'] = ROWS[name] as readonly [string, string, string, string?];
-  const layout = layoutText === '' ? PAIR : compileLayout(name, syntax, layoutText);
-  const written = writes.split(' ');
-  const kind = RELOCATIONS[name];
-  const relocation: RelocationUse | undefined = kind === undefined ? undefined : { kind, offset: 0, addend: 0 };
-  const branch: BranchUse | undefined = branchUse(name, (other) => INSTRUCTIONS[other]);
-  return {
-    name,
-    syntax,
-    manual,
-    layout,
-    writes: operandNames(syntax)
-      .filter((operand) => operand !== 'label')
-      .flatMap((operand, position) => (written.includes(operand) ? [position] : [])),
-    ...(branch === undefined ? {} : { branch }),
-    ...(relocation === undefined ? {} : { relocation }),
-  };
-}
+export type Riscv64Form = RowForm<InstructionName>;
 
 /** All rows, compiled. Load-time proof: each layout has 16 or 32 bits and a field for each operand of its syntax. */
-export const INSTRUCTIONS: Readonly<Record<InstructionName, Riscv64Form>> = /* @__PURE__ */ Object.fromEntries(
-  (Object.keys(ROWS) as InstructionName[]).map((name) => [name, compileForm(name)]),
-) as Record<InstructionName, Riscv64Form>;
+export const INSTRUCTIONS: Readonly<Record<InstructionName, Riscv64Form>> =
+  /* @__PURE__ */ compileRows<InstructionName>({
+    rows: ROWS,
+    result: 'rd',
+    branchUse,
+    relocations: {
+      call_symbol: 'R_RISCV_CALL_PLT',
+      auipc_symbol: 'R_RISCV_PCREL_HI20',
+      addi_symbol: 'R_RISCV_PCREL_LO12_I',
+    },
+  });

@@ -1,6 +1,6 @@
 /** Fields that need an address from outside, and how a linker fills them. */
 import { BpfError } from '@polybpf/errors';
-import type { RelocationKind } from '@polybpf/jit';
+import { absolute64, checkReach, patchWord, type RelocationKind, viewOf } from '@polybpf/jit';
 
 /** `nop` as an instruction word. */
 const NOP = 0x00000013;
@@ -20,13 +20,7 @@ const AUIPC = -4;
  * A call of a missing weak symbol, that is of address 0, becomes two nops.
  */
 export const RELOCATIONS: Readonly<Record<string, RelocationKind>> = {
-  R_RISCV_64: {
-    elfType: 2,
-    apply: (code, offset, value) => {
-      checkReach('R_RISCV_64', value, -(2n ** 63n), 2n ** 64n - 1n);
-      viewOf(code).setBigUint64(offset, BigInt.asUintN(64, value), true);
-    },
-  },
+  R_RISCV_64: absolute64('R_RISCV_64', 2, 'little'),
   R_RISCV_CALL_PLT: {
     elfType: 19,
     apply: (code, offset, value, place) => {
@@ -38,15 +32,15 @@ export const RELOCATIONS: Readonly<Record<string, RelocationKind>> = {
       }
       const [high, low] = splitDistance('R_RISCV_CALL_PLT', value - place);
       if ((low & 1) !== 0) throw new BpfError('E_JIT_LINK', 'R_RISCV_CALL_PLT', { expected: 'a multiple of 2', got: String(value - place) }); // prettier-ignore
-      patch(view, offset, high << 12);
-      patch(view, offset + 4, low << 20);
+      patchWord(code, offset, high << 12, 'little');
+      patchWord(code, offset + 4, low << 20, 'little');
     },
   },
   R_RISCV_PCREL_HI20: {
     elfType: 23,
     apply: (code, offset, value, place) => {
       const [high] = splitDistance('R_RISCV_PCREL_HI20', value - place);
-      patch(viewOf(code), offset, high << 12);
+      patchWord(code, offset, high << 12, 'little');
     },
   },
   R_RISCV_PCREL_LO12_I: {
@@ -54,7 +48,7 @@ export const RELOCATIONS: Readonly<Record<string, RelocationKind>> = {
     anchor: AUIPC,
     apply: (code, offset, value, place) => {
       const [, low] = splitDistance('R_RISCV_PCREL_LO12_I', value - (place + BigInt(AUIPC)));
-      patch(viewOf(code), offset, low << 20);
+      patchWord(code, offset, low << 20, 'little');
     },
   },
 };
@@ -68,18 +62,4 @@ export function splitPair(distance: number): readonly [high: number, low: number
 function splitDistance(kind: string, distance: bigint): readonly [high: number, low: number] {
   checkReach(kind, distance, -(2n ** 31n) - 2048n, 2n ** 31n - 2049n);
   return splitPair(Number(distance));
-}
-
-/** Puts the bits of a field, which is zero in the code, into an instruction word. */
-function patch(view: DataView, offset: number, bits: number): void {
-  view.setUint32(offset, view.getUint32(offset, true) | bits, true);
-}
-
-function viewOf(code: Uint8Array): DataView {
-  return new DataView(code.buffer, code.byteOffset, code.byteLength);
-}
-
-function checkReach(kind: string, value: bigint, min: bigint, max: bigint): void {
-  if (value >= min && value <= max) return;
-  throw new BpfError('E_JIT_LINK', `${kind} does not reach`, { expected: `${min} to ${max}`, got: String(value) });
 }

@@ -1,13 +1,8 @@
 /**
  * Nodes to bytes and to text. The z/Architecture is big-endian and its instructions are 2, 4 or 6 bytes long.
  */
-import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
+import { type CodeBuffer, describeSymbol, encodeLayout, type MachineNode, type OperandPrinter, padWith, printLayout, type Target } from '@polybpf/jit'; // prettier-ignore
 import type { S390xForm } from './instructions.ts';
-
-/** Bytes of a node. */
-export function sizeOf(node: MachineNode): number {
-  return (node.form as S390xForm).layout.size;
-}
 
 /**
  * Appends the bytes of a node; `displacement` is the label's offset minus the node's.
@@ -21,11 +16,8 @@ export function encode(node: MachineNode, displacement: number, out: CodeBuffer)
 /** Two-byte no-operation: BRANCH ON CONDITION with an empty mask, as GNU as pads. */
 const NOPR = 0x0707;
 
-/** Appends `count` bytes of padding; instructions are halfwords, so `count` is even. */
-export function pad(count: number, out: CodeBuffer): void {
-  if (count % 2 !== 0) throw new Error(`BUG: ${count} bytes of padding`);
-  for (let i = 0; i < count; i += 2) out.u16be(NOPR);
-}
+/** Padding that may be executed: an even number of bytes. */
+export const pad: Target['pad'] = padWith(2, (out) => out.u16be(NOPR));
 
 /** Suffixes of the extended mnemonics by mask (PoP appendix C); a fused comparison knows only the even ones. */
 const MASK_SUFFIXES = ['nop', 'o', 'h', 'nle', 'l', 'nhe', 'lh', 'ne', 'e', 'nlh', 'he', 'nl', 'le', 'nh', 'no', ''];

@@ -1,7 +1,7 @@
-import { defineTarget, type MachineForm, type Target } from '@polybpf/jit';
+import { defineTarget, layoutSize, type MachineForm, type Target } from '@polybpf/jit';
 import { emitEpilogue, emitPrologue, inlineEpilogue, planFrame } from './abi.ts';
 import { BRANCHES } from './branches.ts';
-import { encode, pad, print, sizeOf } from './encoder.ts';
+import { encode, pad, print } from './encoder.ts';
 import { FORMS } from './instructions.ts';
 import { FITS, LOWER } from './lower.ts';
 import { peephole } from './peephole.ts';
@@ -32,7 +32,7 @@ export const s390x: Target = /* @__PURE__ */ defineTarget({
   epilogue: emitEpilogue,
   inlineEpilogue,
   peephole,
-  sizeOf,
+  sizeOf: layoutSize,
   encode,
   print,
   pad,

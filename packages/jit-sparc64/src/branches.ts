@@ -15,7 +15,7 @@
  *
  * Annulled conditional branches, whose slot is for one way only, are used where their label is near, and cannot be widened.
  */
-import { type BranchUse, type Cond, LABEL, makeNode, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { type BranchUse, type Cond, type FormOf, type MachineForm, type MachineNode, makeNode, reachOf, widenOver } from '@polybpf/jit'; // prettier-ignore
 import type { InstructionName } from './instructions.ts';
 
 /** Condition field of branches and moves (SPARC V9 table 35). Inverted by flipping bit 3. */
@@ -89,10 +89,7 @@ const INVERSIONS: Readonly<Partial<Record<InstructionName, number>>> = { bpcc: 8
  *
  * @param formOf - the table; asked only when a branch is widened, so that the table may still be growing
  */
-export function branchUse(
-  name: InstructionName,
-  formOf: (name: InstructionName) => MachineForm,
-): BranchUse | undefined {
+export function branchUse(name: InstructionName, formOf: FormOf<InstructionName>): BranchUse | undefined {
   switch (name) {
     case 'bpcc':
     case 'bpcc_pn':
@@ -134,16 +131,11 @@ export function invertBranch(node: MachineNode, label: number): MachineNode {
   return makeNode(node.form, node.operands.with(0, condition), label, node.insn);
 }
 
-function widenConditional(formOf: (name: InstructionName) => MachineForm): NonNullable<BranchUse['widen']> {
-  return (node, newLabel) => {
-    const past = newLabel();
-    return [
-      invertBranch(node, past),
-      makeNode(formOf('nop'), [], -1, node.insn),
-      makeNode(formOf('ba'), [], node.label, node.insn),
-      makeNode(LABEL, [], past, node.insn),
-    ];
-  };
+function widenConditional(formOf: FormOf<InstructionName>): NonNullable<BranchUse['widen']> {
+  return widenOver(invertBranch, ({ label, insn }) => [
+    makeNode(formOf('nop'), [], -1, insn),
+    makeNode(formOf('ba'), [], label, insn),
+  ]);
 }
 
 /**
@@ -152,8 +144,7 @@ function widenConditional(formOf: (name: InstructionName) => MachineForm): NonNu
  * @param widen - the same effect with a longer reach; absent for the longest form
  */
 function reach(bits: number, unit: number, widen?: NonNullable<BranchUse['widen']>): BranchUse {
-  const half = 2 ** (bits - 1);
-  const range = { min: -half * unit, max: (half - 1) * unit };
+  const range = reachOf(bits, unit);
   return widen === undefined ? range : { ...range, widen };
 }
 

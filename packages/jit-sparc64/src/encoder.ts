@@ -2,7 +2,7 @@
  * Nodes to bytes and to text. Every SPARC instruction is one big-endian word.
  */
 import { BpfError } from '@polybpf/errors';
-import { type CodeBuffer, describeSymbol, encodeLayout, makeNode, type MachineNode, type OperandPrinter, printLayout } from '@polybpf/jit'; // prettier-ignore
+import { type CodeBuffer, encodeLayout, type MachineNode, makeNode, type OperandPrinter, padWith, printRow, type Target } from '@polybpf/jit'; // prettier-ignore
 import { ADD_FAR, JUMP_FAR, LITERAL_FAR, PC_DISTANCE } from './branches.ts';
 import { INSTRUCTIONS, type SparcForm } from './instructions.ts';
 import { G0, G1, G4, G5, NAMES } from './registers.ts';
@@ -61,16 +61,8 @@ function encodeDistance(rd: number, distance: number, out: CodeBuffer): void {
   else encodeRow(makeNode(INSTRUCTIONS.or_imm, [rd, low, rd]), 0, out);
 }
 
-/**
- * Padding that may be executed.
- *
- * @throws BpfError `E_JIT_OPERAND` when `count` is no multiple of 4
- */
-export function pad(count: number, out: CodeBuffer): void {
-  if (count % 4 !== 0)
-    throw new BpfError('E_JIT_OPERAND', 'padding', { expected: 'a multiple of 4', got: String(count) });
-  for (let i = 0; i < count; i += 4) out.u32be(NOP);
-}
+/** Padding that may be executed: a multiple of 4 bytes. */
+export const pad: Target['pad'] = padWith(4, (out) => out.u32be(NOP));
 
 const CONDITIONS = ['n', 'e', 'le', 'l', 'leu', 'cs', 'neg', 'vs', 'a', 'ne', 'g', 'ge', 'gu', 'cc', 'pos', 'vc'];
 const REGISTER_CONDITIONS = ['', 'z', 'lez', 'lz', '', 'nz', 'gz', 'gez'];
@@ -96,7 +88,7 @@ const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
 /** The node in GNU as syntax; `target` is the code offset of its label. */
 export function print(node: MachineNode, target: number): string {
   const { symbol, form } = node;
-  const text = printLayout(form, node, target, PRINTERS);
-  if (symbol !== undefined) return text.replace(/\bsymbol\b/, describeSymbol(symbol));
+  const text = printRow(node, target, PRINTERS);
+  if (symbol !== undefined) return text;
   return form.name.endsWith('_reg') ? text.replace(` + ${NAMES[G0]!} ]`, ' ]') : text.replace(' + 0 ]', ' ]');
 }

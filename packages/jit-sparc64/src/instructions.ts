@@ -8,7 +8,7 @@
  * Operand types: `r` register, `n` number, `h` number in hexadecimal, `cond` `cc` `rcond` condition, condition codes (0
  * %icc, 2 %xcc) and register condition, `label` code label.
  */
-import { type BranchUse, compileLayout, type LayoutForm, type RelocationUse } from '@polybpf/jit';
+import { formTable, type LayoutForm, layoutForm, positionsOf, type RelocationUse } from '@polybpf/jit';
 import { branchUse } from './branches.ts';
 
 /**
@@ -197,27 +197,18 @@ function isShaped(row: Row | ShapedRow): row is ShapedRow {
 
 function compileForm(name: InstructionName): SparcForm {
   const [syntax, layoutText, manual, roles, effect = 'none'] = rowOf(name);
-  const positions = (wanted: string): number[] =>
-    [...roles].flatMap((role, position) => (wanted.includes(role) ? [position] : []));
-  const branch: BranchUse | undefined = branchUse(name, (other) => INSTRUCTIONS[other]);
-  const relocation = RELOCATION_USES[name];
-  const layout = compileLayout(name, syntax, layoutText);
+  const branch = branchUse(name, (other) => INSTRUCTIONS[other]);
+  const form = layoutForm(name, [syntax, layoutText, manual], branch, RELOCATION_USES[name]);
+  const fieldAt = (field: string): number => form.layout.fields.findIndex((other) => other.name === field);
   return {
-    name,
-    syntax,
-    manual,
-    layout,
-    reads: positions('rm'),
-    writes: positions('wm'),
+    ...form,
+    reads: positionsOf(roles, 'rm'),
+    writes: positionsOf(roles, 'wm'),
     effect,
-    ccAt: layout.fields.findIndex((field) => field.name === 'cc'),
-    rcondAt: layout.fields.findIndex((field) => field.name === 'rcond'),
-    ...(branch === undefined ? {} : { branch }),
-    ...(relocation === undefined ? {} : { relocation }),
+    ccAt: fieldAt('cc'),
+    rcondAt: fieldAt('rcond'),
   };
 }
 
 /** All rows, compiled. Load-time proof: each layout has 32 bits and a field for each operand of its syntax. */
-export const INSTRUCTIONS: Readonly<Record<InstructionName, SparcForm>> = /* @__PURE__ */ Object.fromEntries(
-  (Object.keys(ROWS) as InstructionName[]).map((name) => [name, compileForm(name)]),
-) as Record<InstructionName, SparcForm>;
+export const INSTRUCTIONS: Readonly<Record<InstructionName, SparcForm>> = /* @__PURE__ */ formTable(ROWS, compileForm);

@@ -71,6 +71,11 @@ export {
   GUARD_BYTES,
   WIDE_GUARD_BYTES,
 } from './sandbox-layout.ts';
+export { reachOf, widenOver } from './lowering/branch-forms.ts';
+export { checkPadding, checkPair, layoutSize, padWith, printRow } from './lowering/encoder-parts.ts';
+export { absolute64, checkReach, patchWord, relative32, unitsOf, viewOf } from './lowering/relocation-fields.ts';
+export { compileRows, formTable, layoutForm, positionsOf } from './lowering/rows.ts';
+export type { BranchUseOf, FormOf, RowForm, RowRules } from './lowering/rows.ts';
 export { callLowerings, TAIL_CALL_FAILED, takesResult } from './lowering/calls.ts';
 export type { CallLowerings, CallParts, HelperTable } from './lowering/calls.ts';
 export { constantHomes } from './lowering/constant-homes.ts';
