@@ -280,8 +280,8 @@ export const ARM64_MUTANTS: readonly Mutant[] = [
   {
     id: 'arm64/short-branch-reach',
     file: `${folder}/branches.ts`,
-    find: 'max: (2 ** (bits - 1) - 1) * 4 };',
-    replace: 'max: 2 ** (bits - 1) * 4 };',
+    find: 'return { ...reachOf(bits, 4), widen };',
+    replace: 'return { ...reachOf(bits, 4), max: 2 ** (bits - 1) * 4, widen };',
     what: 'branches count as short one instruction too far',
     killedBy: { test: 'packages/jit-arm64/test/branches.test.ts', name: 'stays short up to its reach' },
   },
