@@ -1,6 +1,7 @@
 /**
  * Programs around dynptrs through the live kernel and our verifier. `dynptrs.ts COUNT SEED [ONLY]`; `LOGS=1` compares the
- * detailed logs as well, `REASONS=1` counts the kernel's messages.
+ * detailed logs as well, `REASONS=1` counts the kernel's messages,
+ * `PRIVILEGE=bpf` is for a loader without CAP_PERFMON, as which it is then to be run.
  */
 import { readFileSync } from 'node:fs';
 import { parseBtf } from '../../packages/btf/src/index.ts';
@@ -21,6 +22,7 @@ using kernel = openLiveKernel();
 const fdArray = DYNPTR_MAPS.map((map) => kernel.createMap(map).fd);
 const loadedBtf = kernel.loadBtf(DYNPTR_BTF);
 if (!loadedBtf.accepted) throw new Error(loadedBtf.message);
+const privilege = process.env['PRIVILEGE'] === 'bpf' ? 'bpf' : 'root';
 const tally = new Tally();
 const logs = process.env['LOGS'] === undefined ? undefined : new LogTally();
 const level = only === undefined && logs === undefined ? 4 : 2;
@@ -33,6 +35,7 @@ for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
   const flags = (type === 'syscall' ? 16 : 0) | (r() < 0.2 ? 8 : 0);
   const words = Uint32Array.from(functions.flatMap((row) => [row.insn, row.type]));
   const funcInfo = { recordSize: 8, bytes: new Uint8Array(words.buffer) };
+  if (privilege === 'bpf' && ['kprobe', 'tracepoint', 'tracing', 'lwt_in', 'lwt_xmit'].includes(type)) continue;
   const { attachType, target } = DYNPTR_ATTACH[type] ?? {};
   const attach = attachType === undefined ? {} : { attachType };
   const attachBtf = target === undefined ? {} : { attachBtfId: traces.get(target)! };
@@ -55,7 +58,7 @@ for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
       btf: DYNPTR_BTF,
       functions,
     };
-    const report = verify(input, { kernelBtf, logLevel: level === 2 ? 2 : 0 });
+    const report = verify(input, { kernelBtf, logLevel: level === 2 ? 2 : 0, privilege });
     if (only !== undefined) {
       console.log(loaded.log);
       console.log('-----');
