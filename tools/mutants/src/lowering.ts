@@ -49,8 +49,8 @@ export const LOWERING_MUTANTS: readonly Mutant[] = [
   {
     id: 'jit/held-constant-across-label',
     file: `${folder}/held-constants.ts`,
-    find: 'if (form === LABEL || writes === undefined || isCall(form)) held.clear();',
-    replace: 'if (form === LABEL) void held; else if (writes === undefined || isCall(form)) held.clear();',
+    find: 'if (form === LABEL || writes === undefined || isCall(form)) {',
+    replace: 'if (form === LABEL) {} else if (writes === undefined || isCall(form)) {',
     what: 'a constant counts as held where control comes from elsewhere',
     killedBy: on('mips64', 'address/constant-across-label'),
   },

@@ -33,11 +33,15 @@ export function dropHeldConstants(nodes: MachineNode[], rules: HeldConstantRules
     const node = nodes[i]!;
     const { form, operands } = node;
     const { writes } = form as Partial<WritingForm>;
-    if (form === LABEL || writes === undefined || isCall(form)) held.clear();
-    else {
+    if (form === LABEL || writes === undefined || isCall(form)) {
+      if (held.size > 0) held.clear();
+    } else {
       const register = writes.length === 1 ? operands[writes[0]!]! : -1;
-      const isSlot = hasSlot !== undefined && i > 0 && hasSlot(nodes[i - 1]!.form);
-      if (scratch.includes(register) && !isSlot && starts(node)) {
+      if (
+        scratch.includes(register) &&
+        starts(node) &&
+        (hasSlot === undefined || i === 0 || !hasSlot(nodes[i - 1]!.form))
+      ) {
         let end = i + 1;
         while (end < nodes.length && continues(nodes[end]!, register)) end++;
         const known = held.get(register);
@@ -49,9 +53,11 @@ export function dropHeldConstants(nodes: MachineNode[], rules: HeldConstantRules
         i = end - 1;
         continue;
       }
-      for (let k = 0; k < writes.length; k++) held.delete(operands[writes[k]!]!);
-      const destroyed = alsoWrites?.(form);
-      if (destroyed !== undefined) held.delete(destroyed);
+      if (held.size > 0) {
+        for (let k = 0; k < writes.length; k++) held.delete(operands[writes[k]!]!);
+        const destroyed = alsoWrites?.(form);
+        if (destroyed !== undefined) held.delete(destroyed);
+      }
     }
     out?.push(node);
   }
