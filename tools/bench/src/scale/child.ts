@@ -23,15 +23,19 @@ const WARM_UP = 20_000;
 for (const size of [WARM_UP, ...sizes.map(Number)]) {
   const program = shape.make(size);
   const work = stage.prepare(program);
-  const start = performance.now();
   let refused: string | undefined;
-  try {
-    refused = work();
-  } catch (error) {
-    if (!isBpfError(error)) throw error;
-    refused = `${error.code}: ${error.message}`;
+  let ms = Infinity;
+  // The lesser of two: other processes have the CPU, too.
+  for (let run = 0; run < 2; run++) {
+    const start = performance.now();
+    try {
+      refused = work();
+    } catch (error) {
+      if (!isBpfError(error)) throw error;
+      refused = `${error.code}: ${error.message}`;
+    }
+    ms = Math.min(ms, performance.now() - start);
   }
-  const ms = performance.now() - start;
   const peakMb = process.resourceUsage().maxRSS / 1024;
   const sample: ScaleSample = { size: program.insns.length, ms, peakMb, ...(refused !== undefined && { refused }) };
   if (size !== WARM_UP) console.log(JSON.stringify(sample));

@@ -1,9 +1,11 @@
 /** What a large program goes through. */
 import { assemble, disassemble } from '@polybpf/asm';
+import { EM, SHF, STB, STT, writeElf } from '@polybpf/elf';
 import { createArena, createInterpreter, createMemory, type Engine } from '@polybpf/interpreter';
 import { decodeProgram, encodeProgram, type Program } from '@polybpf/isa';
 import { compile } from '@polybpf/jit';
 import { wasmEngine, wasmInterpreterEngine } from '@polybpf/jit-wasm';
+import { loadObject } from '@polybpf/loader';
 import { ALL_TARGETS } from '@polybpf/targets';
 import { verify } from '@polybpf/verifier';
 import { withEndian } from '../concatenate.ts';
@@ -13,6 +15,24 @@ export interface Stage {
   readonly name: string;
   /** Makes what the step works on, which is not timed; then the step, which may say why it did not do its work. */
   readonly prepare: (program: Program) => () => string | undefined;
+}
+
+/** An ELF file with the program and a symbol for each of its functions, as compilers write them. */
+function objectOf({ name, insns, subprograms }: Program): Uint8Array {
+  return writeElf({
+    class: 64,
+    endian: 'little',
+    machine: EM.EM_BPF,
+    sections: [{ name: 'socket', flags: SHF.SHF_ALLOC | SHF.SHF_EXECINSTR, addralign: 8, data: encodeProgram(insns) }],
+    symbols: subprograms.map(({ start, end }, i) => ({
+      name: i === 0 ? name : `function${i}`,
+      section: 0,
+      value: 8 * start,
+      size: 8 * (end - start),
+      type: STT.STT_FUNC,
+      bind: i === 0 ? STB.STB_GLOBAL : STB.STB_LOCAL,
+    })),
+  });
 }
 
 const done = (work: () => unknown) => (): undefined => void work();
@@ -31,6 +51,13 @@ export const STAGES: readonly Stage[] = [
     prepare: (program) => {
       const bytes = encodeProgram(program.insns);
       return done(() => decodeProgram(bytes));
+    },
+  },
+  {
+    name: 'load an object',
+    prepare: (program) => {
+      const bytes = objectOf(program);
+      return done(() => loadObject(bytes));
     },
   },
   { name: 'encode', prepare: (program) => done(() => encodeProgram(program.insns)) },
