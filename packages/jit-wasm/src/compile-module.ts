@@ -54,6 +54,8 @@ export interface Standalone {
 
 /** Largest function body that V8 takes. */
 export const LARGEST_FUNCTION = 7_654_321;
+/** Most exports that V8 takes (kV8MaxWasmExports of node 20); what the host asks for comes first. */
+const MOST_EXPORTS = 100_000;
 /** Where function bodies are written, time after time; they are copied into their module. */
 const BODIES: WasmWriter = /* @__PURE__ */ new WasmWriter(1 << 18);
 /** Where modules are put together, time after time. */
@@ -112,7 +114,7 @@ export function compileImage(binding: Binding, options: ModuleOptions = {}): Com
   return {
     bytes,
     hosted: flow.hosted,
-    entries: flow.entries,
+    entries: flow.entries.slice(0, MOST_EXPORTS),
     rest: flow.rest,
     classes: flow.classes,
     codeBytes,
@@ -346,8 +348,9 @@ function assemble({ flow, live, spills }: ModuleContext, bodies: Uint8Array, sta
       w.u32(index);
     };
     if (standalone === undefined) {
-      w.u32(functions);
-      for (let f = 0; f < functions; f++) exported(`f${f}`, 0, FIRST_FUNCTION + functions + f);
+      const exports = Math.min(functions, MOST_EXPORTS);
+      w.u32(exports);
+      for (let f = 0; f < exports; f++) exported(`f${f}`, 0, FIRST_FUNCTION + functions + f);
       return;
     }
     w.u32(3);

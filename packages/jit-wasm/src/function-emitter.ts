@@ -21,6 +21,9 @@ import type { Chain, Shape } from './shape.ts';
 import { W, type WasmWriter } from './wasm-writer.ts';
 import { SCRATCH } from './scratch.ts';
 
+/** Most entries of a `br_table` that V8 takes (kV8MaxWasmFunctionBrTableSize). */
+const LARGEST_TABLE = 65_520;
+
 /** Steps of the walk over the dominator tree, kept on a stack of its own. */
 const TREE = 0;
 const BODY = 1;
@@ -525,7 +528,7 @@ export class FunctionEmitter {
   #dispatch(): void {
     const { w, shape, locals, flow } = this;
     const size = shape.order.length;
-    w.reserve(4096 + 12 * size);
+    w.reserve(4096 + 12 * size + Math.ceil(size / LARGEST_TABLE) * 32);
     w.i32Const(0);
     w.set(locals.u);
     w.op(W.loop);
@@ -534,10 +537,24 @@ export class FunctionEmitter {
       w.op(W.block);
       w.op(W.void);
     }
-    w.get(locals.u);
-    w.op(W.br_table);
-    w.u32(size - 1);
-    for (let k = 0; k < size; k++) w.u32(k);
+    // Blocks by their position; one table after the other where there are too many for one.
+    for (let from = 0; from < size; from += LARGEST_TABLE) {
+      const to = Math.min(size, from + LARGEST_TABLE);
+      if (to < size) {
+        w.get(locals.u);
+        w.i32Const(to);
+        w.op(W.i32_lt_u);
+        w.op(W.if);
+        w.op(W.void);
+      }
+      w.get(locals.u);
+      w.i32Const(from);
+      w.op(W.i32_sub);
+      w.op(W.br_table);
+      w.u32(to - from - 1);
+      for (let k = from; k < to; k++) w.u32(to < size ? k + 1 : k);
+      if (to < size) w.op(W.end);
+    }
     const go = (k: number, i: number, to: number, extra: number): void => {
       if (to === NONE) {
         this.exit(i | BAD_JUMP_BIT);
