@@ -213,9 +213,19 @@ export function setupForEach(env: Env, caller: Frame, callee: Frame): void {
   callee.retMax = 1;
 }
 
-/** bpf_timer_set_callback: callback(map, key, value). */
+/** bpf_timer_set_callback, bpf_wq_set_callback: callback(map, key, value). */
 export function setupTimer(env: Env, caller: Frame, callee: Frame): void {
-  const map = caller.w[regAt(1) + W_AUX]!;
+  setupLater(env, callee, caller.w[regAt(1) + W_AUX]!);
+}
+
+/** bpf_task_work_schedule_signal and _resume: callback(map, key, value), which may return anything. */
+export function setupTaskWork(env: Env, caller: Frame, callee: Frame): void {
+  setupLater(env, callee, caller.w[regAt(3) + W_AUX]!);
+  callee.retMin = -0x80000000;
+  callee.retMax = 0x7fffffff;
+}
+
+function setupLater(env: Env, callee: Frame, map: number): void {
   setPointer(callee.w, 1, CONST_PTR_TO_MAP, map);
   setPointer(callee.w, 2, PTR_TO_MAP_KEY, map);
   setPointer(callee.w, 3, PTR_TO_MAP_VALUE, map);

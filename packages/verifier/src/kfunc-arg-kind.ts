@@ -2,6 +2,7 @@
 import type { BtfType } from '@polybpf/btf';
 import { type Env, notModelled, reject } from './env.ts';
 import { isStruct, nameOf, resolved } from './kernel-types.ts';
+import { type Place, placeOf } from './kfunc-places.ts';
 import type { Kfunc } from './kfunc-prototype.ts';
 import { isContextType } from './context-types.ts';
 import { EINVAL } from './reject.ts';
@@ -11,7 +12,17 @@ import { regAt } from './state.ts';
 
 /** Kinds of pointer arguments. */
 export type PointerKind =
-  'context' | 'null' | 'dynptr' | 'iterator' | 'string' | 'map' | 'object' | 'callback' | 'memory' | 'memory and size';
+  | 'context'
+  | 'null'
+  | 'dynptr'
+  | 'iterator'
+  | 'string'
+  | 'map'
+  | 'object'
+  | 'callback'
+  | 'memory'
+  | 'memory and size'
+  | Place;
 
 /** Structs that registers which are no BTF pointers stand for (kernel: reg2btf_ids). */
 export const OF_SOCKETS: Readonly<Record<number, string>> = {
@@ -22,16 +33,8 @@ export const OF_SOCKETS: Readonly<Record<number, string>> = {
 };
 
 /** Kinds of arguments that are not modelled, by what they point to. */
-const NOT_MODELLED: ReadonlySet<string> = new Set([
-  'bpf_wq',
-  'bpf_task_work',
-  'bpf_list_head',
-  'bpf_list_node',
-  'bpf_rb_root',
-  'bpf_rb_node',
-  'bpf_res_spin_lock',
-]);
-const NOT_MODELLED_SUFFIX = /.__(alloc|refcounted_kptr|irq_flag)$/;
+const NOT_MODELLED: ReadonlySet<string> = new Set(['bpf_list_head', 'bpf_list_node', 'bpf_rb_root', 'bpf_rb_node']);
+const NOT_MODELLED_SUFFIX = /.__(alloc|refcounted_kptr)$/;
 
 /** Functions whose only argument is the context, whatever its type. */
 const OF_CONTEXT: ReadonlySet<string> = new Set([
@@ -94,6 +97,8 @@ export function pointerKind(env: Env, kfunc: Kfunc, i: number, pointee: number):
   if (target !== undefined && NOT_MODELLED.has(target.name)) return notModelled(`struct ${target.name} as an argument`);
   if (hasSuffix(param.name, '__str')) return 'string';
   if (hasSuffix(param.name, '__map')) return 'map';
+  const place = placeOf(param.name, target);
+  if (place !== undefined) return place;
   const base = T.baseType(env.frame.w[at + W_TYPE]!);
   const what = target === undefined ? 'UNKNOWN ' : `${target.kind} ${nameOf(target)}`;
   if (base === T.PTR_TO_BTF_ID || OF_SOCKETS[base] !== undefined) {

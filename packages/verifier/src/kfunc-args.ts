@@ -8,16 +8,17 @@ import { hasSuffix, isScalarType, pointerKind } from './kfunc-arg-kind.ts';
 import { checkIterator, type IteratorPlace, iteratorReference } from './kfunc-iterators.ts';
 import { checkSizedMemory, checkString, checkTypedMemory } from './kfunc-memory.ts';
 import { checkObject } from './kfunc-object.ts';
+import { checkMapArgument, checkPlace, type PlaceMeta } from './kfunc-places.ts';
 import type { Kfunc } from './kfunc-prototype.ts';
 import { markPrecise } from './precision.ts';
 import { EACCES, EFAULT, EINVAL } from './reject.ts';
-import { W_AUX, W_AUX2, W_ID, W_MASK, W_REF, W_TYPE, W_VAR } from './register-record.ts';
+import { W_AUX, W_ID, W_MASK, W_REF, W_TYPE, W_VAR } from './register-record.ts';
 import * as T from './register-types.ts';
 import { regAt } from './state.ts';
 import { isTrusted } from './trust.ts';
 
 /** What the arguments have shown (kernel: bpf_kfunc_call_arg_meta). */
-export interface KfuncMeta {
+export interface KfuncMeta extends PlaceMeta {
   refId: number;
   releaseRegno: number;
   /** Value of the argument that must be a constant: its lower half, unsigned, and the upper one. */
@@ -48,6 +49,8 @@ function newMeta(): KfuncMeta {
     dynptrRef: 0,
     resultSize: 0,
     resultReadOnly: false,
+    map: undefined,
+    mapUid: 0,
     subprog: 0,
   };
 }
@@ -121,9 +124,7 @@ function checkPointer(env: Env, kfunc: Kfunc, i: number, pointee: number, meta: 
   }
   const kind = pointerKind(env, kfunc, i, pointee);
   if (kind === 'null') return false;
-  if (kind === 'map' && (w[at + W_AUX]! | w[at + W_AUX2]!) === 0) {
-    reject(EINVAL, `pointer in R${regno} isn't map pointer`);
-  }
+  if (kind === 'map') checkMapArgument(env, regno, meta);
   if ((kind === 'object' || kind === 'map') && (trusted || has('RCU')) && !isTrusted(w, at)) {
     if (!has('RCU')) reject(EINVAL, `R${regno} must be referenced or trusted`);
     if ((type & T.MEM_RCU) === 0) reject(EINVAL, `R${regno} must be a rcu pointer`);
@@ -140,7 +141,7 @@ function checkPointer(env: Env, kfunc: Kfunc, i: number, pointee: number, meta: 
     case 'iterator': {
       const role = has('ITER_NEW') ? 'new' : has('ITER_NEXT') ? 'next' : has('ITER_DESTROY') ? 'destroy' : undefined;
       if (role === undefined || target?.kind !== 'STRUCT') return notModelled(`argument ${name} of ${kfunc.name}`);
-      meta.iterator = checkIterator(env, role, target);
+      meta.iterator = checkIterator(env, role, target, info);
       meta.refId = role === 'next' ? iteratorReference(env, meta.iterator) : 0;
       return false;
     }
@@ -150,6 +151,12 @@ function checkPointer(env: Env, kfunc: Kfunc, i: number, pointee: number, meta: 
     case 'map':
     case 'object':
       checkObject(env, kfunc, i, kind === 'map' ? env.kernel!.find('STRUCT', 'bpf_map')! : target!);
+      return false;
+    case 'work queue':
+    case 'task work':
+    case 'irq flag':
+    case 'lock':
+      checkPlace(env, kfunc, i, kind, meta);
       return false;
     case 'callback':
       if (type !== T.PTR_TO_FUNC) reject(EINVAL, `arg${i} expected pointer to func`);

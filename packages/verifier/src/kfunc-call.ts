@@ -1,28 +1,31 @@
 /** Calls of kernel functions (kernel: check_kfunc_call). */
 import { type BtfInt, type BtfType, typeById } from '@polybpf/btf';
-import { markKnown, markUnknown } from './bounds.ts';
+import { markKnown, markNotInit, markUnknown, syncBounds } from './bounds.ts';
+import { inRcuSection } from './btf-access.ts';
+import { queueCallback, setupTaskWork, setupTimer } from './calls.ts';
 import { sliceFlag } from './dynptr-slots.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { kernelContext } from './kernel-context.ts';
 import { isScalarType } from './kfunc-arg-kind.ts';
 import { checkKfuncArguments, type KfuncMeta } from './kfunc-args.ts';
-import { branchIterator } from './kfunc-iterators.ts';
 import { isLostKfunc } from './kernel-symbols.ts';
+import { branchIterator, distrustIterators, trustOfElements } from './kfunc-iterators.ts';
 import { isStruct, resolved } from './kernel-types.ts';
 import { type Kfunc, kfuncByName } from './kfunc-prototype.ts';
 import { mayWritePacket } from './packet-types.ts';
+import { pushBranch } from './pending.ts';
 import { acquireReference, clearPacketPointers, releaseReference } from './references.ts';
 import { clearCallerSaved } from './registers.ts';
-import { EACCES, EINVAL } from './reject.ts';
-import { W_AUX, W_AUX2, W_ID, W_PRECISE, W_REF, W_TYPE } from './register-record.ts';
+import { EACCES, EFAULT, EINVAL, ENOMEM } from './reject.ts';
+import { W_AUX, W_AUX2, W_ID, W_PRECISE, W_REF, W_S32MAX, W_S32MIN, W_SMAX, W_SMIN, W_TYPE } from './register-record.ts'; // prettier-ignore
 import * as T from './register-types.ts';
 import { eachRegister, regAt } from './state.ts';
+import { putDouble } from './word64.ts';
 
 const R0 = regAt(0);
 
 /** Functions that do more than their prototype says, in ways that are not modelled. */
-const SPECIAL =
-  /^bpf_(iter_(css|task|dmabuf|kmem)|obj_|percpu_obj_|list_|rbtree_|refcount_|wq_|task_work_|throw|local_irq_|res_spin_|arena_|session_)|^__bpf_trap$/;
+const SPECIAL = /^bpf_(obj_|percpu_obj_|list_|rbtree_|refcount_|throw)/;
 
 /** Walks a call of a kernel function; true when the path ends with it. */
 export function walkKfuncCall(env: Env): boolean {
@@ -41,12 +44,19 @@ export function walkKfuncCall(env: Env): boolean {
     reject(EACCES, `calling kernel function ${kfunc.name} is not allowed`);
   }
   const has = (flag: (typeof kfunc.info.flags)[number]): boolean => kfunc.info.flags.includes(flag);
-  if (has('ARENA_RET') || has('DESTRUCTIVE') || has('RCU_PROTECTED')) notModelled(`kfunc ${kfunc.name}`);
+  if (has('DESTRUCTIVE')) notModelled(`kfunc ${kfunc.name}`);
+  if (TAKES_LOCK.has(kfunc.name)) queueFailedLock(env);
+  if (kfunc.name === '__bpf_trap') reject(EFAULT, 'unexpected __bpf_trap() due to uninitialized variable?');
   const sleepable = has('SLEEPABLE');
   if (sleepable && !env.options.sleepable && !state.inSleepable) {
     reject(EACCES, `program must be sleepable to call sleepable kfunc ${kfunc.name}`);
   }
   const meta = checkKfuncArguments(env, kfunc);
+  if (WORKS.test(kfunc.name)) {
+    queueCallback(env, meta.subprog, kfunc.name.startsWith('bpf_wq_') ? setupTimer : setupTaskWork, true);
+  }
+  // The only function whose result is memory of the program (kernel: check_kfunc_call).
+  if (kfunc.name === 'bpf_session_cookie') meta.resultSize = 8;
   changeSections(env, kfunc, sleepable);
   if (meta.releaseRegno !== 0) {
     const ref = env.frame.w[regAt(meta.releaseRegno) + W_REF]!;
@@ -84,7 +94,29 @@ function changeSections(env: Env, kfunc: Kfunc, sleepable: boolean): void {
   } else if (state.activePreemptLocks > 0 && sleepable) {
     reject(EACCES, `kernel func ${name} is sleepable within non-preemptible region`);
   }
+  if (state.activeIrqId !== 0 && sleepable) {
+    reject(EACCES, `kernel func ${name} is sleepable within IRQ-disabled region`);
+  }
+  if (kfunc.info.flags.includes('RCU_PROTECTED') && !inRcuSection(env)) {
+    reject(EACCES, `kernel func ${name} requires RCU critical section protection`);
+  }
 }
+
+/** The lock was not taken: that path goes on with an error in r0. */
+function queueFailedLock(env: Env): void {
+  const { w } = pushBranch(env, env.insn + 1, env.insn, false, ENOMEM).frame;
+  for (let reg = 0; reg <= 5; reg++) markNotInit(w, regAt(reg), env.defaultPrecise);
+  markUnknown(w, R0, env.defaultPrecise);
+  w[R0 + W_S32MIN] = -4095;
+  w[R0 + W_S32MAX] = -1;
+  putDouble(w, R0 + W_SMIN, -4095);
+  putDouble(w, R0 + W_SMAX, -1);
+  syncBounds(w, R0);
+}
+
+const TAKES_LOCK: ReadonlySet<string> = new Set(['bpf_res_spin_lock', 'bpf_res_spin_lock_irqsave']);
+/** Functions that hand over a callback for later. */
+const WORKS = /^bpf_(wq_set_callback|task_work_schedule_)/;
 
 /** Pointers that were good for the section are not beyond it. */
 function leaveRcu(env: Env): void {
@@ -92,6 +124,7 @@ function leaveRcu(env: Env): void {
     const type = w[at + W_TYPE]!;
     if ((type & T.MEM_RCU) !== 0) w[at + W_TYPE] = (type & ~(T.MEM_RCU | T.PTR_MAYBE_NULL)) | T.PTR_UNTRUSTED;
   });
+  distrustIterators(env.state);
 }
 
 function setPointer(w: Int32Array, type: number, aux: number): void {
@@ -109,15 +142,14 @@ function setResult(env: Env, kfunc: Kfunc, meta: KfuncMeta): void {
   if (result.kind !== 'PTR') {
     if (!isScalarType(result)) return notModelled(`result of kfunc ${kfunc.name}`);
     markUnknown(w, R0, env.defaultPrecise);
+    if (TAKES_LOCK.has(kfunc.name)) markKnown(w, R0, 0, 0);
     return;
   }
   const pointee = resolved(env.kernel!.btf, result.type);
   if (!setSpecial(env, kfunc, meta)) {
     if (pointee === undefined) markUnknown(w, R0, env.defaultPrecise);
-    else if (isStruct(pointee)) {
-      const untrusted = kfunc.name === 'bpf_get_kmem_cache' ? T.PTR_UNTRUSTED : 0;
-      setPointer(w, T.PTR_TO_BTF_ID | untrusted, pointee.id);
-    } else if (meta.resultSize !== 0 || pointee.kind === 'INT') {
+    else if (isStruct(pointee)) setPointer(w, T.PTR_TO_BTF_ID | trustOf(env, kfunc, meta), pointee.id);
+    else if (meta.resultSize !== 0 || pointee.kind === 'INT') {
       const isSized = meta.resultSize !== 0;
       const readOnly = isSized ? meta.resultReadOnly : true;
       setPointer(w, T.PTR_TO_MEM | (readOnly ? T.MEM_RDONLY : 0), isSized ? meta.resultSize : (pointee as BtfInt).size);
@@ -132,6 +164,13 @@ function setResult(env: Env, kfunc: Kfunc, meta: KfuncMeta): void {
   const id = acquireReference(env, env.insn);
   if (info.flags.includes('RET_NULL')) w[R0 + W_ID] = id;
   w[R0 + W_REF] = id;
+}
+
+/** Trust in an object that a function gives. */
+function trustOf(env: Env, kfunc: Kfunc, meta: KfuncMeta): number {
+  if (kfunc.summary.iterNext) return trustOfElements(env, meta.iterator!);
+  if (kfunc.name === 'bpf_get_kmem_cache') return T.PTR_UNTRUSTED;
+  return kfunc.info.flags.includes('RCU_PROTECTED') ? T.MEM_RCU : 0;
 }
 
 /** Results of casts (kernel: check_special_kfunc). */

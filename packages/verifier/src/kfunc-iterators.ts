@@ -1,16 +1,18 @@
 /** Iterators on the stack: new, next, destroy (kernel: process_iter_arg, process_iter_next_call). */
 import type { BtfComposite } from '@polybpf/btf';
+import type { KfuncInfo } from '@polybpf/helpers';
 import { markKnown, markNotInit, setKnownValue } from './bounds.ts';
+import { inRcuSection } from './btf-access.ts';
 import { type Env, reject } from './env.ts';
 import { markPointerNotNull } from './nullness.ts';
 import { pushBranch } from './pending.ts';
 import { acquireReference, releaseReference } from './references.ts';
-import { EINVAL, ENOMEM, passes } from './reject.ts';
+import { EINVAL, ENOMEM, EPROTO, passes } from './reject.ts';
 import { W_AUX, W_AUX2, W_FRAME, W_OFF, W_PRECISE, W_REF, W_TYPE } from './register-record.ts';
-import { PTR_TO_STACK, SCALAR_VALUE } from './register-types.ts';
+import { MEM_RCU, PTR_TO_STACK, PTR_TRUSTED, PTR_UNTRUSTED, SCALAR_VALUE } from './register-types.ts';
 import { accessMemory } from './memory-access.ts';
 import { WRITE } from './stack-access.ts';
-import { objectFrame, objectSlot } from './stack-objects.ts';
+import { objectFrame, objectSlot, slotIs } from './stack-objects.ts';
 import { type Frame, regAt, slotAt, STACK_INVALID, STACK_ITER, type State } from './state.ts';
 import { findPreviousEntry, ITER_ACTIVE } from './visited.ts';
 import { widenImprecise } from './widen.ts';
@@ -23,19 +25,22 @@ export interface IteratorPlace {
   readonly slot: number;
 }
 
-function isIteratorSlot(frame: Frame, slot: number, every: boolean): boolean {
-  const kinds = frame.kinds.subarray(slot * 8, slot * 8 + 8);
-  return every ? kinds.every((kind) => kind === STACK_ITER) : kinds.some((kind) => kind === STACK_ITER);
-}
-
 /**
  * Checks the iterator argument of a function, and begins or ends the iterator.
  *
  * @returns where it is, for next
  */
-export function checkIterator(env: Env, what: 'new' | 'next' | 'destroy', struct: BtfComposite): IteratorPlace {
+export function checkIterator(
+  env: Env,
+  what: 'new' | 'next' | 'destroy',
+  struct: BtfComposite,
+  info: KfuncInfo,
+): IteratorPlace {
   const regno = 1;
   const w = env.frame.w;
+  if (info.name === 'bpf_iter_css_task_new' && !mayWalkTasksOfCss(env)) {
+    reject(EINVAL, 'css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs');
+  }
   if (w[regAt(regno) + W_TYPE] !== PTR_TO_STACK) reject(EINVAL, 'arg#0 expected pointer to an iterator on stack');
   const slots = struct.size / 8;
   const kind = struct.name.replace('bpf_iter_', '');
@@ -49,12 +54,15 @@ export function checkIterator(env: Env, what: 'new' | 'next' | 'destroy', struct
     return true;
   };
   if (what === 'new') {
-    if (!placed || (slot >= 0 && !each((frame, n) => !isIteratorSlot(frame, n, false)))) {
+    if (!placed || (slot >= 0 && !each((frame, n) => !slotIs(frame, n, STACK_ITER, false)))) {
       reject(EINVAL, `expected uninitialized iter_${kind} as arg #0`);
     }
     for (let i = 0; i < slots; i++) accessMemory(env, regno, i * 8, 8, WRITE, -1, false, false);
     slot = objectSlot(env, regno, slots, 'iter');
-    begin(env, objectFrame(env, regno), slot, slots, struct.id);
+    // An iterator over what RCU keeps is good for as long as the section.
+    const isProtected = info.flags.includes('RCU_PROTECTED');
+    const trust = !isProtected ? 0 : inRcuSection(env) ? MEM_RCU : PTR_UNTRUSTED;
+    begin(env, objectFrame(env, regno), slot, slots, struct.id, trust);
     return { frameno, slot };
   }
   const ready =
@@ -62,8 +70,9 @@ export function checkIterator(env: Env, what: 'new' | 'next' | 'destroy', struct
     slot >= 0 &&
     each((frame, n, i) => {
       const at = slotAt(n);
+      if ((frame.w[at + W_TYPE]! & PTR_UNTRUSTED) !== 0) reject(EPROTO, `expected an RCU CS when using ${info.name}`);
       const held = frame.w[at + W_REF] !== 0;
-      return isIteratorSlot(frame, n, true) && held === (i === 0) && frame.w[at + W_AUX] === struct.id;
+      return slotIs(frame, n, STACK_ITER, true) && held === (i === 0) && frame.w[at + W_AUX] === struct.id;
     });
   if (!ready) reject(EINVAL, `expected an initialized iter_${kind} as arg #0`);
   for (let i = 0; i < slots; i++) {
@@ -74,12 +83,12 @@ export function checkIterator(env: Env, what: 'new' | 'next' | 'destroy', struct
   return { frameno, slot };
 }
 
-function begin(env: Env, frame: Frame, slot: number, slots: number, id: number): void {
+function begin(env: Env, frame: Frame, slot: number, slots: number, id: number, trust: number): void {
   const reference = acquireReference(env, env.insn);
   for (let i = 0; i < slots; i++) {
     const at = slotAt(slot - i);
     markKnown(frame.w, at, 0, 0);
-    frame.w[at + W_TYPE] = PTR_TO_STACK;
+    frame.w[at + W_TYPE] = PTR_TO_STACK | trust;
     frame.w[at + W_REF] = i === 0 ? reference : 0;
     frame.w[at + W_AUX] = id;
     frame.w[at + W_AUX2] = 0;
@@ -100,6 +109,23 @@ function end(env: Env, frame: Frame, slot: number, slots: number): void {
   }
 }
 
+/** Others could wait for the lock that the iterator takes (kernel: check_css_task_iter_allowlist). */
+function mayWalkTasksOfCss(env: Env): boolean {
+  const { type, attachType } = env.variant;
+  return type === 'LSM' || attachType === 'BPF_TRACE_ITER' || env.options.sleepable || env.state.inSleepable;
+}
+
+/** Iterators that were good for an RCU section are not beyond it (kernel: check_kfunc_call). */
+export function distrustIterators(state: State): void {
+  for (let i = 0; i <= state.curframe; i++) {
+    const { w, kinds, slots } = state.frames[i]!;
+    for (let slot = 0; slot < slots; slot++) {
+      const at = slotAt(slot) + W_TYPE;
+      if (kinds[slot * 8 + 7] === STACK_ITER && (w[at]! & MEM_RCU) !== 0) w[at] = (w[at]! & ~MEM_RCU) | PTR_UNTRUSTED;
+    }
+  }
+}
+
 function iteratorAt(state: State, place: IteratorPlace): { readonly w: Int32Array; readonly at: number } {
   return { w: state.frames[place.frameno]!.w, at: slotAt(place.slot) };
 }
@@ -108,6 +134,12 @@ function iteratorAt(state: State, place: IteratorPlace): { readonly w: Int32Arra
 export function iteratorReference(env: Env, place: IteratorPlace): number {
   const { w, at } = iteratorAt(env.state, place);
   return w[at + W_REF]!;
+}
+
+/** Trust in the objects that the iterator gives: for its RCU section, or for good. */
+export function trustOfElements(env: Env, place: IteratorPlace): number {
+  const { w, at } = iteratorAt(env.state, place);
+  return (w[at + W_TYPE]! & MEM_RCU) !== 0 ? MEM_RCU : PTR_TRUSTED;
 }
 
 /** There is another one, which is walked later, or the iterator has come to its end. */

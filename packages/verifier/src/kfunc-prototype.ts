@@ -15,7 +15,7 @@ export interface Kfunc {
   readonly summary: KfuncSummary;
 }
 
-const UNDER_LOCK = /^bpf_(iter_num_|list_|rbtree_|res_spin_|arena_)/;
+const UNDER_LOCK = /^bpf_(iter_num_|list_|rbtree_|refcount_acquire|res_spin_|arena_|stream_)/;
 
 /** The function of a name; undefined when the kernel has none, or nothing is known of its flags. */
 export function kfuncByName(types: KernelTypes, registry: Registry, name: string): Kfunc | undefined {

@@ -4,7 +4,7 @@ import type { FieldKind, KptrKind, SpecialField } from './map-model.ts';
 
 const BY_NAME: Readonly<Record<string, { readonly kind: FieldKind; readonly size: number }>> = {
   bpf_spin_lock: { kind: 'bpf_spin_lock', size: 4 },
-  bpf_res_spin_lock: { kind: 'bpf_res_spin_lock', size: 8 },
+  bpf_res_spin_lock: { kind: 'bpf_res_spin_lock', size: 4 },
   bpf_timer: { kind: 'bpf_timer', size: 16 },
   bpf_wq: { kind: 'bpf_wq', size: 16 },
   bpf_task_work: { kind: 'bpf_task_work', size: 8 },

@@ -84,7 +84,7 @@ export function checkReturn(env: Env, regno: number, reg: string): void {
   let range: readonly [number, number] | undefined;
   if (main.inAsyncCallback) {
     where = 'At async callback return';
-    range = [0, 0];
+    range = [main.retMin, main.retMax];
   } else if (isSubprogram && !main.inExceptionCallback) {
     if (w[at + W_TYPE] !== SCALAR_VALUE) {
       const type = typeName(w[at + W_TYPE]!);

@@ -1,4 +1,4 @@
-/** Objects of several slots on the stack: dynptrs, iterators (kernel: stack_slot_obj_get_spi). */
+/** Objects on the stack: dynptrs, iterators, flags of IRQ sections (kernel: stack_slot_obj_get_spi). */
 import { type Env, reject } from './env.ts';
 import { EINVAL } from './reject.ts';
 import { W_FRAME, W_MASK, W_OFF, W_VAR } from './register-record.ts';
@@ -7,6 +7,12 @@ import { type Frame, regAt } from './state.ts';
 /** Frame that a stack pointer of the current frame points into. */
 export function objectFrame(env: Env, regno: number): Frame {
   return env.state.frames[env.frame.w[regAt(regno) + W_FRAME]!]!;
+}
+
+/** Whether any byte of the slot, or each of them, is of a kind. */
+export function slotIs(frame: Frame, slot: number, wanted: number, every: boolean): boolean {
+  const kinds = frame.kinds.subarray(slot * 8, slot * 8 + 8);
+  return every ? kinds.every((kind) => kind === wanted) : kinds.some((kind) => kind === wanted);
 }
 
 /**

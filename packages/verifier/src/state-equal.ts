@@ -124,7 +124,7 @@ function rangeCovers(old: number, cur: number): boolean {
 function coversRegister(env: Env, o: Int32Array, a: number, c: Int32Array, b: number, exact: number): boolean {
   if (exact === EXACT) return exactRegisters(o, a, c, b);
   const type = o[a + W_TYPE]!;
-  if (type === NOT_INIT) return true;
+  if (type === NOT_INIT) return exact === NOT_EXACT || c[b + W_TYPE] === NOT_INIT;
   if (type !== c[b + W_TYPE]) return false;
   switch (baseType(type)) {
     case SCALAR_VALUE: {
@@ -196,7 +196,7 @@ function coversStack(env: Env, old: Frame, cur: Frame, exact: number): boolean {
     for (let i = 0; i < 8 && !done; i++) {
       const kind = old.kinds[base + i]!;
       const there = slot < cur.slots;
-      if (exact === EXACT && (!there || kind !== cur.kinds[base + i])) return false;
+      if (exact !== NOT_EXACT && (!there || kind !== cur.kinds[base + i])) return false;
       if (kind === STACK_INVALID) continue;
       if (uninitOk && kind === STACK_MISC) continue;
       if (!there) return false;

@@ -158,7 +158,8 @@ function iteratorIsActive(state: State): boolean {
   const w = state.frame.w;
   const r1 = regAt(1);
   const offset = w[r1 + W_OFF]! + w[r1 + W_VAR]!;
-  const slot = (-offset - 1) >> 3;
+  // As the kernel divides: fp-0 is in slot 0 too (__get_spi).
+  const slot = Math.trunc((-offset - 1) / 8);
   const frame = state.frames[w[r1 + 22]!]!;
   return frame.w[slotAt(slot) + W_OFF] === ITER_ACTIVE;
 }
