@@ -226,6 +226,36 @@ const RULES: readonly Rule[] = [
       'Look the helper up (`polybpf helpers NAME`): which kernels and program types have it. Guard newer helpers with `bpf_core_enum_value_exists(enum bpf_func_id, ...)`, and use another program type where it is missing.',
   },
   {
+    pattern: /^calling kernel function (\S+) is not allowed|sleepable kfunc (\S+)/,
+    category: 'Kernel function',
+    title: 'Kernel function that this program may not call',
+    reason: 'Programs of this type, or that may not sleep, cannot call the function.',
+    required: 'a function of the set for this program type; a sleepable program for one that may sleep',
+    suggestion: 'Use another program type or section (as `lsm.s/`, `syscall`), or a helper that does the same.',
+  },
+  {
+    pattern: /dynptr|^arg \d+ is an unacquired reference/,
+    category: 'Dynptr',
+    title: 'Dynptr that is not as the call wants it',
+    reason: 'The call makes, reads or gives back a dynptr, and the stack there does not hold one of that kind.',
+    required:
+      'an untouched struct bpf_dynptr on the stack, made before it is used, given back once if it is of a ring buffer',
+    suggestion:
+      'Make it with bpf_dynptr_from_mem(), bpf_ringbuf_reserve_dynptr() or bpf_dynptr_from_skb() on this very path, do not copy or overwrite it, and submit or discard one of a ring buffer also when reserving has failed.',
+  },
+  {
+    pattern:
+      /^arg#\d+ (?:arg#|pointer type|expected|doesn't point|is .* expected)|^kernel function (\S+) args#|trusted arg\d|referenced or trusted|rcu pointer|isn't map pointer|^R\d+ is not a scalar|must be a known constant/,
+    category: 'Kernel function',
+    title: 'Argument that the kernel function does not take',
+    reason:
+      'The register does not hold what the prototype of the kernel function, its flags and the ends of its parameter names ask for.',
+    required:
+      'what the parameter is: a trusted object, memory of at least the size that follows, a constant, a string in .rodata',
+    suggestion:
+      'Take objects from trusted places (arguments of the program, functions that acquire) and test them for null; bound sizes with constants; keep strings in `static const char[]`.',
+  },
+  {
     pattern: /GPL-restricted/,
     category: 'Helper',
     title: 'Helper for GPL programs',

@@ -22,6 +22,9 @@ const CODES: readonly (readonly [RegExp, string])[] = [
   [/^R\d+ invalid mem access/, 'invalid-pointer'],
   [/^misaligned/, 'misaligned'],
   [/forbidden/, 'map-permission'],
+  [/^calling kernel function .* is not allowed|sleepable kfunc/, 'kfunc-not-allowed'],
+  [/dynptr|^arg \d+ is an unacquired reference/, 'dynptr'],
+  [/^arg#?\d+ (arg#|pointer type|expected|doesn't point|is .* expected)|^kernel function .* args#|trusted arg\d|referenced or trusted|rcu pointer|isn't map pointer|is not a scalar|known constant/, 'kfunc-argument'], // prettier-ignore
   [/leaks addr|pointer comparison prohibited|partial copy/, 'pointer-leak'],
   [/pointer|math between|makes .* be out of bounds/, 'pointer-arithmetic'],
   [/cannot use helper|invalid func|GPL-restricted|might sleep/, 'helper-not-allowed'],

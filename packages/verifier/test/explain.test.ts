@@ -125,6 +125,12 @@ describe('advice', () => {
     ['Unreleased reference id=2 alloc_insn=7', 'reference-leak', undefined],
     ['infinite loop detected at insn 4', 'infinite-loop', undefined],
     ['combined stack size of 2 calls is 576. Too large', 'stack-too-deep', undefined],
+    ['Expected an initialized dynptr as arg #0', 'dynptr', undefined],
+    ['arg 1 is an unacquired reference', 'dynptr', undefined],
+    ['calling kernel function bpf_dynptr_from_xdp is not allowed', 'kfunc-not-allowed', undefined],
+    ['calling kernel function bpf_task_acquire is not allowed', 'kfunc-not-allowed', undefined],
+    ['arg#0 arg#1 memory, len pair leads to invalid memory access', 'kfunc-argument', undefined],
+    ['R2 must be referenced or trusted', 'kfunc-argument', 2],
     ['something that nobody has seen', 'rejected', undefined],
   ])('%s', (message, code, register) => {
     const advice = adviseOn(message);
