@@ -31,9 +31,11 @@ function memory(r: Random, reg: number): Insn[] {
   if (kind < 0.65) return value(reg, 0, pick(r, [0, 0, 8, 60]));
   if (kind < 0.75) return [copy(reg, 8)];
   if (kind < 0.8) return [copy(reg, 8), makeInsn(0x07, reg, 0, 0, 4)];
-  if (kind < 0.88) return [mov(reg, 0)];
+  if (kind < 0.86) return [mov(reg, 0)];
+  if (kind < 0.89) return [makeInsn(0x79, reg, 10, -112, 0)];
   if (kind < 0.92) return value(reg, 2, 0);
-  if (kind < 0.94) return [copy(reg, 6)];
+  if (kind < 0.93) return [copy(reg, 6)];
+  if (kind < 0.95) return [makeInsn(0x79, reg, 10, -112, 0)];
   if (kind < 0.96) return [copy(reg, 7)];
   return [mov(reg, pick(r, [1, 64]))];
 }
@@ -62,6 +64,7 @@ function argument(r: Random, reg: number, type: string, name: string): Insn[] {
     return r() < 0.9 ? fp(reg, -32) : memory(r, reg);
   }
   if (/(__sk_buff|xdp_md|bpf_sock_addr|bpf_sock_ops)/.test(type)) return [copy(reg, r() < 0.9 ? 6 : 7)];
+  if (/struct bpf_map/.test(type) && r() < 0.8) return [makeInsn(0x18, reg, 5, 0, pick(r, [0, 1])), makeInsn(0, 0, 0, 0, 0)]; // prettier-ignore
   if (/task_struct/.test(type)) return [copy(reg, r() < 0.9 ? 7 : 6)];
   if (/cpumask/.test(type)) return [makeInsn(0x79, reg, 10, -104, 0)];
   if (type.includes('*')) return memory(r, reg);
@@ -113,6 +116,12 @@ function program(r: Random, type: string, known: Known): Insn[] {
   insns.push(makeInsn(0x18, 1, 5, 0, 1), makeInsn(0, 0, 0, 0, 0), ...fp(2, -136), makeInsn(0x85, 0, 0, 0, 1), copy(8, 0)); // prettier-ignore
   if (r() < 0.8) insns.push(makeInsn(0x55, 8, 0, 2, 0), ...EXIT);
   insns.push(...value(1, 0, 0), mov(2, 16), mov(3, 0), ...fp(4, -32), makeInsn(0x85, 0, 0, 0, 197));
+  // A packet pointer with 16 bytes behind it is kept on the stack.
+  if (['xdp', 'sched_cls', 'lwt_in'].includes(type) && r() < 0.5) {
+    const at = type === 'xdp' ? 0 : 76;
+    insns.push(makeInsn(0x61, 2, 6, at, 0), makeInsn(0x61, 3, 6, at + 4, 0), copy(4, 2), makeInsn(0x07, 4, 0, 0, 16));
+    insns.push(makeInsn(0xbd, 4, 3, 2, 0), ...EXIT, makeInsn(0x7b, 10, 2, -112, 0));
+  }
   const held: [number, string][] = [];
   if (r() < (['tracing', 'syscall'].includes(type) ? 0.5 : 0.01)) {
     insns.push(call('bpf_cpumask_create'), makeInsn(0x7b, 10, 0, -104, 0), makeInsn(0x55, 0, 0, 2, 0), ...EXIT);

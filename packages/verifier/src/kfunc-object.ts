@@ -41,10 +41,7 @@ export function checkObject(env: Env, kfunc: Kfunc, i: number, target: BtfType):
   const id = isObject ? w[at + W_AUX]! : (types.find('STRUCT', socket!)?.id ?? notModelled(`struct ${socket!}`));
   const given = typeById(types.btf, id);
   const { flags } = kfunc.info;
-  const strict =
-    flags.includes('ACQUIRE') ||
-    (flags.includes('RELEASE') && w[at + W_REF] !== 0) ||
-    isNocastAlias(given.name, target.name);
+  const strict = (flags.includes('RELEASE') && w[at + W_REF] !== 0) || isNocastAlias(given.name, target.name);
   let match = false;
   passes(() => {
     match = structsMatch(types.btf, id, w[at + W_OFF]!, target.id, strict);
