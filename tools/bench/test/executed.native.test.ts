@@ -57,8 +57,8 @@ describe('instructions under QEMU', () => {
       const counted = rows.filter(({ ours }) => ours !== undefined);
       expect(counted.length, target).toBeGreaterThan(2);
       for (const { name, ours, insns } of counted) expect(ours! / insns, `${name} on ${target}`).toBeGreaterThan(0.2);
-      expect(kernel === undefined, target).toBe(target === 'loongarch64');
-      expect(ratio === undefined, target).toBe(kernel === undefined);
+      expect(kernel, target).toBe(target);
+      expect(ratio, target).toBeGreaterThan(0);
     }
   });
 });

@@ -11,7 +11,7 @@ import type { KernelSizes } from '../kernel-sizes.ts';
 import { geometricMean } from '../statistics.ts';
 import type { Workload } from '../workload.ts';
 import { countRun, type RunCount } from './count-insns.ts';
-import { INSN_BYTES, kernelExecutes } from './kernel-class.ts';
+import { type KernelCode, kernelCode, kernelExecutes } from './kernel-class.ts';
 import type { QemuCounter } from './qemu-counter.ts';
 
 /** One workload on one CPU. */
@@ -62,7 +62,7 @@ export function benchExecuted(
   };
   return targets.map((target) => {
     const column = SAME_CODE[target.name] ?? target.name;
-    const kernel = sizes.kernels[column] === undefined || INSN_BYTES[column] === undefined ? undefined : column;
+    const code = kernelCode(column, sizes);
     using machine = openMachine(target, { via: 'qemu', timeoutMs: 120_000 });
     const empty = machine.prepare(withEndian(NOTHING, target.endian));
     // The first call starts the runner.
@@ -78,8 +78,7 @@ export function benchExecuted(
         const { executed, r0 } = countCall(prepared, mem, counter);
         if (r0 !== run.r0) return { ...row, wrong: `r0 is 0x${r0.toString(16)}, not 0x${run.r0.toString(16)}` };
         const ours = executed - countCall(empty, mem, counter).executed;
-        const theirs =
-          kernel === undefined ? undefined : kernelCount(workload, run, kernel, kernel !== target.name, sizes);
+        const theirs = code && kernelCount(workload, run, code, column, column !== target.name);
         if (typeof theirs === 'string') return { ...row, ours, missing: theirs };
         return { ...row, ours, ...(theirs !== undefined && { kernel: theirs }) };
       } catch (error) {
@@ -94,7 +93,7 @@ export function benchExecuted(
     );
     return {
       target: target.name,
-      ...(kernel !== undefined && { kernel }),
+      ...(code !== undefined && { kernel: column }),
       rows,
       ...(ratios.length > 0 && { ratio: geometricMean(ratios) }),
     };
@@ -131,9 +130,9 @@ function countCall(
 function kernelCount(
   { program }: Workload,
   run: RunCount,
+  code: KernelCode,
   cpu: string,
   isOtherOrder: boolean,
-  sizes: KernelSizes,
 ): number | string {
   let sum = 0;
   for (let i = 0; i < program.insns.length; i++) {
@@ -144,7 +143,7 @@ function kernelCount(
     const reason = NOT_COUNTED[cpu]?.find(([names]) => names.test(row?.name ?? ''))?.[1];
     if (reason !== undefined) return `${row?.name}: ${reason}`;
     const nextImm = program.insns[i + 1]?.imm ?? 0;
-    const count = row === undefined ? undefined : kernelExecutes(insn, row, nextImm, passes, cpu, sizes);
+    const count = row === undefined ? undefined : kernelExecutes(insn, row, nextImm, passes, code);
     if (count === undefined) return `the kernel's JIT was not measured with ${row?.name}`;
     sum += count;
   }

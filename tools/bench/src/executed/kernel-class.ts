@@ -5,6 +5,7 @@
  */
 import type { Insn, InsnRow } from '@polybpf/isa';
 import type { KernelSizes } from '../kernel-sizes.ts';
+import { LOONGARCH64_COUNTS, LOONGARCH64_FRAME } from './loongarch64-counts.ts';
 
 /** How a conditional jump went. */
 export interface Passes {
@@ -18,7 +19,7 @@ export interface Passes {
  * The most bytes of one instruction, of CPUs that can be counted so: where lengths vary (s390x has 2, 4 and 6 bytes,
  * riscv64 2 and 4) fewest instructions are counted. x86_64, with 1 to 15 bytes, is not among them.
  */
-export const INSN_BYTES: Readonly<Record<string, number>> = {
+const INSN_BYTES: Readonly<Record<string, number>> = {
   arm: 4,
   arm64: 4,
   mips64le: 4,
@@ -37,55 +38,70 @@ const PADDED_BRANCH: ReadonlySet<string> = new Set(['ppc64', 'ppc64le']);
 const SHORT = 2047;
 const MEDIUM = 32767;
 
-/**
- * Instructions that the JIT of `cpu` executes for `insn`, all `passes` together; undefined when its JIT refuses it.
- *
- * @param cpu - one of {@link INSN_BYTES}
- */
+/** The kernel's code of one CPU, as counts. */
+export interface KernelCode {
+  /** Instructions of a class; `isHigh`: its registers are r6 to r9. Undefined when the JIT refuses it or was not measured. */
+  readonly insns: (name: string, isHigh: boolean) => number | undefined;
+  /** Of an unconditional jump. */
+  readonly jump: number;
+  /** How many more a conditional jump takes when it is taken. */
+  readonly taken: number;
+  /** What stands around the body of a function. */
+  readonly frame: number | undefined;
+  /** Whether a division by a register has the verifier's test for zero in its class. */
+  readonly testsZero: boolean;
+}
+
+/** The kernel's code of a CPU; undefined for one that cannot be counted. */
+export function kernelCode(cpu: string, sizes: KernelSizes): KernelCode | undefined {
+  if (cpu === 'loongarch64') {
+    return { insns: (name) => LOONGARCH64_COUNTS[name], jump: 1, taken: 1, frame: LOONGARCH64_FRAME, testsZero: false };
+  }
+  const width = INSN_BYTES[cpu];
+  if (width === undefined || sizes.kernels[cpu] === undefined) return undefined;
+  const insns = (name: string, isHigh: boolean): number | undefined => {
+    const bytes = bytesOf(name, isHigh, cpu, sizes);
+    return bytes === undefined ? undefined : Math.ceil(bytes / width);
+  };
+  // The program that returns 0, less the instruction that makes the 0.
+  const whole = sizes.wholePrograms.get('w_ret0')?.get(cpu);
+  const zero = bytesOf('mov64_k0', false, cpu, sizes);
+  return {
+    insns,
+    jump: DELAY_SLOT.has(cpu) ? 2 : 1,
+    taken: PADDED_BRANCH.has(cpu) ? -1 : 0,
+    frame: whole === undefined || zero === undefined ? undefined : Math.ceil((whole.bytes - zero) / width),
+    testsZero: (sizes.classes.get('div64_x_d1s2')?.get(cpu)?.insns ?? 1) > 1,
+  };
+}
+
+/** Instructions that the kernel's code executes for `insn`, all `passes` together; undefined when its JIT refuses it. */
 export function kernelExecutes(
   insn: Insn,
   row: InsnRow,
   nextImm: number,
   passes: Passes,
-  cpu: string,
-  sizes: KernelSizes,
+  code: KernelCode,
 ): number | undefined {
   const isHigh = insn.dst_reg >= 6 && (row.src === 'none' || insn.src_reg >= 6);
-  const count = (name: string): number | undefined => {
-    const bytes = bytesOf(name, isHigh, cpu, sizes);
-    return bytes === undefined ? undefined : Math.ceil(bytes / INSN_BYTES[cpu]!);
-  };
+  const count = (name: string): number | undefined => code.insns(name, isHigh);
   const { executed, taken } = passes;
-  const jump = DELAY_SLOT.has(cpu) ? 2 : 1;
-  if (row.kind === 'ja') return executed * jump;
+  if (row.kind === 'ja') return executed * code.jump;
   if (row.kind === 'exit') return 0; // counted with the call, for the first function not at all
-  if (row.kind === 'call_local') {
-    // What stands around every function: the program that returns 0, less the instruction that makes the 0.
-    const frame = sizes.wholePrograms.get('w_ret0')?.get(cpu);
-    const zero = bytesOf('mov64_k0', false, cpu, sizes);
-    if (frame === undefined || zero === undefined) return undefined;
-    return executed * (jump + Math.ceil((frame.bytes - zero) / INSN_BYTES[cpu]!));
-  }
+  if (row.kind === 'call_local') return code.frame === undefined ? undefined : executed * (code.jump + code.frame);
   if (row.kind === 'jmp') {
     const [name, padding] = [jumpClass(insn, row), count('J_base')];
     const whole = count(name) ?? (row.width === 32 ? count(name.replace('32_', '64_')) : undefined);
-    if (whole === undefined || padding === undefined) return undefined;
-    return executed * (whole - padding) - (PADDED_BRANCH.has(cpu) ? taken : 0);
+    return whole === undefined || padding === undefined ? undefined : executed * (whole - padding) + taken * code.taken;
   }
-  const names = classNames(insn, row, nextImm);
-  const counts = names.map(count).filter((value) => value !== undefined);
+  const counts = classNames(insn, row, nextImm).map(count).filter((value) => value !== undefined); // prettier-ignore
   if (counts.length === 0) return undefined;
   let each = Math.min(...counts);
-  if (row.kind === 'alu' && row.op === 'div' && row.source === 'reg' && hasZeroTest(row, cpu, sizes)) {
+  if (row.kind === 'alu' && row.op === 'div' && row.source === 'reg' && code.testsZero) {
     // The verifier puts `if src != 0 goto +2; dst ^= dst; goto +1` in front: the last two are jumped over.
-    each -= (count('add32_x_zx') ?? 0) + jump;
+    each -= (count('add32_x_zx') ?? 0) + code.jump;
   }
   return executed * each;
-}
-
-function hasZeroTest({ width }: InsnRow, cpu: string, sizes: KernelSizes): boolean {
-  const name = width === 64 ? 'div64_x_d1s2' : 'div32_x_zx_d1s2';
-  return (sizes.classes.get(name)?.get(cpu)?.insns ?? 1) > 1;
 }
 
 /** A class of 0 bytes of an instruction that does something is one that the JIT refused. */
