@@ -11,7 +11,7 @@ import { checkKfuncArguments, type KfuncMeta } from './kfunc-args.ts';
 import { isLostKfunc } from './kernel-symbols.ts';
 import { branchIterator, distrustIterators, trustOfElements } from './kfunc-iterators.ts';
 import { isStruct, resolved } from './kernel-types.ts';
-import { type Kfunc, kfuncByName } from './kfunc-prototype.ts';
+import { isOrdinaryFunction, type Kfunc, kfuncByName } from './kfunc-prototype.ts';
 import { mayWritePacket } from './packet-types.ts';
 import { pushBranch } from './pending.ts';
 import { acquireReference, clearPacketPointers, releaseReference } from './references.ts';
@@ -37,6 +37,9 @@ export function walkKfuncCall(env: Env): boolean {
   const name = env.kfuncName?.(insn);
   const kfunc =
     name === undefined || env.kernel === undefined ? undefined : kfuncByName(env.kernel, env.registry, name);
+  if (name !== undefined && kfunc === undefined && env.kernel !== undefined && isOrdinaryFunction(env.kernel, name)) {
+    reject(EACCES, `calling kernel function ${name} is not allowed`);
+  }
   if (kfunc === undefined || SPECIAL.test(kfunc.name) || env.off[insn] !== 0) {
     return notModelled(`kfunc ${name ?? env.imm[insn]!}`);
   }

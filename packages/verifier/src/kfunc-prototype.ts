@@ -17,6 +17,16 @@ export interface Kfunc {
 
 const UNDER_LOCK = /^bpf_(iter_num_|list_|rbtree_|refcount_acquire|res_spin_|arena_|stream_)/;
 
+/**
+ * Whether the name is that of a kernel function that no program may call: pahole tags those that are for programs, in BTF
+ * that has such tags at all.
+ */
+export function isOrdinaryFunction(types: KernelTypes, name: string): boolean {
+  const id = types.find('FUNC', name)?.id;
+  const tags = types.findAll('DECL_TAG', 'bpf_kfunc');
+  return id !== undefined && tags.length > 0 && !tags.some((tag) => tag.kind === 'DECL_TAG' && tag.type === id);
+}
+
 /** The function of a name; undefined when the kernel has none, or nothing is known of its flags. */
 export function kfuncByName(types: KernelTypes, registry: Registry, name: string): Kfunc | undefined {
   const type = types.find('FUNC', name);
