@@ -171,9 +171,12 @@ export function undecodeSlot(image: Image, index: number): void {
 }
 
 function legalRow(image: Image, insn: Insn, index: number): InsnRow {
-  const problem = checkInsn(insn, index) ?? secondSlotProblem(image.program.insns, index);
+  const problem = checkInsn(insn, index);
   if (problem !== undefined) throw illegal(image, problem, index);
   const row = rowOf(insn)!;
+  const second = row.slots === 2 ? secondSlotProblem(image.program.insns, row, index) : undefined;
+  if (second !== undefined) throw illegal(image, second, index);
+  if (image.relocations.size === 0) return row;
   const relocation = image.relocations.get(index);
   // The relocation decides what a call is: objects leave unresolved calls as calls of a function of their own.
   if (relocation?.kind === 'kfunc' && row.kind === 'call_local') {
@@ -188,9 +191,7 @@ function illegal({ program }: Image, problem: string | BpfError, index: number):
   return faultError('opcode', text, { insn: index, program: program.name, ...reason });
 }
 
-function secondSlotProblem(insns: readonly Insn[], index: number): string | undefined {
-  const row = rowOf(insns[index]!)!;
-  if (row.slots !== 2) return undefined;
+function secondSlotProblem(insns: readonly Insn[], row: InsnRow, index: number): string | undefined {
   const next = insns[index + 1];
   if (next === undefined) return `${row.name} has no second slot`;
   if (next.opcode !== 0 || next.dst_reg !== 0 || next.src_reg !== 0 || next.offset !== 0) {

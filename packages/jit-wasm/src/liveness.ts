@@ -19,6 +19,9 @@ const RETURNED = 0x3f;
 const FETCH_ADD: number = /* @__PURE__ */ ATOMIC_OPS.indexOf('fetch_add');
 const CMPXCHG: number = /* @__PURE__ */ ATOMIC_OPS.indexOf('cmpxchg');
 
+/** Bit offset of what an instruction writes, above what it reads. */
+const DEFS = 16;
+
 export interface Liveness {
   /** Bit n: register n is read at or after this instruction. */
   readonly before: Uint16Array;
@@ -103,12 +106,15 @@ export function findLiveness(flow: Flow): Liveness {
   const uses = SCRATCH.shorts(blocks);
   const defs = SCRATCH.shorts(blocks);
   const effect: Effect = { uses: 0, defs: 0 };
+  // By instruction: what it reads, and above that what it writes.
+  const effects = SCRATCH.ints(flow.length + 1);
   for (let b = 0; b < blocks; b++) {
     if (start[b] === end[b]) continue;
     let use = 0;
     let def = 0;
     for (let i = start[b]!; i <= last[b]!; i += classes[i] === CLASS.imm64 ? 2 : 1) {
       effectOf(flow, i, effect);
+      effects[i] = effect.uses | (effect.defs << DEFS);
       use |= effect.uses & ~def;
       def |= effect.defs;
     }
@@ -145,21 +151,20 @@ export function findLiveness(flow: Flow): Liveness {
     }
     changed ||= leaked !== leakedBefore;
   }
-  return { before: liveBefore(flow, liveOut), leaked };
+  return { before: liveBefore(flow, effects, liveOut), leaked };
 }
 
-function liveBefore(flow: Flow, liveOut: (block: number) => number): Uint16Array {
+function liveBefore(flow: Flow, effects: Int32Array, liveOut: (block: number) => number): Uint16Array {
   const { blocks, start, last, end, classes } = flow;
   const before = SCRATCH.shorts(flow.length + 1);
-  const effect: Effect = { uses: 0, defs: 0 };
   for (let b = 0; b < blocks; b++) {
     if (start[b] === end[b]) continue;
     let live = liveOut(b);
     for (let i = last[b]!; i >= start[b]!; i--) {
       // The second slot of ld_imm64 is no instruction.
       if (i > start[b]! && classes[i - 1] === CLASS.imm64 && flow.rest[i] === 0) continue;
-      effectOf(flow, i, effect);
-      live = (live & ~effect.defs) | effect.uses;
+      const effect = effects[i]!;
+      live = (live & ~(effect >> DEFS)) | (effect & ALL_REGISTERS);
       before[i] = live;
     }
   }
