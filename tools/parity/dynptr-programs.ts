@@ -40,6 +40,7 @@ const MAIN = 4;
 const CALLBACK = 11;
 const GLOBAL = 13;
 const STATIC = 14;
+const ROUND = 15;
 
 const ref = (kind: 'PTR' | 'CONST', type: number): object => ({ kind, name: '', type, attribute: false });
 const proto = (...types: number[]): object => ({ kind: 'FUNC_PROTO', name: '', returnType: 1, params: types.map((type, i) => ({ name: `a${i}`, type })) }); // prettier-ignore
@@ -63,6 +64,7 @@ export const DYNPTR_BTF: Uint8Array = encodeBtf({
     proto(9),
     { kind: 'FUNC', name: 'glob', type: 12, linkage: 1 },
     { kind: 'FUNC', name: 'sub', type: 12, linkage: 0 },
+    { kind: 'FUNC', name: 'round', type: 10, linkage: 0 },
   ].map((type, id) => ({ ...type, id })) as BtfType[],
 });
 
@@ -94,7 +96,7 @@ class Body {
   readonly type: string;
   /** Register or stack offset of the dynptr that the function was given. */
   readonly given: boolean;
-  uses = { callback: false, global: false, static: false };
+  uses = { callback: false, round: false, global: false, static: false };
 
   constructor(r: Random, type: string, call: (name: string) => Insn, given: boolean) {
     this.r = r;
@@ -172,9 +174,9 @@ class Body {
 
   release(): void {
     const rings = [...this.places].filter(([, kind]) => kind === 'ring').map(([place]) => place);
-    if (rings.length === 0 && this.r() < 0.95) return this.ring();
+    if (rings.length === 0 && !this.given && this.r() < 0.95) return this.ring();
     const place = rings.length > 0 && this.r() < 0.97 ? this.pick(rings) : this.pick(PLACES);
-    this.add(...(this.given && this.r() < 0.1 ? [copy(1, 9)] : fp(1, place)), mov(2, 0), helper(this.pick([199, 200])));
+    this.add(...(this.given && this.r() < 0.5 ? [copy(1, 9)] : fp(1, place)), mov(2, 0), helper(this.pick([199, 200])));
     if (this.r() < 0.97) this.places.delete(place);
   }
 
@@ -286,6 +288,13 @@ class Body {
     this.add(...mapPointer(1, map), makeInsn(0x18, 2, 4, 0, 0), makeInsn(0, 0, 0, 0, 0), ...context, mov(4, 0), helper(209)); // prettier-ignore
   }
 
+  /** bpf_loop, with a dynptr as what the callback gets. */
+  rounds(): void {
+    this.uses.round = true;
+    const times = this.pick([1, 2, 50]);
+    this.add(mov(1, times), makeInsn(0x18, 2, 4, 1, 0), makeInsn(0, 0, 0, 0, 0), ...this.dynptr(3), mov(4, 0), helper(181)); // prettier-ignore
+  }
+
   subprogram(): void {
     const global = this.r() < 0.5;
     if (global) this.uses.global = true;
@@ -303,7 +312,7 @@ class Body {
   step(): void {
     if (this.places.size === 0 && !this.given && this.r() < 0.85) return this.r() < 0.6 ? this.local() : this.ring();
     const packets = !['kprobe', 'syscall', 'tracepoint'].includes(this.type);
-    const kind = Math.floor(this.r() * 26);
+    const kind = Math.floor(this.r() * 27);
     if (kind < 3) this.local();
     else if (kind < 5) this.ring();
     else if (kind < 8) (packets || this.r() < 0.05 ? this.packet : this.local).call(this);
@@ -319,7 +328,7 @@ class Body {
     else if (kind === 23) (packets ? this.changePacket : this.touch).call(this);
     else if (kind === 24) this.branch();
     else if (this.given) this.read();
-    else (this.r() < 0.5 ? this.drain : this.subprogram).call(this);
+    else this.pick([this.drain, this.subprogram, this.rounds]).call(this);
   }
 
   /** What must be given back is, mostly. */
@@ -384,7 +393,7 @@ export function dynptrProgram(r: Random, type: string, call: (name: string) => I
     starts.set(id, start);
     functions.push({ insn: start, type: id });
     const sub = new Body(r, type, call, true);
-    insns.push(copy(9, 1), ...SAVED.map((reg) => mov(reg, 0)));
+    insns.push(copy(9, id === ROUND ? 2 : 1), ...SAVED.map((reg) => mov(reg, 0)));
     for (const off of [-80, -88, -96]) insns.push(makeInsn(0x7a, 10, 0, off, 0));
     const count = Math.floor(r() * 4);
     for (let i = 0; i < count; i++) sub.step();
@@ -392,11 +401,14 @@ export function dynptrProgram(r: Random, type: string, call: (name: string) => I
     insns.push(...sub.code(end));
   };
   if (main.uses.callback) append(CALLBACK, r() < 0.9 ? exit(pick(r, [0, 1])) : exit(2));
+  if (main.uses.round) append(ROUND, r() < 0.9 ? exit(pick(r, [0, 1])) : exit(2));
   if (main.uses.global) append(GLOBAL, exit(0));
   if (main.uses.static) append(STATIC, exit(0));
   for (let i = 0; i < insns.length; i++) {
     const { opcode, src_reg: src, offset } = insns[i]!;
-    if (opcode === 0x18 && src === 4) insns[i] = makeInsn(0x18, 2, 4, 0, starts.get(CALLBACK)! - i - 1);
+    if (opcode === 0x18 && src === 4) {
+      insns[i] = makeInsn(0x18, 2, 4, 0, starts.get(offset === 1 ? ROUND : CALLBACK)! - i - 1);
+    }
     if (opcode === 0x85 && src === 1) {
       insns[i] = makeInsn(0x85, 0, 1, 0, starts.get(offset === 1 ? GLOBAL : STATIC)! - i - 1);
     }

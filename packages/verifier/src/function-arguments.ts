@@ -104,7 +104,8 @@ function argumentOf(types: FunctionTypes, id: number, i: number, tags: readonly 
       onlyWith('nonnull');
       const size = pointeeSize(btf, type.type);
       if (size === undefined) {
-        reject(EINVAL, `arg#${i} reference type('${described(pointee)}') size cannot be determined: -22`);
+        const what = `${kindName(pointee)} ${pointee?.name ?? ''}`;
+        reject(EINVAL, `arg#${i} reference type('${what}') size cannot be determined: -22`);
       }
       return { kind: 'memory', size, nullable: !has('nonnull'), untrusted: false };
     }
