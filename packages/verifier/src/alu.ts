@@ -95,6 +95,11 @@ function operate(env: Env, op: number, alu32: boolean, register: boolean, dst: n
         }
         reject(EACCES, `R${dst} pointer ${ALU_NAMES[op >> 4]!} pointer prohibited`);
       }
+      if (w[k + W_TYPE] === PTR_TO_ARENA) {
+        // Whatever is computed with a pointer into an arena is one.
+        copyRegister(w, d, w, k);
+        return;
+      }
       markPrecise(env, dst);
       pointerAlu(env, op, alu32, dst, w, k, w, d);
       return;

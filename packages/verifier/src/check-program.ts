@@ -203,7 +203,9 @@ function resolveMap(
   if (offset >= MAX_VAR_OFF) reject(EINVAL, `direct value offset of ${offset} is not allowed`);
   if (!hasDirectValue(map)) reject(EINVAL, 'no direct value access support for this map type');
   const limit = map.type === MAP_ARENA ? map.maxEntries * 4096 : map.valueSize;
-  const errno = map.type === MAP_ARRAY && map.maxEntries !== 1 ? ENOTSUPP : offset >= limit ? (map.type === MAP_ARENA ? 34 : EINVAL) : 0; // prettier-ignore
+  // The end of an arena may be named (arena_map_direct_value_addr).
+  const isOutside = map.type === MAP_ARENA ? offset > limit : offset >= limit;
+  const errno = map.type === MAP_ARRAY && map.maxEntries !== 1 ? ENOTSUPP : isOutside ? (map.type === MAP_ARENA ? 34 : EINVAL) : 0; // prettier-ignore
   if (errno !== 0) {
     reject(errno, `invalid access to map value pointer, value_size=${map.valueSize} off=${offset}`);
   }

@@ -156,8 +156,12 @@ export function walkAtomic(env: Env): void {
   }
 }
 
+/** Atomics that the JIT of x86 has as loops, which cannot recover from a fault (kernel: bpf_jit_supports_insn). */
+const NOT_IN_ARENA: ReadonlySet<number> = new Set([0x41, 0x51, 0xa1]);
+
 function atomicTypeOk(env: Env, regno: number): boolean {
   const type = env.frame.w[regAt(regno) + W_TYPE]!;
+  if (type === PTR_TO_ARENA) return !NOT_IN_ARENA.has(env.imm[env.insn]!);
   return !(type === PTR_TO_CTX || isPacketType(type) || type === PTR_TO_FLOW_KEYS || isSocketType(type));
 }
 
