@@ -4,7 +4,8 @@ import { call, callLocal, EXIT, insn, jump, loadMap, loadValue, move, mutate, ty
 import type { Random } from './random-programs.ts';
 
 const list: BtfType[] = [];
-const add = (type: Record<string, unknown>): number => list.push({ id: list.length + 1, ...type } as unknown as BtfType);
+const add = (type: Record<string, unknown>): number =>
+  list.push({ id: list.length + 1, ...type } as unknown as BtfType);
 const int = add({ kind: 'INT', name: 'int', size: 4, encoding: 1, bitOffset: 0, bits: 32 });
 const pointer = add({ kind: 'PTR', name: '', type: int, attribute: false });
 const noArguments = add({ kind: 'FUNC_PROTO', name: '', returnType: int, params: [] });

@@ -90,7 +90,7 @@ export function mutate(r: Random, groups: Piece[][], rate: number): Piece[] {
 export interface Trial {
   readonly pieces: readonly Piece[];
   readonly type: string;
-  readonly attachType?: string;
+  readonly attachType?: string | number;
   readonly attachBtfName?: string;
   readonly attachBtfId?: number;
   readonly flags?: number;

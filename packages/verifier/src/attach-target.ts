@@ -17,6 +17,8 @@ export interface AttachTarget {
   readonly proto: BtfFuncProto;
   /** A tracepoint: the first argument is not passed on. */
   readonly isTracepoint: boolean;
+  /** Struct of functions that the program is a member of. */
+  readonly struct?: string;
 }
 
 /** What a load from the context gives. */
@@ -232,7 +234,10 @@ function pointerValue(
   const { attachType, type: programType } = env.variant;
   const untrusted = programType === 'LSM' && UNTRUSTED_HOOKS.has(target.name.slice('bpf_lsm_'.length));
   const isTrusted =
-    attachType === 'BPF_TRACE_RAW_TP' || attachType === 'BPF_TRACE_ITER' || (programType === 'LSM' && !untrusted);
+    attachType === 'BPF_TRACE_RAW_TP' ||
+    attachType === 'BPF_TRACE_ITER' ||
+    programType === 'STRUCT_OPS' ||
+    (programType === 'LSM' && !untrusted);
   let type = PTR_TO_BTF_ID | (isTrusted ? PTR_TRUSTED : 0);
   if (parameter.endsWith('__nullable')) type |= PTR_MAYBE_NULL;
   let mayBeError = false;

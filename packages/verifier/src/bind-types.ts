@@ -13,6 +13,7 @@ import type { ProgramTypes } from './program-types.ts';
 import { isKfuncCall } from './successors.ts';
 import { LOST_TYPES, NO_TYPES } from './program-types-none.ts';
 import { targetTypes } from './program-types-target.ts';
+import { isKeptFromMember, structOpsTypes } from './struct-ops.ts';
 
 /** What the rest of the verifier needs of BTF. */
 export interface BoundTypes {
@@ -66,13 +67,18 @@ export function bindTypes(
   const own = ownTypes(input, variant);
   const kernel = kernelBtf === undefined ? undefined : kernelTypes(btfOf(kernelBtf));
   return {
-    types: TARGETED.has(variant.type) ? { ...own, ...targetTypes(input.attachBtfName) } : own,
+    types: TARGETED.has(variant.type)
+      ? { ...own, ...targetTypes(input.attachBtfName) }
+      : variant.type === 'STRUCT_OPS'
+        ? { ...own, ...structOpsTypes(input) }
+        : own,
     fieldsOf: (map) =>
       map.btf === undefined || (map.btfValueTypeId ?? 0) === 0
         ? []
         : specialFields(btfOf(map.btf), map.btfValueTypeId!),
     attach: (env) => {
       env.kernel = kernel;
+      if (variant.type === 'STRUCT_OPS') env.isKept = (helper) => isKeptFromMember(input, kernel, helper);
       if (kernel !== undefined) {
         env.btfTypeName = (id, object) => (object === 0 ? typeById(kernel.btf, id).name : String(id));
       }

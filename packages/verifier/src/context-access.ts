@@ -1,5 +1,5 @@
 /** Loads from and stores to the context, sockets and other structs whose fields a table allows. */
-import { contextValue } from './attach-target.ts';
+import { type ContextValue, contextValue } from './attach-target.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { formatTnum } from './format.ts';
 import { EACCES } from './reject.ts';
@@ -16,7 +16,9 @@ import {
   PTR_TO_TCP_SOCK,
   PTR_TO_TP_BUFFER,
   PTR_TO_XDP_SOCK,
+  PTR_TO_BTF_ID,
   PTR_TO_BUF,
+  PTR_TRUSTED,
   PTR_TRUSTED,
   MEM_RDONLY,
   SCALAR_VALUE,
@@ -91,9 +93,17 @@ function typedAccess(env: Env, off: number, size: number, kind: number): number 
   if (kind === WRITE) return isLsm ? notModelled('store to the context') : undefined;
   if (off < 0 || off >= MAX_TYPED_CONTEXT) return isLsm ? notModelled(`context of LSM at ${off}`) : undefined;
   if (!isLsm && off % size !== 0) return undefined;
-  const value = contextValue(env, env.target!, off, size);
+  const value = asTcpSocket(env, contextValue(env, env.target!, off, size));
   env.contextValue = value;
   return value?.type;
+}
+
+/** Sockets of congestion control are those of TCP (kernel: bpf_tcp_ca_is_valid_access). */
+function asTcpSocket(env: Env, value: ContextValue | undefined): ContextValue | undefined {
+  const types = env.kernel!;
+  if (value === undefined || env.target!.struct !== 'tcp_congestion_ops') return value;
+  if (value.type !== (PTR_TO_BTF_ID | PTR_TRUSTED) || value.id !== types.find('STRUCT', 'sock')?.id) return value;
+  return { ...value, id: types.find('STRUCT', 'tcp_sock')!.id };
 }
 
 /** Program types whose context is a record of any length: whether the access is allowed; undefined for all others. */

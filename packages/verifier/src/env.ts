@@ -200,6 +200,8 @@ export class Env {
   contextValue: ContextValue | undefined = undefined;
   /** Callback of each bpf_loop, for inlining. */
   readonly loopCallback: Map<number, number> = new Map();
+  /** Helpers that a member of a struct of functions may not call. */
+  isKept: ((helper: string) => boolean) | undefined = undefined;
   /** A function has just returned: the log says where to. */
   returned = false;
   /** Looks on, e.g. to explain a refusal. */
@@ -271,6 +273,7 @@ export class Env {
 
   /** Helpers that a type has only for some privileges (kernel: bpf_base_func_proto). */
   helperPermitted(info: HelperInfo): boolean {
+    if (this.isKept?.(info.name) === true) return false;
     if (this.options.ingress && TAKES_ANY_ATTACH.has(this.variant.type) && RETURN_VALUE.has(info.name)) return false;
     return this.options.allowPtrLeaks || !NEEDS_PERFMON.has(info.name) ? this.options.bpfCapable || !NEEDS_BPF.has(info.name) : false; // prettier-ignore
   }

@@ -2,6 +2,7 @@
 import { type Env, notModelled, reject } from './env.ts';
 import { formatSigned } from './format.ts';
 import { BOOLEAN_HOOKS } from './lsm-hooks.ts';
+import { resolved } from './kernel-types.ts';
 import { isPointer } from './memory-access.ts';
 import { markPrecise } from './precision.ts';
 import { checkReadable } from './registers.ts';
@@ -51,7 +52,8 @@ function rangeOf(env: Env): readonly [number, number] | undefined {
     case 'LSM':
       return lsmRange(env);
     case 'STRUCT_OPS':
-      return notModelled(`return value of ${variant.type}`);
+      // Null, when it is no object (see ProgramTypes.checkSpecialReturn); numbers may be any.
+      return resolved(env.kernel!.btf, env.target!.proto.returnType)?.kind === 'PTR' ? [0, 0] : undefined;
     default: {
       const { range, known } = variant.returns;
       if (!known) return notModelled(`return value of ${variant.name}`);

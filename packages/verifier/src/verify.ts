@@ -37,6 +37,7 @@ import { W_TYPE } from './register-record.ts';
 import { PTR_TO_CTX } from './register-types.ts';
 import { MAIN_CALLSITE, regAt } from './state.ts';
 import type { Columns } from './successors.ts';
+import { structVariant } from './struct-ops.ts';
 import { walkAll } from './walk.ts';
 import { markKnown } from './bounds.ts';
 import type { Watcher } from './watcher.ts';
@@ -173,7 +174,10 @@ export function watch(
 /** The variant of its type that a program is verified as. */
 function variantOf(input: VerifyInput, registry: Registry, sleepable: boolean): ProgramVariant {
   const { type = 'socket_filter', attachType } = input;
-  const found = registry.variant({ type, attachType, sleepable });
+  const isMember = /^((bpf_prog_type_)?struct_ops|27)$/i.test(String(type));
+  const found =
+    (isMember ? structVariant(registry, input.attachBtfName) : undefined) ??
+    registry.variant({ type, attachType, sleepable });
   if (found !== undefined) return found;
   const name = String(type).toUpperCase();
   // Programs that replace others are refused before their type matters, unless they name the other.
