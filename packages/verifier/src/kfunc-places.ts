@@ -42,7 +42,9 @@ export function checkMapArgument(env: Env, regno: number, meta: PlaceMeta): void
   if ((w[at + W_AUX]! | w[at + W_AUX2]!) === 0) reject(EINVAL, `pointer in R${regno} isn't map pointer`);
   const map = env.maps[w[at + W_AUX]! - 1];
   const uid = w[at + W_AUX2]!;
-  if (meta.map !== undefined && map !== undefined && hasField(map, 'bpf_wq', 'bpf_task_work')) {
+  // Linux looks for the kinds of fields without asking whether there are any; those maps are not the one of the work.
+  const compares = map !== undefined && (map.fields.length === 0 || hasField(map, 'bpf_wq', 'bpf_task_work'));
+  if (meta.map !== undefined && compares) {
     if (meta.map !== map || meta.mapUid !== uid) {
       const isTask = hasField(map, 'bpf_task_work');
       reject(
