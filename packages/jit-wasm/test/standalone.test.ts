@@ -37,6 +37,15 @@ describe('compileToWasm', () => {
     assert.throws(() => run(1 << 20), /unreachable/);
   });
 
+  it('does not depend on what was compiled before', () => {
+    const program = assemble('r0 = *(u8 *)(r1 + 5)\nexit');
+    const fresh = compileToWasm(program).bytes.slice();
+    compileToWasm(assemble('*(u64 *)(r10 - 8) = r1\ncall +1\nexit\nr0 = 7\nexit'), {
+      mem: new Uint8Array(100_000).fill(9),
+    });
+    assert.deepEqual(compileToWasm(program).bytes, fresh);
+  });
+
   it('traps when the budget is used up', () => {
     const { run } = load(compileToWasm(assemble('l:\nr0 += 1\ngoto l'), { budget: 1000 }));
     assert.throws(() => run(0), /unreachable/);
