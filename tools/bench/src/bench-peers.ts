@@ -116,7 +116,9 @@ function callPlugin({ command }: PeerOption, insns: readonly Insn[], mem: Uint8A
   const ns = wallNs() - start;
   const number = /^(0x)?([0-9a-f]{1,16})$/i.exec((stdout ?? '').trim())?.[2];
   if (status === 0 && number !== undefined) return { r0: BigInt(`0x${number}`), ns };
-  return { problem: error?.message ?? `exit ${status}: ${(stderr || stdout).trim().slice(0, 200)}`, ns };
+  // A peer that ends before it has read its program breaks the pipe, which is not what went wrong.
+  const problem = status === null ? error?.message : `exit ${status}: ${(stderr || stdout).trim().slice(0, 200)}`;
+  return { problem: problem ?? 'no result', ns };
 }
 
 function hex(bytes: Uint8Array): string {

@@ -9,6 +9,7 @@ import { createInterpreter } from '@polybpf/interpreter';
 import { makeProgram } from '@polybpf/isa';
 import { afterAll, describe, expect, it } from 'vitest';
 import { benchPeers } from '../src/bench-peers.ts';
+import { findCompiler } from '../src/native-c.ts';
 import { sha256 } from '../src/sha256.ts';
 import { speedSections } from '../src/speed-report.ts';
 import type { Workload } from '../src/workload.ts';
@@ -44,13 +45,19 @@ int main(int argc, char **argv) {
   return 0;
 }
 `;
-const folder = mkdtempSync(join(tmpdir(), 'polybpf-peers-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const spinner = join(folder, 'spinner');
-writeFileSync(`${spinner}.c`, SPINNER);
-execFileSync('gcc', ['-O1', '-o', spinner, `${spinner}.c`]);
-
 describe('peers', () => {
+  const gcc = findCompiler('gcc');
+  if (gcc === undefined) {
+    if (process.env['CI']) throw new Error('there is no gcc');
+    it.skip('there is no gcc', () => undefined);
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'polybpf-peers-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const spinner = join(folder, 'spinner');
+  writeFileSync(`${spinner}.c`, SPINNER);
+  execFileSync(gcc, ['-O1', '-o', spinner, `${spinner}.c`]);
+
   it('are timed by their runs alone', () => {
     const sum = workload('sum', 20);
     const r0 = sum.quick.r0.toString(16);
@@ -65,7 +72,7 @@ describe('peers', () => {
       [once!, 100],
     ] as const) {
       expect(ms).toBeGreaterThan(0.8 * wanted);
-      expect(ms).toBeLessThan(1.5 * wanted);
+      expect(ms).toBeLessThan(4 * wanted);
     }
     const report = { environment: {}, inputs: { origin: 'shared', interpreter: 'quick', native: 'quick' }, peers: rows, missing: [] } as const; // prettier-ignore
     const [section] = speedSections(report);
@@ -74,12 +81,10 @@ describe('peers', () => {
   });
 
   it('may be this project itself', () => {
-    const rows = benchPeers(
-      [workload('sum', 5)],
-      [{ name: 'own', command: `${PLUGIN} --engine wasm` }],
-      undefined,
-      ROUNDS,
-    );
+    const rows = benchPeers([workload('sum', 5)], [{ name: 'own', command: `${PLUGIN} --engine wasm` }], undefined, {
+      warmUp: 0,
+      measured: 1,
+    });
     expect(rows).toMatchObject([{ peer: 'own', name: 'sum', ns: { count: 1 } }]);
     expect(rows[0]!.wrong).toBeUndefined();
   });
