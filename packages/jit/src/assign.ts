@@ -50,12 +50,12 @@ export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles, extr
     // Never accessed by reachable code, but scratch use of it must not destroy anything.
     else if (register !== displaced) registers[register] = preserved[preserved.length - 1] ?? NO_REG;
   }
-  const chosen = [...(fn.hasCalls ? [] : volatile), ...preserved].slice(0, wanted.length);
+  let chosen = [...(fn.hasCalls ? [] : volatile), ...preserved].slice(0, wanted.length);
   if (chosen.length < wanted.length) throw new Error('BUG: too few registers');
   const short = roles.shortRegisters;
   if (short !== undefined) {
-    chosen.sort((a, b) => Number(short.includes(b)) - Number(short.includes(a)));
-    wanted.sort((a, b) => fn.narrowUses[b]! - fn.narrowUses[a]!);
+    chosen = [...chosen.filter((at) => short.includes(at)), ...chosen.filter((at) => !short.includes(at))];
+    sortDescending(wanted, fn.narrowUses);
   }
   wanted.forEach((register, i) => {
     registers[register] = chosen[i]!;
@@ -74,6 +74,16 @@ export function assignRegisters(fn: FunctionAnalysis, roles: RegisterRoles, extr
   }
   if (isPreserved(registers[0]!)) usedCalleeSaved.push(registers[0]!);
   return { registers, usedCalleeSaved, sharesR0R1 };
+}
+
+/** Orders a few numbers by their weights, the greatest first, equals as they are. */
+function sortDescending(numbers: number[], weights: readonly number[]): void {
+  for (let i = 1; i < numbers.length; i++) {
+    const moved = numbers[i]!;
+    let at = i;
+    for (; at > 0 && weights[numbers[at - 1]!]! < weights[moved]!; at--) numbers[at] = numbers[at - 1]!;
+    numbers[at] = moved;
+  }
 }
 
 /** The register to keep free for shift counts, and the BPF register that moves out of it, if the function gains by that. */

@@ -200,10 +200,11 @@ export interface Target {
   readonly inlineEpilogue: (fn: FunctionInfo, frame: Frame) => boolean;
   /** Rewrites the node list of one function in place or anew; runs before layout. */
   readonly peephole: (nodes: MachineNode[]) => MachineNode[];
-  /** Bytes of a node. */
+  /** Bytes of a node; layout asks for those that use a label, and measures others by encoding them. */
   readonly sizeOf: (node: MachineNode) => number;
   /**
-   * Appends the bytes of a node; `displacement` is the label's offset minus the node's, 0 without a label.
+   * Appends the bytes of a node; `displacement` is the label's offset minus the node's, 0 without a label. Where `out`
+   * ends says nothing about where the node will be.
    *
    * @throws BpfError `E_JIT_OPERAND`
    */
