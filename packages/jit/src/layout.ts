@@ -67,6 +67,8 @@ export function layOutOwned(target: Target, input: MachineNode[], labelCount: nu
 /** Nodes and what the rounds need of them. Arrays may be longer than there are nodes. */
 interface Plan {
   readonly nodes: MachineNode[];
+  /** Of the target; targets have many shapes, a plan has one, which is faster to read for each node. */
+  readonly encode: Target['encode'];
   /** Bytes of each node; -n for alignment to n. */
   readonly sizes: Int32Array;
   /** Where in {@link Plan.encoded} the bytes of each node are, or where there is room for them. */
@@ -121,6 +123,7 @@ function planOf(target: Target, nodes: MachineNode[]): Plan {
   const { sizes, sources, offsets, encoded } = scratchFor(nodes.length);
   const plan: Plan = {
     nodes,
+    encode: target.encode,
     sizes,
     sources,
     encoded,
@@ -156,7 +159,7 @@ function planNode(target: Target, plan: Plan, i: number, node: MachineNode): voi
     plan.users.push(i);
     encoded.skip((sizes[i] = target.sizeOf(node)));
   } else {
-    target.encode(node, 0, encoded);
+    plan.encode(node, 0, encoded);
     sizes[i] = encoded.length - start;
   }
 }
@@ -247,6 +250,7 @@ function replaced(target: Target, plan: Plan, parts: ReadonlyMap<number, readonl
   const nodes: MachineNode[] = [];
   const next: Plan = {
     nodes,
+    encode: plan.encode,
     sizes: new Int32Array(count),
     sources: new Int32Array(count),
     encoded: plan.encoded,
@@ -273,7 +277,7 @@ function replaced(target: Target, plan: Plan, parts: ReadonlyMap<number, readonl
 
 /** Brings all bytes to their places, and encodes what depends on them. */
 function finish(target: Target, plan: Plan, labelOffsets: Int32Array, labels: number, insnCount: number): LaidOut {
-  const { nodes, offsets, sizes, users, symbols, encoded } = plan;
+  const { nodes, offsets, sizes, users, symbols, encoded, encode } = plan;
   const code = gather(target, plan);
   const free = encoded.length;
   for (let k = 0; k < users.length; k++) {
@@ -281,7 +285,7 @@ function finish(target: Target, plan: Plan, labelOffsets: Int32Array, labels: nu
     const node = nodes[i]!;
     const start = offsets[i]!;
     encoded.length = free;
-    target.encode(node, labelOffsets[node.label]! - start, encoded);
+    encode(node, labelOffsets[node.label]! - start, encoded);
     const size = encoded.length - free;
     if (size !== sizes[i]) throw new Error(`BUG: ${node.form.name}: size ${size}, announced ${sizes[i]}`);
     const { bytes } = encoded;

@@ -46,7 +46,8 @@ interface Route {
 /** The way of ops into one target. */
 export interface Router {
   readonly routes: ReadonlyMap<OpKind, Route>;
-  readonly fits: Fits;
+  readonly displacement: Fits['displacement'];
+  readonly branch: Fits['branch'];
 }
 
 const ROUTERS: WeakMap<Target, Router> = /* @__PURE__ */ new WeakMap<Target, Router>();
@@ -61,7 +62,7 @@ export function routerOf(target: Target): Router {
     const fitsImm = (checks & IMMEDIATE) !== 0 ? fits[kind as ImmediateOpKind] : undefined;
     return [kind, { checks, lower: target.lower[kind], fits: fitsImm }];
   });
-  const router = { routes: new Map(routes), fits };
+  const router = { routes: new Map(routes), displacement: fits.displacement, branch: fits.branch };
   ROUTERS.set(target, router);
   return router;
 }
@@ -82,7 +83,7 @@ export function lowerLegal(cx: LowerContext, op: Op, router: Router = routerOf(c
     const baseInA = (checks & BASE_IN_A) !== 0;
     const base = baseInA ? op.a : op.d;
     const offset = base === R10 ? cx.frame.bias + op.offset : op.offset;
-    if (!router.fits.displacement(offset, op.width, kind)) {
+    if (!router.displacement(offset, op.width, kind)) {
       materialiseAddress(cx, base, op.offset);
       if (baseInA) op.a = SCRATCH_B;
       else op.d = SCRATCH_B;
@@ -90,7 +91,7 @@ export function lowerLegal(cx: LowerContext, op: Op, router: Router = routerOf(c
     }
   }
   if (op.b === NO_REG && (checks & (IMMEDIATE | BRANCH)) !== 0) {
-    const isLegal = fits === undefined ? router.fits.branch(op.imm, op.width, op.cond) : fits(op.imm, op.width);
+    const isLegal = fits === undefined ? router.branch(op.imm, op.width, op.cond) : fits(op.imm, op.width);
     if (!isLegal) {
       lowerConst(cx, SCRATCH_A, op.imm);
       op.b = SCRATCH_A;
