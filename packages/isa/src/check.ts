@@ -7,7 +7,7 @@ import { BpfError } from '@polybpf/errors';
 import { BPF_REG_10 } from './constants.ts';
 import { jumpTarget, rowOf, rowsOfOpcode } from './decode.ts';
 import type { Insn } from './insn.ts';
-import type { InsnRow } from './insn-table.ts';
+import { INSN_TABLE, type InsnRow } from './insn-table.ts';
 
 const REGISTER_LIMIT = BPF_REG_10;
 
@@ -19,7 +19,37 @@ const REGISTER_LIMIT = BPF_REG_10;
  */
 export function checkInsn(insn: Insn, index: number): BpfError | undefined {
   const row = rowOf(insn);
-  return row === undefined ? noRow(insn, index) : checkFields(row, insn, index);
+  if (row === undefined) return noRow(insn, index);
+  return isWithin(LIMITS[row.id]!, insn) ? undefined : checkFields(row, insn, index);
+}
+
+/** What the fields of an instruction may hold at most, in one number: registers in four bits each, others free or zero. */
+const SRC_SHIFT = 4;
+const FREE_OFFSET = 0x100;
+const FREE_IMM = 0x200;
+
+const LIMITS: Uint16Array = /* @__PURE__ */ Uint16Array.from(
+  INSN_TABLE,
+  ({ dst, src, offsetUse, immUse }) =>
+    registerLimit(dst) |
+    (registerLimit(src) << SRC_SHIFT) |
+    (offsetUse === 'none' ? 0 : FREE_OFFSET) |
+    (immUse === 'none' ? 0 : FREE_IMM),
+);
+
+function registerLimit(use: InsnRow['dst']): number {
+  if (use === 'none') return 0;
+  return use === 'fixed' ? 15 : use === 'read' ? REGISTER_LIMIT : REGISTER_LIMIT - 1;
+}
+
+/** Most instructions are legal, which limits tell at once; {@link checkFields} says what is wrong with others. */
+function isWithin(limits: number, { dst_reg, src_reg, offset, imm }: Insn): boolean {
+  return (
+    dst_reg <= (limits & 15) &&
+    src_reg <= ((limits >> SRC_SHIFT) & 15) &&
+    (offset === 0 || (limits & FREE_OFFSET) !== 0) &&
+    (imm === 0 || (limits & FREE_IMM) !== 0)
+  );
 }
 
 function checkFields(row: InsnRow, insn: Insn, index: number): BpfError | undefined {
@@ -88,7 +118,8 @@ export function checkInsns(insns: readonly Insn[]): BpfError[] {
   for (let i = 0; i < insns.length; i++) {
     const insn = insns[i]!;
     const row = rowOf(insn);
-    const problem = row === undefined ? noRow(insn, i) : checkFields(row, insn, i);
+    const problem =
+      row === undefined ? noRow(insn, i) : isWithin(LIMITS[row.id]!, insn) ? undefined : checkFields(row, insn, i);
     if (problem !== undefined) problems.push(problem);
     if (row === undefined) continue;
     const target = jumpTarget(row, insn, i);
