@@ -1,12 +1,11 @@
 /** BTF of a program and its maps, bound to what the verifier asks. */
-import { type Btf, parseBtf, typeById } from '@polybpf/btf';
-import { isBpfError } from '@polybpf/errors';
+import { typeById } from '@polybpf/btf';
 import type { ProgramVariant, Registry } from '@polybpf/helpers';
-import { type Env, type KfuncSummary, notModelled } from './env.ts';
+import { BtfObjects, btfOf } from './btf-objects.ts';
+import type { Env, KfuncSummary } from './env.ts';
 import type { VerifyInput, VerifyMap } from './input.ts';
 import { kfuncByName } from './kfunc-prototype.ts';
 import { type KernelTypes, kernelTypes } from './kernel-types.ts';
-import { specialFields } from './map-fields.ts';
 import type { SpecialField } from './map-model.ts';
 import { btfTypes } from './program-types-btf.ts';
 import type { ProgramTypes } from './program-types.ts';
@@ -21,23 +20,6 @@ export interface BoundTypes {
   readonly fieldsOf: (map: VerifyMap) => readonly SpecialField[];
   /** Gives the environment what it asks of kernel functions. */
   readonly attach: (env: Env) => void;
-}
-
-const parsed = new WeakMap<Uint8Array, Btf>();
-
-/** BTF of bytes, parsed once. */
-export function btfOf(bytes: Uint8Array): Btf {
-  let btf = parsed.get(bytes);
-  if (btf === undefined) {
-    try {
-      btf = parseBtf(bytes);
-    } catch (error) {
-      if (isBpfError(error)) return notModelled(`BTF: ${error.message}`);
-      throw error;
-    }
-    parsed.set(bytes, btf);
-  }
-  return btf;
 }
 
 /** Name of a function that a call names by its id in the kernel's BTF. */
@@ -66,22 +48,18 @@ export function bindTypes(
   const names = new Map((input.kfuncs ?? []).map(([name, insn]) => [insn, name]));
   const own = ownTypes(input, variant);
   const kernel = kernelBtf === undefined ? undefined : kernelTypes(btfOf(kernelBtf));
+  const objects = new BtfObjects(kernel, input.btf);
   return {
     types: TARGETED.has(variant.type)
       ? { ...own, ...targetTypes(input.attachBtfName) }
       : variant.type === 'STRUCT_OPS'
         ? { ...own, ...structOpsTypes(input) }
         : own,
-    fieldsOf: (map) =>
-      map.btf === undefined || (map.btfValueTypeId ?? 0) === 0
-        ? []
-        : specialFields(btfOf(map.btf), map.btfValueTypeId!),
+    fieldsOf: (map) => objects.fieldsOfMap(map),
     attach: (env) => {
       env.kernel = kernel;
+      env.objects = objects;
       if (variant.type === 'STRUCT_OPS') env.isKept = (helper) => isKeptFromMember(input, kernel, helper);
-      if (kernel !== undefined) {
-        env.btfTypeName = (id, object) => (object === 0 ? typeById(kernel.btf, id).name : String(id));
-      }
       env.kfuncName = (insn) => names.get(insn) ?? nameById(kernel, env, insn);
       if (kernel !== undefined) {
         const found = new Map<string, KfuncSummary | undefined>();

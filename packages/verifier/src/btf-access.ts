@@ -2,12 +2,13 @@
 import { type BtfComposite, typeById } from '@polybpf/btf';
 import { markKnown, markUnknown } from './bounds.ts';
 import { checkBtfStore } from './btf-store.ts';
+import { KERNEL_OBJECT } from './btf-objects.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { formatTnum } from './format.ts';
 import { isListed, type KernelTypes, type Walked, walkToField } from './kernel-types.ts';
-import type { MapModel, SpecialField } from './map-model.ts';
-import { EACCES, EINVAL, EPERM } from './reject.ts';
-import { W_AUX, W_AUX2, W_FRAME, W_ID, W_MASK, W_PRECISE, W_TYPE, W_VAR } from './register-record.ts';
+import { isNonOwning, isOwnObject } from './object-fields.ts';
+import { EACCES, EFAULT, EINVAL, EPERM } from './reject.ts';
+import { W_AUX, W_AUX2, W_FRAME, W_ID, W_MASK, W_PRECISE, W_REF, W_TYPE, W_VAR } from './register-record.ts';
 import {
   MEM_ALLOC,
   MEM_PERCPU,
@@ -32,7 +33,7 @@ export function requireKernel(env: Env): KernelTypes {
 }
 
 const CLEARED = MEM_ALLOC | PTR_TRUSTED | NON_OWN_REF | MEM_RCU;
-const KNOWN = PTR_MAYBE_NULL | PTR_UNTRUSTED | PTR_TRUSTED | MEM_RCU | MEM_USER | MEM_PERCPU;
+const KNOWN = MEM_ALLOC | NON_OWN_REF | PTR_MAYBE_NULL | PTR_UNTRUSTED | PTR_TRUSTED | MEM_RCU | MEM_USER | MEM_PERCPU;
 
 /** Whether objects live on for this section of code (kernel: in_rcu_cs). */
 export function inRcuSection(env: Env): boolean {
@@ -59,7 +60,7 @@ function trustOf(env: Env, types: KernelTypes, w: Int32Array, at: number, found:
 }
 
 /** The register holds what was loaded (kernel: mark_btf_ld_reg). */
-function markLoaded(env: Env, value: number, found: Walked, flags: number): void {
+function markLoaded(env: Env, value: number, found: Walked, flags: number, object: number): void {
   const w = env.frame.w;
   const to = regAt(value);
   if (found.kind === 'scalar' || found.kind === 'struct') {
@@ -77,22 +78,24 @@ function markLoaded(env: Env, value: number, found: Walked, flags: number): void
   if (found.kind !== 'pointer') return;
   w[to + W_TYPE] = PTR_TO_BTF_ID | flags;
   w[to + W_AUX] = found.id;
-  w[to + W_AUX2] = 0;
+  w[to + W_AUX2] = object;
   if ((flags & PTR_MAYBE_NULL) !== 0) w[to + W_ID] = ++env.idGen;
 }
 
 /** (kernel: check_ptr_to_btf_access) */
 export function checkBtfAccess(env: Env, regno: number, off: number, size: number, kind: number, value: number): void {
-  const types = requireKernel(env);
   const w = env.frame.w;
   const at = regAt(regno);
   const type = w[at + W_TYPE]!;
-  if ((type & ~0xff & ~KNOWN) !== 0 || w[at + W_AUX2] !== 0) notModelled(`access through ${typeName(type)}`);
-  const { name } = typeById(types.btf, w[at + W_AUX]!);
+  const object = w[at + W_AUX2]!;
+  if ((type & ~0xff & ~KNOWN) !== 0) notModelled(`access through ${typeName(type)}`);
+  const btf = env.objects.btf(object);
+  const { name } = typeById(btf, w[at + W_AUX]!);
   if (!env.options.allowPtrLeaks) {
     reject(EPERM, `'struct ${name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN`);
   }
-  if (!env.options.gpl) reject(EINVAL, `Cannot access kernel 'struct ${name}' from non-GPL compatible program`);
+  if (!env.options.gpl && object === KERNEL_OBJECT)
+    reject(EINVAL, `Cannot access kernel 'struct ${name}' from non-GPL compatible program`);
   if (off < 0) reject(EACCES, `R${regno} is ptr_${name} invalid negative access: off=${off}`);
   if ((w[at + W_MASK]! | w[at + W_MASK + 1]! | w[at + W_VAR]! | w[at + W_VAR + 1]!) !== 0) {
     reject(
@@ -102,10 +105,29 @@ export function checkBtfAccess(env: Env, regno: number, off: number, size: numbe
   }
   if ((type & MEM_USER) !== 0) reject(EACCES, `R${regno} is ptr_${name} access user memory: off=${off}`);
   if ((type & MEM_PERCPU) !== 0) reject(EACCES, `R${regno} is ptr_${name} access percpu memory: off=${off}`);
-  if (kind === WRITE) return checkBtfStore(env, typeById(types.btf, w[at + W_AUX]!) as BtfComposite, off, size);
-  const found = walkToField(types.btf, w[at + W_AUX]!, off, size);
-  const flags = found.kind === 'pointer' ? trustOf(env, types, w, at, found) : 0;
-  if (kind === READ && value >= 0) markLoaded(env, value, found, flags);
+  if (kind === WRITE && !isOwnObject(type)) {
+    return checkBtfStore(env, object, typeById(btf, w[at + W_AUX]!) as BtfComposite, off, size);
+  }
+  if (isOwnObject(type)) {
+    if (!isNonOwning(type) && (type & MEM_RCU) === 0 && w[at + W_REF] === 0) {
+      reject(EFAULT, 'verifier bug: ref_obj_id for allocated object must be non-zero');
+    }
+    checkOwnField(env, object, w[at + W_AUX]!, off, size);
+  }
+  let found = walkToField(btf, w[at + W_AUX]!, off, size);
+  // Pointers that programs store in their objects are numbers when they come back.
+  if (found.kind === 'pointer' && isOwnObject(type)) found = { kind: 'scalar', flags: 0 };
+  const flags = found.kind === 'pointer' ? trustOf(env, requireKernel(env), w, at, found) : 0;
+  if (kind === READ && value >= 0) markLoaded(env, value, found, flags, object);
+}
+
+/** Special fields of objects are not for loads and stores (kernel: btf_struct_access). */
+function checkOwnField(env: Env, object: number, id: number, off: number, size: number): void {
+  for (const field of env.objects.fieldsOfObject(object, id) ?? []) {
+    if (off < field.offset + field.size && field.offset < off + size) {
+      reject(EACCES, `direct access to ${field.tag} is disallowed`);
+    }
+  }
 }
 
 /** Structs that maps are, by type (kernel: map_btf_id of the map's operations). */
@@ -166,10 +188,5 @@ export function checkMapPointerAccess(
   if (off < 0) reject(EACCES, `R${regno} is ${name!} invalid negative access: off=${off}`);
   if (kind !== READ) reject(EACCES, `only read from ${name!} is supported`);
   const found = walkToField(types.btf, id, off, size);
-  if (value >= 0) markLoaded(env, value, found, found.flags);
-}
-
-/** (kernel: check_map_kptr_access) */
-export function checkKptrAccess(_env: Env, _field: SpecialField, _map: MapModel, _value: number): void {
-  notModelled('kptr in a map value');
+  if (value >= 0) markLoaded(env, value, found, found.flags, KERNEL_OBJECT);
 }

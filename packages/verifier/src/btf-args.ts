@@ -4,10 +4,19 @@ import type { ArgumentKind } from '@polybpf/helpers';
 import { checkBtfAccess, requireKernel } from './btf-access.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import type { CallMeta } from './helper-args.ts';
+import { checkKptrMatch } from './kptrs.ts';
 import { structsMatch } from './kernel-types.ts';
 import { EACCES, passes } from './reject.ts';
 import { W_AUX, W_AUX2, W_OFF, W_TYPE } from './register-record.ts';
-import { MEM_PERCPU, MEM_RCU, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TRUSTED, typeName } from './register-types.ts';
+import {
+  MEM_ALLOC,
+  MEM_PERCPU,
+  MEM_RCU,
+  PTR_MAYBE_NULL,
+  PTR_TO_BTF_ID,
+  PTR_TRUSTED,
+  typeName,
+} from './register-types.ts';
 import { READ } from './stack-access.ts';
 import { regAt } from './state.ts';
 
@@ -16,16 +25,21 @@ export function checkBtfArgument(env: Env, regno: number, kind: ArgumentKind, ba
   const w = env.frame.w;
   const at = regAt(regno);
   const type = w[at + W_TYPE]!;
+  if ((type & MEM_ALLOC) !== 0) {
+    if (meta.name === 'bpf_kptr_xchg' && regno === 2) checkKptrMatch(env, meta.kptr!, regno);
+    return;
+  }
   if ((type & MEM_PERCPU) !== 0) return;
-  if ((type & ~(PTR_MAYBE_NULL | PTR_TRUSTED | MEM_RCU)) !== PTR_TO_BTF_ID || w[at + W_AUX2] !== 0) {
+  if ((type & ~(PTR_MAYBE_NULL | PTR_TRUSTED | MEM_RCU)) !== PTR_TO_BTF_ID) {
     return notModelled(`${typeName(type)} as an argument`);
   }
   const release = kind.flags.includes('OBJ_RELEASE');
   if ((type & PTR_MAYBE_NULL) !== 0 && (release || !kind.flags.includes('MAYBE_NULL'))) {
     reject(EACCES, `Possibly NULL pointer passed to helper arg${regno}`);
   }
+  if (meta.name === 'bpf_kptr_xchg') return checkKptrMatch(env, meta.kptr!, regno);
   const name = kind.btf ?? (base === 'PTR_TO_BTF_ID_SOCK_COMMON' ? 'sock_common' : undefined);
-  if (name === undefined || meta.name === 'bpf_kptr_xchg') return notModelled(`kernel object for ${meta.name}`);
+  if (name === undefined || w[at + W_AUX2] !== 0) return notModelled(`kernel object for ${meta.name}`);
   const types = requireKernel(env);
   const needed = types.find('STRUCT', name);
   if (needed === undefined) return notModelled(`struct ${name}, which the kernel's BTF does not have`);

@@ -4,15 +4,17 @@ import { markKnown, markNotInit } from './bounds.ts';
 import { requireKernel } from './btf-access.ts';
 import { type Env, notModelled } from './env.ts';
 import type { CallMeta } from './helper-args.ts';
+import { setExchanged } from './kptrs.ts';
 import { W_AUX, W_AUX2, W_PRECISE, W_TYPE } from './register-record.ts';
-import { PTR_TO_BTF_ID, PTR_TRUSTED } from './register-types.ts';
+import { MEM_ALLOC, MEM_RCU, PTR_TO_BTF_ID, PTR_TRUSTED } from './register-types.ts';
 import { setVariableOfCpu } from './kernel-symbols.ts';
 import { type Frame, moveRegister, regAt } from './state.ts';
 
 /** r0 is a pointer to a kernel object. */
 export function returnBtf(env: Env, result: ResultKind, flags: number, meta: CallMeta): void {
+  if (meta.kptr !== undefined) return setExchanged(env, meta.kptr, flags);
   const id = result.btf === undefined ? undefined : requireKernel(env).find('STRUCT', result.btf)?.id;
-  if (id === undefined || meta.name === 'bpf_kptr_xchg') {
+  if (id === undefined) {
     return notModelled(`pointer to struct ${result.btf ?? '?'} from a helper`);
   }
   const w = env.frame.w;
@@ -26,12 +28,14 @@ export function returnBtf(env: Env, result: ResultKind, flags: number, meta: Cal
 
 /** r0 is per-CPU memory or a kernel object. */
 export function returnMemoryOrBtf(env: Env, flags: number, meta: CallMeta): void {
-  if (meta.retBtf !== 0) notModelled('per-CPU object of the program');
   const { w } = env.frame;
   const r0 = regAt(0);
   markKnown(w, r0, 0, 0);
   w[r0 + W_PRECISE] = 0;
-  setVariableOfCpu(env, w, r0, meta.retBtfId, flags);
+  if (!meta.perCpuObject) return setVariableOfCpu(env, w, r0, meta.retBtfId, flags);
+  w[r0 + W_TYPE] = PTR_TO_BTF_ID | MEM_ALLOC | MEM_RCU;
+  w[r0 + W_AUX] = meta.retBtfId;
+  w[r0 + W_AUX2] = meta.retBtf;
 }
 
 /** bpf_find_vma: callback(task, vma, ctx) (kernel: set_find_vma_callback_state). */

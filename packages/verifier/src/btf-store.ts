@@ -1,8 +1,9 @@
 /** Stores to kernel objects, which a few program types may do (kernel: btf_struct_access of bpf_verifier_ops). */
 import { type Btf, type BtfComposite, type BtfType, sizeOf } from '@polybpf/btf';
+import { KERNEL_OBJECT } from './btf-objects.ts';
 import { type Env, reject } from './env.ts';
 import { isStruct, resolved } from './kernel-types.ts';
-import { EACCES } from './reject.ts';
+import { EACCES, EFAULT } from './reject.ts';
 
 /** A store of a network program: to the mark of a connection (kernel: _nf_conntrack_btf_struct_access). */
 function checkConnectionStore(env: Env, struct: BtfComposite, off: number, size: number): void {
@@ -61,8 +62,12 @@ function fieldPlace(
 const NETWORK: ReadonlySet<string> = new Set(['SCHED_CLS', 'SCHED_ACT', 'XDP']);
 
 /** The program may store to the object there. */
-export function checkBtfStore(env: Env, struct: BtfComposite, off: number, size: number): void {
+export function checkBtfStore(env: Env, object: number, struct: BtfComposite, off: number, size: number): void {
   const { type } = env.variant;
+  // A type of the program, which nobody owns here.
+  if (object !== KERNEL_OBJECT && (NETWORK.has(type) || type === 'STRUCT_OPS')) {
+    reject(EFAULT, 'verifier bug: reg->btf must be kernel btf');
+  }
   if (NETWORK.has(type)) return checkConnectionStore(env, struct, off, size);
   if (type === 'STRUCT_OPS') return checkMemberStore(env, struct, off, size);
   reject(EACCES, 'only read is supported');

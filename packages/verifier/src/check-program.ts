@@ -1,6 +1,7 @@
 /** Checks before any path is walked: functions, ranges of jumps, opcodes, loads of maps (kernel: bpf_check). */
 import { type Env, reject, type SubprogramInfo } from './env.ts';
-import { checkKfuncId } from './kernel-symbols.ts';
+import { markExceptionCallback } from './exceptions.ts';
+import { checkKfuncId, checkSymbol } from './kernel-symbols.ts';
 import { hasDirectValue, MAP_ARENA, MAP_ARRAY } from './map-model.ts';
 import { checkMapFitsProgram } from './map-program.ts';
 import { E2BIG, EBADF, EFAULT, EINVAL, ENOTSUPP, EPERM, EPROTO } from './reject.ts';
@@ -72,9 +73,12 @@ export function findFunctions(env: Env): void {
     if (!starts.has(target) && starts.size >= MAX_SUBPROGRAMS) reject(E2BIG, 'too many subprograms');
     starts.add(target);
   }
+  const exception = env.types.exceptionCallback();
+  if (exception !== 0) starts.add(exception);
   const sorted = [...starts].sort((a, b) => a - b);
   for (const start of sorted) env.subprograms.push(newSubprogram(start));
   sorted.forEach((start, k) => env.subprogramOf.fill(k, start, sorted[k + 1] ?? env.count));
+  if (exception !== 0) markExceptionCallback(env, exception);
   if (env.options.logLevel > 1) sorted.forEach((start, k) => env.note(`func#${k} @${start}`));
 }
 
@@ -135,13 +139,8 @@ function knownOpcodes(): Uint8Array {
  * Opcodes, and which map each ld_imm64 loads (kernel: resolve_pseudo_ldimm64).
  *
  * @param mapOf - map that an insn loads by its number; undefined when there is none
- * @param loadSymbol - checks a ld_imm64 of a kernel symbol
  */
-export function resolveLoads(
-  env: Env,
-  mapOf: (insn: number) => number | undefined,
-  loadSymbol: (insn: number) => void,
-): void {
+export function resolveLoads(env: Env, mapOf: (insn: number) => number | undefined): void {
   const used = new Set<number>();
   for (let i = 0; i < env.count; i++) {
     const opcode = env.opcode[i]!;
@@ -164,7 +163,7 @@ export function resolveLoads(
       // prettier-ignore
       reject(EINVAL, 'invalid bpf_ld_imm64 insn');
     const src = env.src[i]!;
-    if (src === PSEUDO_BTF_ID) loadSymbol(i);
+    if (src === PSEUDO_BTF_ID) checkSymbol(env, i);
     else if (src !== 0 && src !== PSEUDO_FUNC) resolveMap(env, i, src, mapOf, used);
     i++;
   }

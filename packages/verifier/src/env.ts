@@ -1,6 +1,7 @@
 /** Everything that one verification works on. */
 import type { HelperInfo, HelperPrototype, ProgramVariant, Registry } from '@polybpf/helpers';
 import type { AttachTarget, ContextValue } from './attach-target.ts';
+import type { BtfObjects } from './btf-objects.ts';
 import type { KernelTypes } from './kernel-types.ts';
 import type { MapModel } from './map-model.ts';
 import type { Columns } from './successors.ts';
@@ -187,8 +188,8 @@ export class Env {
   infiniteLoop: { readonly cur: State; readonly old: State } | undefined = undefined;
   /** Pairs of a fastcall pattern, by call. */
   readonly fastcallSpills: Map<number, number> = new Map();
-  /** Name of a type in the kernel's BTF, or another. */
-  btfTypeName: ((id: number, object: number) => string) | undefined = undefined;
+  /** BTF of the program, its maps and the kernel. */
+  objects!: BtfObjects;
   kfuncName: ((insn: number) => string | undefined) | undefined = undefined;
   /** Whether the kernel can tell the address of a symbol. */
   hasSymbol: (name: string) => boolean = () => true;

@@ -7,13 +7,15 @@ import { checkDynptrArgument, checkDynptrRelease } from './dynptr-args.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { hasDirectValue, isReadOnly, MAP_ARRAY, MAP_BLOOM_FILTER, MAP_PERCPU_ARRAY, MAP_SOCKHASH, MAP_SOCKMAP, type MapModel, type SpecialField } from './map-model.ts'; // prettier-ignore
 import { mayPassPacket } from './packet-types.ts';
+import { inTreeCallback } from './owned-objects.ts';
 import { markPrecise } from './precision.ts';
 import { BY_HELPER, checkMapAccess, checkMapPermission, checkPacketAccess, checkRegion, mapOf } from './region-access.ts'; // prettier-ignore
 import { checkReadable } from './registers.ts';
 import { EACCES, EINVAL, Reject } from './reject.ts';
 import { W_AUX, W_AUX2, W_MASK, W_OFF, W_REF, W_SMIN, W_TYPE, W_UMAX, W_UMIN, W_VAR } from './register-record.ts';
 import * as T from './register-types.ts';
-import { processSpinLock, processTimer, processKptr } from './special-fields.ts';
+import { processKptr } from './kptrs.ts';
+import { processSpinLock, processTimer } from './special-fields.ts';
 import { checkStackRange, constantKey, READ, type RawMemory, WRITE } from './stack-access.ts';
 import { regAt } from './state.ts';
 import { toSigned, toUnsignedDouble } from './word64.ts';
@@ -36,7 +38,10 @@ export interface CallMeta extends RawMemory {
   retBtfId: number;
   retBtf: number;
   dynptrId: number;
-  kptr: { readonly field: SpecialField; readonly map: MapModel | undefined } | undefined;
+  /** The per-CPU argument is an object of the program. */
+  perCpuObject: boolean;
+  /** Field of bpf_kptr_xchg. */
+  kptr: SpecialField | undefined;
 }
 
 const MAX_SIZE = 1 << 29;
@@ -339,8 +344,10 @@ function checkKind(env: Env, index: number, args: readonly ArgumentKind[], base:
       if (w[at + W_AUX] === 0) reject(EACCES, `Helper has invalid btf_id in R${regno}`);
       meta.retBtf = w[at + W_AUX2]!;
       meta.retBtfId = w[at + W_AUX]!;
+      meta.perCpuObject = (w[at + W_TYPE]! & T.MEM_RCU) !== 0;
       return;
     case 'PTR_TO_SPIN_LOCK':
+      if (inTreeCallback(env)) reject(EACCES, "can't spin_{lock,unlock} in rbtree cb");
       return processSpinLock(env, regno, meta);
     case 'PTR_TO_TIMER':
       return processTimer(env, regno, meta);

@@ -2,11 +2,12 @@
 import type { HelperPrototype } from '@polybpf/helpers';
 import { markKnown, markUnknown, syncBounds } from './bounds.ts';
 import { queueCallback, setupForEach, setupLoop, setupTimer } from './calls.ts';
-import { type Env, notModelled, reject } from './env.ts';
+import { type Env, reject } from './env.ts';
 import { checkArgument, type CallMeta } from './helper-args.ts';
 import { helperById } from './helper-table.ts';
 import { beforeDynptrCall, releaseDynptr, setupUserRingbuf } from './dynptr-calls.ts';
 import { isPrintable } from './format-string.ts';
+import { giveToField } from './kptrs.ts';
 import { F_RDONLY_PROG, hasField, MAP_ARRAY, MAP_HASH, MAP_LRU_HASH, MAP_LRU_PERCPU_HASH, MAP_PERCPU_ARRAY, MAP_PERCPU_HASH, MAP_PROG_ARRAY, type MapModel } from './map-model.ts'; // prettier-ignore
 import { checkMapHelper } from './map-helpers.ts';
 import { accessMemory } from './memory-access.ts';
@@ -63,6 +64,7 @@ function newMeta(id: number, name: string, proto: HelperPrototype): CallMeta {
     retBtf: 0,
     dynptrId: 0,
     kptr: undefined,
+    perCpuObject: false,
   };
 }
 
@@ -114,7 +116,7 @@ function release(env: Env, meta: CallMeta): void {
   const w = env.frame.w;
   if (meta.releaseDynptr) return releaseDynptr(env, meta);
   let ok = false;
-  if (meta.name === 'bpf_kptr_xchg' && meta.refId !== 0) notModelled('bpf_kptr_xchg');
+  if (meta.kptr !== undefined && meta.refId !== 0) ok = giveToField(env, meta.refId);
   else if (meta.refId !== 0) ok = releaseReference(env, meta.refId);
   else ok = env.frame.isZero(regAt(meta.releaseRegno)) || w[regAt(meta.releaseRegno) + W_TYPE] === T.NOT_INIT;
   if (!ok) reject(EINVAL, `func ${meta.name}#${meta.funcId} reference has not been acquired before`);
@@ -122,7 +124,6 @@ function release(env: Env, meta: CallMeta): void {
 
 /** What some helpers do beyond their prototype; true when packet pointers end. */
 function perform(env: Env, meta: CallMeta): boolean {
-  const w = env.frame.w;
   switch (meta.name) {
     case 'bpf_tail_call':
       checkLeaks(env, false, true, 'tail_call');
@@ -156,10 +157,6 @@ function perform(env: Env, meta: CallMeta): boolean {
     case 'bpf_dynptr_write':
       return beforeDynptrCall(env, meta);
     case 'bpf_set_retval':
-      return false;
-    case 'bpf_per_cpu_ptr':
-    case 'bpf_this_cpu_ptr':
-      if ((w[regAt(1) + W_TYPE]! & T.MEM_RCU) !== 0) notModelled('per-CPU object of the program');
       return false;
     default:
       return false;

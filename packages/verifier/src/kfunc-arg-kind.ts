@@ -1,9 +1,10 @@
 /** What a pointer argument of a kernel function is, by its type in BTF and its name (kernel: get_kfunc_ptr_arg_type). */
-import type { BtfType } from '@polybpf/btf';
-import { type Env, notModelled, reject } from './env.ts';
+import type { Btf, BtfType } from '@polybpf/btf';
+import { type Env, reject } from './env.ts';
 import { isStruct, nameOf, resolved } from './kernel-types.ts';
 import { type Place, placeOf } from './kfunc-places.ts';
 import type { Kfunc } from './kfunc-prototype.ts';
+import { GRAPH_ARGUMENTS, type OwnedKind } from './owned-objects.ts';
 import { isContextType } from './context-types.ts';
 import { EINVAL } from './reject.ts';
 import { W_TYPE } from './register-record.ts';
@@ -14,6 +15,7 @@ import { regAt } from './state.ts';
 export type PointerKind =
   | 'context'
   | 'null'
+  | OwnedKind
   | 'dynptr'
   | 'iterator'
   | 'string'
@@ -31,10 +33,6 @@ export const OF_SOCKETS: Readonly<Record<number, string>> = {
   [T.PTR_TO_TCP_SOCK]: 'tcp_sock',
   [T.CONST_PTR_TO_MAP]: 'bpf_map',
 };
-
-/** Kinds of arguments that are not modelled, by what they point to. */
-const NOT_MODELLED: ReadonlySet<string> = new Set(['bpf_list_head', 'bpf_list_node', 'bpf_rb_root', 'bpf_rb_node']);
-const NOT_MODELLED_SUFFIX = /.__(alloc|refcounted_kptr)$/;
 
 /** Functions whose only argument is the context, whatever its type. */
 const OF_CONTEXT: ReadonlySet<string> = new Set([
@@ -62,14 +60,13 @@ function hasSize(env: Env, { proto }: Kfunc, i: number): boolean {
 }
 
 /** Structs of integers, four levels deep (kernel: __btf_type_is_scalar_struct). */
-function isScalarStruct(env: Env, type: BtfType, depth: number): boolean {
+export function isScalarStruct(env: Env, btf: Btf, type: BtfType, depth: number): boolean {
   if (!isStruct(type)) return false;
-  const { btf } = env.kernel!;
   return type.members.every((m) => {
     let inner = resolved(btf, m.type);
     if (inner !== undefined && isStruct(inner)) {
       if (depth >= 3) env.note('max struct nesting depth exceeded');
-      return depth < 3 && isScalarStruct(env, inner, depth + 1);
+      return depth < 3 && isScalarStruct(env, btf, inner, depth + 1);
     }
     if (inner?.kind === 'ARRAY') {
       if (inner.nelems === 0) return false;
@@ -89,12 +86,14 @@ export function pointerKind(env: Env, kfunc: Kfunc, i: number, pointee: number):
   const sized = hasSize(env, kfunc, i);
   if (isContextType(btf, pointee, env.variant)) return 'context';
   if (hasSuffix(param.name, '__nullable') && env.frame.isZero(at) && !sized) return 'null';
-  if (NOT_MODELLED_SUFFIX.test(param.name)) return notModelled(`argument ${param.name} of ${name}`);
+  if (hasSuffix(param.name, '__alloc')) return 'owned object';
+  if (hasSuffix(param.name, '__refcounted_kptr')) return 'refcounted object';
   const target = resolved(btf, pointee);
   if (target?.kind === 'STRUCT' && target.name === 'bpf_dynptr') return 'dynptr';
   const iterates = info.flags.some((flag) => flag === 'ITER_NEW' || flag === 'ITER_NEXT' || flag === 'ITER_DESTROY');
   if (iterates ? i === 0 : hasSuffix(param.name, '__iter')) return 'iterator';
-  if (target !== undefined && NOT_MODELLED.has(target.name)) return notModelled(`struct ${target.name} as an argument`);
+  const graph = GRAPH_ARGUMENTS.get(target?.kind === 'STRUCT' ? target.name : '');
+  if (graph !== undefined) return graph;
   if (hasSuffix(param.name, '__str')) return 'string';
   if (hasSuffix(param.name, '__map')) return 'map';
   const place = placeOf(param.name, target);
@@ -106,7 +105,7 @@ export function pointerKind(env: Env, kfunc: Kfunc, i: number, pointee: number):
     reject(EINVAL, `kernel function ${name} args#${i} pointer type ${what} is not supported`);
   }
   if (target?.kind === 'FUNC_PROTO') return 'callback';
-  const fits = target === undefined ? sized : isScalarType(target) || isScalarStruct(env, target, 0);
+  const fits = target === undefined ? sized : isScalarType(target) || isScalarStruct(env, btf, target, 0);
   if (!fits) reject(EINVAL, `arg#${i} pointer type ${what} must point to ${sized ? 'void, ' : ''}scalar, or struct with scalar`); // prettier-ignore
   return sized ? 'memory and size' : 'memory';
 }

@@ -10,6 +10,8 @@ import { checkSizedMemory, checkString, checkTypedMemory } from './kfunc-memory.
 import { checkObject } from './kfunc-object.ts';
 import { checkMapArgument, checkPlace, type PlaceMeta } from './kfunc-places.ts';
 import type { Kfunc } from './kfunc-prototype.ts';
+import type { SpecialField } from './map-model.ts';
+import { checkOwned } from './owned-objects.ts';
 import { markPrecise } from './precision.ts';
 import { EACCES, EFAULT, EINVAL } from './reject.ts';
 import { W_AUX, W_ID, W_MASK, W_REF, W_TYPE, W_VAR } from './register-record.ts';
@@ -35,6 +37,14 @@ export interface KfuncMeta extends PlaceMeta {
   resultReadOnly: boolean;
   /** Function of the program that is called back. */
   subprog: number;
+  /** The argument owns its object. */
+  isOwning: boolean;
+  /** BTF and type of the object of the program that was given. */
+  object: number;
+  typeId: number;
+  /** List or tree that was given, and the BTF that its field is from. */
+  root: SpecialField | undefined;
+  rootObject: number;
 }
 
 function newMeta(): KfuncMeta {
@@ -52,6 +62,11 @@ function newMeta(): KfuncMeta {
     map: undefined,
     mapUid: 0,
     subprog: 0,
+    isOwning: false,
+    object: 0,
+    typeId: 0,
+    root: undefined,
+    rootObject: 0,
   };
 }
 
@@ -125,7 +140,8 @@ function checkPointer(env: Env, kfunc: Kfunc, i: number, pointee: number, meta: 
   const kind = pointerKind(env, kfunc, i, pointee);
   if (kind === 'null') return false;
   if (kind === 'map') checkMapArgument(env, regno, meta);
-  if ((kind === 'object' || kind === 'map') && (trusted || has('RCU')) && !isTrusted(w, at)) {
+  const needsTrust = kind === 'object' || kind === 'map' || kind === 'owned object';
+  if (needsTrust && (trusted || has('RCU')) && !isTrusted(w, at)) {
     if (!has('RCU')) reject(EINVAL, `R${regno} must be referenced or trusted`);
     if ((type & T.MEM_RCU) === 0) reject(EINVAL, `R${regno} must be a rcu pointer`);
   }
@@ -145,6 +161,14 @@ function checkPointer(env: Env, kfunc: Kfunc, i: number, pointee: number, meta: 
       meta.refId = role === 'next' ? iteratorReference(env, meta.iterator) : 0;
       return false;
     }
+    case 'owned object':
+    case 'refcounted object':
+    case 'list head':
+    case 'list node':
+    case 'tree root':
+    case 'tree node':
+      checkOwned(env, kfunc, i, kind, meta);
+      return false;
     case 'string':
       checkString(env, i);
       return false;

@@ -5,6 +5,7 @@ import { inRcuSection } from './btf-access.ts';
 import { queueCallback, setupTaskWork, setupTimer } from './calls.ts';
 import { sliceFlag } from './dynptr-slots.ts';
 import { type Env, notModelled, reject } from './env.ts';
+import { throwException } from './exceptions.ts';
 import { kernelContext } from './kernel-context.ts';
 import { isScalarType } from './kfunc-arg-kind.ts';
 import { checkKfuncArguments, type KfuncMeta } from './kfunc-args.ts';
@@ -12,6 +13,8 @@ import { isLostKfunc } from './kernel-symbols.ts';
 import { branchIterator, distrustIterators, trustOfElements } from './kfunc-iterators.ts';
 import { isStruct, resolved } from './kernel-types.ts';
 import { isOrdinaryFunction, type Kfunc, kfuncByName } from './kfunc-prototype.ts';
+import { mayPointToLock } from './nullness.ts';
+import { checkInTreeCallback, finishOwnedResult, giveToGraph, setOwnedResult, setupLess } from './owned-objects.ts';
 import { mayWritePacket } from './packet-types.ts';
 import { pushBranch } from './pending.ts';
 import { acquireReference, clearPacketPointers, releaseReference } from './references.ts';
@@ -23,9 +26,6 @@ import { eachRegister, regAt } from './state.ts';
 import { putDouble } from './word64.ts';
 
 const R0 = regAt(0);
-
-/** Functions that do more than their prototype says, in ways that are not modelled. */
-const SPECIAL = /^bpf_(obj_|percpu_obj_|list_|rbtree_|refcount_|throw)/;
 
 /** Walks a call of a kernel function; true when the path ends with it. */
 export function walkKfuncCall(env: Env): boolean {
@@ -40,7 +40,7 @@ export function walkKfuncCall(env: Env): boolean {
   if (name !== undefined && kfunc === undefined && env.kernel !== undefined && isOrdinaryFunction(env.kernel, name)) {
     reject(EACCES, `calling kernel function ${name} is not allowed`);
   }
-  if (kfunc === undefined || SPECIAL.test(kfunc.name) || env.off[insn] !== 0) {
+  if (kfunc === undefined || env.off[insn] !== 0) {
     return notModelled(`kfunc ${name ?? env.imm[insn]!}`);
   }
   if (!env.registry.kfuncAllowed(env.variant, kfunc.info)) {
@@ -60,6 +60,7 @@ export function walkKfuncCall(env: Env): boolean {
   }
   // The only function whose result is memory of the program (kernel: check_kfunc_call).
   if (kfunc.name === 'bpf_session_cookie') meta.resultSize = 8;
+  if (kfunc.name === 'bpf_rbtree_add_impl') queueCallback(env, meta.subprog, setupLess, false);
   changeSections(env, kfunc, sleepable);
   if (meta.releaseRegno !== 0) {
     const ref = env.frame.w[regAt(meta.releaseRegno) + W_REF]!;
@@ -67,6 +68,8 @@ export function walkKfuncCall(env: Env): boolean {
       reject(EINVAL, `kfunc ${kfunc.name}#${kfunc.type.id} reference has not been acquired before`);
     }
   }
+  giveToGraph(env, kfunc);
+  if (kfunc.name === 'bpf_throw') return throwException(env);
   clearCallerSaved(env, env.frame.w);
   setResult(env, kfunc, meta);
   if (kfunc.summary.changesPacket) clearPacketPointers(env);
@@ -88,6 +91,7 @@ function changeSections(env: Env, kfunc: Kfunc, sleepable: boolean): void {
   } else if (state.activeRcuLocks > 0 && sleepable) {
     reject(EACCES, `kernel func ${name} is sleepable within rcu_read_lock region`);
   }
+  checkInTreeCallback(env, name);
   if (name === 'bpf_preempt_disable') state.activePreemptLocks++;
   else if (name === 'bpf_preempt_enable') {
     if (state.activePreemptLocks === 0) {
@@ -149,7 +153,7 @@ function setResult(env: Env, kfunc: Kfunc, meta: KfuncMeta): void {
     return;
   }
   const pointee = resolved(env.kernel!.btf, result.type);
-  if (!setSpecial(env, kfunc, meta)) {
+  if (!setOwnedResult(env, kfunc, meta) && !setSpecial(env, kfunc, meta)) {
     if (pointee === undefined) markUnknown(w, R0, env.defaultPrecise);
     else if (isStruct(pointee)) setPointer(w, T.PTR_TO_BTF_ID | trustOf(env, kfunc, meta), pointee.id);
     else if (meta.resultSize !== 0 || pointee.kind === 'INT') {
@@ -159,14 +163,17 @@ function setResult(env: Env, kfunc: Kfunc, meta: KfuncMeta): void {
       if (meta.refId !== 0) w[R0 + W_REF] = meta.refId;
     } else notModelled(`result of kfunc ${kfunc.name}`);
   }
-  if (info.flags.includes('RET_NULL')) {
+  const nullable = info.flags.includes('RET_NULL') && !(kfunc.name === 'bpf_refcount_acquire_impl' && meta.isOwning);
+  if (nullable) {
     w[R0 + W_TYPE] = w[R0 + W_TYPE]! | T.PTR_MAYBE_NULL;
     w[R0 + W_ID] = ++env.idGen;
   }
-  if (!info.flags.includes('ACQUIRE')) return;
-  const id = acquireReference(env, env.insn);
-  if (info.flags.includes('RET_NULL')) w[R0 + W_ID] = id;
-  w[R0 + W_REF] = id;
+  if (info.flags.includes('ACQUIRE')) {
+    const id = acquireReference(env, env.insn);
+    if (nullable) w[R0 + W_ID] = id;
+    w[R0 + W_REF] = id;
+  } else finishOwnedResult(env, kfunc);
+  if (w[R0 + W_ID] === 0 && mayPointToLock(env, w, R0)) w[R0 + W_ID] = ++env.idGen;
 }
 
 /** Trust in an object that a function gives. */

@@ -36,15 +36,16 @@ export function checkObject(env: Env, kfunc: Kfunc, i: number, target: BtfType):
     const wanted = T.typeName(base | (type & TRUSTED_MODIFIERS));
     reject(EINVAL, `arg#${i} is ${T.typeName(type)} expected ${wanted} or socket`);
   }
-  if (isObject && w[at + W_AUX2] !== 0) notModelled('object of the program as an argument');
   const socket = OF_SOCKETS[base];
   const id = isObject ? w[at + W_AUX]! : (types.find('STRUCT', socket!)?.id ?? notModelled(`struct ${socket!}`));
-  const given = typeById(types.btf, id);
+  const btf = isObject ? env.objects.btf(w[at + W_AUX2]!) : types.btf;
+  const given = typeById(btf, id);
   const { flags } = kfunc.info;
   const strict = (flags.includes('RELEASE') && w[at + W_REF] !== 0) || isNocastAlias(given.name, target.name);
   let match = false;
   passes(() => {
-    match = structsMatch(types.btf, id, w[at + W_OFF]!, target.id, strict);
+    // Types of two BTF are never the same, whatever their names; walking on may still be refused.
+    match = structsMatch(btf, id, w[at + W_OFF]!, btf === types.btf ? target.id : -1, strict);
   }, env.noter);
   if (match || isProjection(target.name, given.name)) return;
   reject(

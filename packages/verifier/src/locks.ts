@@ -1,12 +1,12 @@
 /** Locks in map values: bpf_spin_lock, and resilient ones whose taking may fail (kernel: process_spin_lock). */
-import { type Env, notModelled, reject } from './env.ts';
+import { type Env, reject } from './env.ts';
+import { ANY_LOCK, fieldsOfRegister, findLock, lockOwner } from './object-fields.ts';
+import { invalidateNonOwning } from './owned-objects.ts';
 import { EINVAL } from './reject.ts';
 import { mapOf } from './region-access.ts';
-import { W_AUX, W_ID, W_MASK, W_OFF, W_TYPE, W_VAR } from './register-record.ts';
+import { W_ID, W_MASK, W_OFF, W_TYPE, W_VAR } from './register-record.ts';
 import { PTR_TO_MAP_VALUE } from './register-types.ts';
 import { REF_LOCK, REF_NUMBERS, REF_RES_LOCK, REF_RES_LOCK_IRQ, regAt, type State } from './state.ts';
-
-const ANY_LOCK = REF_LOCK | REF_RES_LOCK | REF_RES_LOCK_IRQ;
 
 /** Kinds of locks by how they are taken: {@link REF_LOCK}, {@link REF_RES_LOCK} or {@link REF_RES_LOCK_IRQ}. */
 export function processLock(env: Env, regno: number, takes: boolean, kind: number): void {
@@ -18,28 +18,21 @@ export function processLock(env: Env, regno: number, takes: boolean, kind: numbe
   if ((w[at + W_MASK]! | w[at + W_MASK + 1]!) !== 0) {
     reject(EINVAL, `R${regno} doesn't have constant offset. ${name}_lock has to be at the constant offset`);
   }
-  if (w[at + W_TYPE] !== PTR_TO_MAP_VALUE) notModelled('lock in an object of the program');
-  const map = mapOf(env, w, at);
-  if (!map.hasBtf) reject(EINVAL, `map '${map.name}' has to have BTF in order to use ${name}_lock`);
-  const field = map.fields.find((one) => one.kind === `${name}_lock`);
-  if (field === undefined) return reject(EINVAL, `map '${map.name}' has no valid ${name}_lock`);
+  const map = w[at + W_TYPE] === PTR_TO_MAP_VALUE ? mapOf(env, w, at) : undefined;
+  if (map?.hasBtf === false) reject(EINVAL, `map '${map.name}' has to have BTF in order to use ${name}_lock`);
+  const field = fieldsOfRegister(env, w, at)?.find((one) => one.kind === `${name}_lock`);
+  if (field === undefined) {
+    return reject(EINVAL, `${map === undefined ? 'local' : 'map'} '${map?.name ?? 'kptr'}' has no valid ${name}_lock`);
+  }
   const off = w[at + W_OFF]! + w[at + W_VAR]!;
   if (field.offset !== off) {
     reject(EINVAL, `off ${off} doesn't point to 'struct ${name}_lock' that is at ${field.offset}`);
   }
   const id = w[at + W_ID]!;
-  const object = w[at + W_AUX]!;
-  if (takes) take(state, env.insn, kind, id, object);
-  else release(state, name, kind, id, object);
-}
-
-/** Place of a lock that is held, among the references; -1 for none (kernel: find_lock_state). */
-function findLock(state: State, kinds: number, id: number, object: number): number {
-  const { refs } = state;
-  for (let i = 0; i < refs.length; i += REF_NUMBERS) {
-    if ((refs[i]! & kinds) !== 0 && refs[i + 1] === id && refs[i + 3] === object) return i;
-  }
-  return -1;
+  const object = lockOwner(w, at);
+  if (takes) return take(state, env.insn, kind, id, object);
+  release(state, name, kind, id, object);
+  invalidateNonOwning(env);
 }
 
 function take(state: State, insn: number, kind: number, id: number, object: number): void {

@@ -1,4 +1,6 @@
 /** Names for what a state only has numbers of. */
+import { typeById } from '@polybpf/btf';
+import { KERNEL_OBJECT } from './btf-objects.ts';
 import { dynptrKindName } from './dynptr-slots.ts';
 import type { Env } from './env.ts';
 import type { StateNames } from './format-state.ts';
@@ -12,7 +14,7 @@ export function namesOf(env: Env): StateNames & InsnNames {
     maps: env.maps,
     helper: (id) => env.registry.helper(id)?.name,
     kfunc: (insn) => env.kfuncName?.(insn),
-    btfTypeName: (id, object) => env.btfTypeName?.(id, object) ?? String(id),
+    btfTypeName: (id, object) => typeById(env.objects.btf(object), id).name,
     dynptrName: (w, at) => dynptrKindName(w[at + W_AUX]!),
     dynptrText: (frame, slot) => {
       const at = slotAt(slot);
@@ -26,7 +28,7 @@ export function namesOf(env: Env): StateNames & InsnNames {
     iteratorText: (frame, slot) => {
       const at = slotAt(slot);
       const state = ['inv', 'active', 'drained'][frame.w[at + W_OFF]!] ?? 'inv';
-      const kind = (env.btfTypeName?.(frame.w[at + W_AUX]!, 0) ?? '').replace('bpf_iter_', '');
+      const kind = typeById(env.objects.btf(KERNEL_OBJECT), frame.w[at + W_AUX]!).name.replace('bpf_iter_', '');
       return `${kind}(ref_id=${frame.w[at + W_REF]!},state=${state},depth=${frame.w[at + W_AUX2]! >>> 0})`;
     },
   };

@@ -67,8 +67,14 @@ export interface SpecialField {
   readonly tag: string;
   /** Of a kptr. */
   readonly kptr?: KptrKind;
-  /** Type that a kptr, list or tree is of, in the BTF of the map. */
+  /** Of a kptr: {@link target} is a type of the kernel, else one of the same BTF. */
+  readonly inKernel?: boolean;
+  /** Of a kptr: number of the BTF of {@link target}. */
+  readonly object?: number;
+  /** Type that a kptr points to, or that a list or tree contains. */
   readonly target?: number;
+  /** Of a list or tree: offset of the node in {@link target}. */
+  readonly nodeOffset?: number;
 }
 
 /** One map. */

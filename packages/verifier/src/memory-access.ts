@@ -1,6 +1,6 @@
 /** One load or store through a pointer, whatever it points to (kernel: check_mem_access). */
 import { markKnown, markUnknown, signExtend64, truncate } from './bounds.ts';
-import { checkBtfAccess, checkKptrAccess, checkMapPointerAccess } from './btf-access.ts';
+import { checkBtfAccess, checkMapPointerAccess } from './btf-access.ts';
 import {
   checkBufferAccess,
   checkContextAccess,
@@ -10,6 +10,7 @@ import {
 } from './context-access.ts';
 import { type Env, reject } from './env.ts';
 import { formatTnum } from './format.ts';
+import { checkKptrAccess } from './kptrs.ts';
 import { hasDirectValue, isReadOnly } from './map-model.ts';
 import { markContextResult } from './context-result.ts';
 import { mayWritePacket } from './packet-types.ts';
@@ -202,7 +203,7 @@ function accessMapValue(
   if (fixed && map.fields.length > 0) {
     const field = map.fields.find((f) => f.offset === place && (f.kind === 'kptr' || f.kind === 'uptr'));
     if (field !== undefined) {
-      checkKptrAccess(env, field, map, value);
+      checkKptrAccess(env, field, value);
       return;
     }
   }

@@ -1,6 +1,7 @@
 /** Pointers that may be null, and what a test for null makes of them (kernel: mark_ptr_or_null_regs). */
 import type { Env } from './env.ts';
 import { hasField, MAP_ARRAY_OF_MAPS, MAP_HASH_OF_MAPS, MAP_SOCKHASH, MAP_SOCKMAP, MAP_XSKMAP } from './map-model.ts'; // prettier-ignore
+import { fieldsOfRegister } from './object-fields.ts';
 import { mapOf } from './region-access.ts';
 import { releaseReferenceOnly } from './references.ts';
 import { W_AUX, W_AUX2, W_ID, W_OFF, W_REF, W_SMAX, W_SMIN, W_TYPE, W_VAR, W_MASK } from './register-record.ts';
@@ -50,9 +51,7 @@ export function markPointerNotNull(env: Env, w: Int32Array, at: number): void {
 
 /** Whether the register may point to something with a lock in it, so that its identity matters. */
 export function mayPointToLock(env: Env, w: Int32Array, at: number): boolean {
-  return w[at + W_TYPE] === PTR_TO_MAP_VALUE
-    ? hasField(mapOf(env, w, at), 'bpf_spin_lock', 'bpf_res_spin_lock')
-    : env.types.pointsToLock(w, at);
+  return fieldsOfRegister(env, w, at)?.some(({ kind }) => kind === 'bpf_spin_lock' || kind === 'bpf_res_spin_lock') ?? false; // prettier-ignore
 }
 
 /** All copies of the pointer are null, or not. */

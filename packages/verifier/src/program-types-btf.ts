@@ -6,6 +6,7 @@ import { checkObjectArgument } from './btf-args.ts';
 import { checkDynptr } from './dynptr-args.ts';
 import { DYNPTR_LOCAL, setDynptr } from './dynptr-slots.ts';
 import { type Env, reject } from './env.ts';
+import { exceptionCallbackInsn } from './exceptions.ts';
 import { argumentTags, type FunctionArgument, functionArguments } from './function-arguments.ts';
 import { checkArgumentOffset, checkHelperMemory } from './helper-args.ts';
 import type { FunctionInfo } from './input.ts';
@@ -50,6 +51,8 @@ export function btfTypes(btf: Btf, functions: readonly FunctionInfo[], variant: 
     },
     examineMain: (env) => void passes(() => void argumentsOf(env, 0), env.noter),
     prepareArguments: (env, subprog) => setArguments(env, argumentsOf(env, subprog)),
+    exceptionCallback: () => exceptionCallbackInsn(btf, functions, funcs[0]),
+    takesOneScalar: (env, subprog) => argumentsOf(env, subprog).length === 1 && argumentsOf(env, subprog)[0]!.kind === 'scalar', // prettier-ignore
   };
 }
 

@@ -9,6 +9,7 @@ export const NO_TYPES: ProgramTypes = {
   attachBtfId: 0,
   returnRange: undefined,
   checkFunctionInfo,
+  exceptionCallback: () => 0,
   checkAttach,
   isGlobal: () => false,
   isStatic: () => true,
@@ -17,8 +18,8 @@ export const NO_TYPES: ProgramTypes = {
   prepareArguments: () => undefined,
   examineMain: () => undefined,
   prepareMain: () => false,
+  takesOneScalar: () => false,
   checkSpecialReturn: () => false,
-  pointsToLock: () => false,
 };
 
 /** `func_info` without the BTF that its ids are of (kernel: check_btf_info). */

@@ -11,6 +11,10 @@ export interface ProgramTypes {
   readonly returnRange: { readonly range: readonly [number, number]; readonly narrow: boolean } | undefined;
   /** func_info goes with the functions of the program (kernel: check_btf_func). Throws `Reject`. */
   checkFunctionInfo(env: Env): void;
+  /** Insn of the function that makes the result after bpf_throw; 0 for none. Throws `Reject`. */
+  exceptionCallback(): number;
+  /** Whether a function takes a number and nothing else. */
+  takesOneScalar(env: Env, subprog: number): boolean;
   /** The program goes with what it is for (kernel: check_attach_btf_id). Throws `Reject`. */
   checkAttach(env: Env): void;
   isGlobal(subprog: number): boolean;
@@ -26,6 +30,4 @@ export interface ProgramTypes {
   prepareMain(env: Env): boolean;
   /** Returns that depend on the attach target; true when the return is settled. */
   checkSpecialReturn(env: Env, regno: number): boolean;
-  /** Whether an object of the program has a lock in it. */
-  pointsToLock(w: Int32Array, at: number): boolean;
 }

@@ -1,5 +1,5 @@
 /** Locks, timers and kptrs in map values. */
-import { type Env, notModelled, reject } from './env.ts';
+import { type Env, reject } from './env.ts';
 import type { CallMeta } from './helper-args.ts';
 import { processLock } from './locks.ts';
 import type { MapModel } from './map-model.ts';
@@ -35,9 +35,4 @@ export function checkMapField(env: Env, regno: number, kind: 'bpf_timer' | 'bpf_
 export function processTimer(env: Env, regno: number, meta: CallMeta): void {
   meta.map = checkMapField(env, regno, 'bpf_timer');
   meta.mapUid = env.frame.w[regAt(regno) + W_AUX2]!;
-}
-
-/** bpf_kptr_xchg (kernel: process_kptr_func). */
-export function processKptr(_env: Env, _regno: number, _meta: CallMeta): void {
-  notModelled('bpf_kptr_xchg');
 }

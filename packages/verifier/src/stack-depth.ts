@@ -2,7 +2,7 @@
 import { functionAt } from './check-program.ts';
 import { type Env, reject } from './env.ts';
 import { E2BIG, EACCES, EINVAL } from './reject.ts';
-import { isFunctionAddress, isLocalCall } from './successors.ts';
+import { isFunctionAddress, isKfuncCall, isLocalCall } from './successors.ts';
 import { MAX_STACK } from './state.ts';
 
 const MAX_FRAMES = 8;
@@ -73,6 +73,12 @@ function checkFrom(env: Env, start: number, privateStack: boolean, mode: Uint8Ar
     const end = subprograms[index + 1]?.start ?? env.count;
     let called = false;
     for (; insn < end; insn++) {
+      if (isKfuncCall(env, insn) && env.kfuncName?.(insn) === 'bpf_throw') {
+        if ([index, ...returnFunction].some((caller) => subprograms[caller]!.isCallback)) {
+          reject(EINVAL, `bpf_throw kfunc (insn ${insn}) cannot be called from callback subprog ${index}`);
+        }
+        continue;
+      }
       const isCall = isLocalCall(env, insn);
       if (!isCall && !isFunctionAddress(env, insn)) continue;
       const target = functionAt(env, insn + env.imm[insn]! + 1);

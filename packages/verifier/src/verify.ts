@@ -23,8 +23,9 @@ import {
   type VerifyInput,
 } from './input.ts';
 import { bindTypes } from './bind-types.ts';
-import { checkLostKfuncs, checkSymbol } from './kernel-symbols.ts';
+import { checkLostKfuncs } from './kernel-symbols.ts';
 import { computeLiveRegisters } from './live-registers.ts';
+import { prepareExceptionCallback } from './exceptions.ts';
 import { markFastcallPatterns, removeFastcallSpills } from './fastcall.ts';
 import { attachTypeOf, checkLoad, checkSleepable } from './load-checks.ts';
 import { VerifierLog } from './log.ts';
@@ -208,7 +209,7 @@ function run(env: Env, input: VerifyInput): void {
   findFunctions(env);
   checkFunctions(env);
   env.types.checkFunctionInfo(env);
-  resolveLoads(env, (insn) => fixups.get(insn) ?? (env.src[insn]! >= 5 ? env.imm[insn]! : undefined), (insn) => checkSymbol(env, insn)); // prettier-ignore
+  resolveLoads(env, (insn) => fixups.get(insn) ?? (env.src[insn]! >= 5 ? env.imm[insn]! : undefined));
   checkCfg(env);
   computePostorder(env);
   const { type } = env.variant;
@@ -245,7 +246,10 @@ function walkFunction(env: Env, subprog: number): void {
       const r1 = regAt(1);
       frame.w[r1 + W_TYPE] = PTR_TO_CTX;
       markKnown(frame.w, r1, 0, 0);
-    } else env.types.prepareArguments(env, subprog);
+    } else {
+      env.types.prepareArguments(env, subprog);
+      if (subprog === env.exceptionCallback) prepareExceptionCallback(env, subprog);
+    }
   }
   walkAll(env);
   // What was said on paths that turned out well is of no interest below level 2 (kernel: do_check_common).
@@ -255,6 +259,7 @@ function walkFunction(env: Env, subprog: number): void {
 /** Global functions are walked on their own when a call reaches them (kernel: do_check_subprogs). */
 function walkGlobals(env: Env): void {
   if (!env.types.hasFunctionInfo) return;
+  if (env.exceptionCallback !== 0) env.subprograms[env.exceptionCallback]!.called = true;
   const done = new Set<number>();
   for (let found = true; found;) {
     found = false;
