@@ -92,8 +92,8 @@ function kindOf(type: BtfType | undefined): string {
   return type === undefined ? 'UNKNOWN' : type.kind;
 }
 
-/** (kernel: btf_distill_func_proto) */
-function checkPrototype(btf: Btf, name: string, proto: BtfFuncProto): void {
+/** The function is one that can be called with its arguments in registers (kernel: btf_distill_func_proto). Throws `Reject`. */
+export function checkPrototype(btf: Btf, name: string, proto: BtfFuncProto): void {
   const { params } = proto;
   if (params.length > MAX_ARGUMENTS) reject(EINVAL, `The function ${name} has ${params.length} arguments. Too many.`);
   const result = resolved(btf, proto.returnType);

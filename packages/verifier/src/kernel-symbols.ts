@@ -1,6 +1,7 @@
 /** Variables and functions of the kernel that a program names by their BTF ids (kernel: check_pseudo_btf_id, add_kfunc_call). */
 import { type BtfType, sizeOf, typeById } from '@polybpf/btf';
 import { isBpfError } from '@polybpf/errors';
+import { checkPrototype } from './attach-target.ts';
 import { type Env, notModelled, reject } from './env.ts';
 import { isStruct, type KernelTypes, resolved } from './kernel-types.ts';
 import { EINVAL, ENOENT, EPROTO } from './reject.ts';
@@ -91,7 +92,13 @@ export function checkKfuncId(env: Env, insn: number): void {
   if (!env.options.gpl) reject(EINVAL, 'cannot call kernel function from non-GPL compatible program');
   const offset = env.off[insn]!;
   const named = env.kfuncName?.(insn);
-  if (named !== undefined && named !== '') return;
+  if (named !== undefined && named !== '') {
+    const { kernel } = env;
+    const func = kernel?.find('FUNC', named);
+    const proto = func?.kind === 'FUNC' ? typeById(kernel!.btf, func.type) : undefined;
+    if (proto?.kind === 'FUNC_PROTO') checkPrototype(kernel!.btf, named, proto);
+    return;
+  }
   const id = env.imm[insn]!;
   if (id === 0 && offset === 0) return;
   if (offset !== 0) {
