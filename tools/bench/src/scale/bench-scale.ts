@@ -36,11 +36,12 @@ export function benchScale(
 }
 
 /**
- * Growth of the time for one instruction from the last size but one to the last: 1 is linear. NaN where one of them was
- * refused.
+ * How much more time one instruction takes in the largest program than in the smaller ones, the slowest of which counts: 1 is
+ * linear. NaN where the largest was refused.
  */
 export function growthOf({ samples }: ScaleRow): number {
-  const [before, last] = samples.slice(-2);
-  if (before === undefined || last === undefined || before.refused !== undefined || last.refused !== undefined) return NaN; // prettier-ignore
-  return last.ms / last.size / (before.ms / before.size);
+  const last = samples.at(-1);
+  const before = samples.slice(0, -1).filter(({ refused }) => refused === undefined);
+  if (last === undefined || last.refused !== undefined || before.length === 0) return NaN;
+  return last.ms / last.size / Math.max(...before.map(({ ms, size }) => ms / size));
 }

@@ -64,10 +64,15 @@ function oneExit(size: number): Program {
   return makeProgram([...insns, mov(0, 1), EXIT], { name: 'one-exit' });
 }
 
-/** Loops in loops in loops, all of which end in their first turn: the depth is half of the size. */
+/** How many loops around each other a jump of 16 bits reaches out of. */
+const NEAR_LOOPS = 0x4000;
+
+/** Loops in loops in loops, all of which end in their first turn: the depth is a half or a third of the size. */
 function deepLoops(size: number): Program {
   const insns = [...START];
-  const depth = (size - START.length - 1) >> 1;
+  // Near jumps back are one instruction, far ones two.
+  const room = size - START.length - 1;
+  const depth = room <= 4 * NEAR_LOOPS ? room >> 1 : Math.floor((room + NEAR_LOOPS) / 3);
   const at = insns.length;
   for (let i = 0; i < depth; i++) insns.push(makeInsn(0x07, 0, 0, 0, 1)); // r0 += 1
   for (let i = depth - 1; i >= 0; i--) {

@@ -1,6 +1,6 @@
 /** What a large program goes through. */
 import { assemble, disassemble } from '@polybpf/asm';
-import { EM, SHF, STB, STT, writeElf } from '@polybpf/elf';
+import { EM, R_BPF, SHF, STB, STT, writeElf } from '@polybpf/elf';
 import { createArena, createInterpreter, createMemory, type Engine } from '@polybpf/interpreter';
 import { decodeProgram, encodeProgram, type Program } from '@polybpf/isa';
 import { compile } from '@polybpf/jit';
@@ -10,6 +10,8 @@ import { ALL_TARGETS } from '@polybpf/targets';
 import { verify } from '@polybpf/verifier';
 import { withEndian } from '../concatenate.ts';
 
+const CALL = 0x85;
+
 /** One step. */
 export interface Stage {
   readonly name: string;
@@ -17,17 +19,30 @@ export interface Stage {
   readonly prepare: (program: Program) => () => string | undefined;
 }
 
-/** An ELF file with the program and a symbol for each of its functions, as compilers write them. */
+/** An ELF file as compilers write them: the program in a section of its type, its functions in `.text`, calls relocated. */
 function objectOf({ name, insns, subprograms }: Program): Uint8Array {
+  const length = subprograms[0]!.end;
+  const flags = SHF.SHF_ALLOC | SHF.SHF_EXECINSTR;
+  const main = insns.slice(0, length);
+  const callees = new Map(subprograms.map(({ start }, i) => [start, i]));
+  const relocations = main.flatMap((insn, i) => {
+    if (insn.opcode !== CALL || insn.src_reg !== 1) return [];
+    main[i] = { ...insn, imm: -1 };
+    return [{ offset: 8 * i, type: R_BPF.R_BPF_64_32, symbol: callees.get(i + 1 + insn.imm)! }];
+  });
   return writeElf({
     class: 64,
     endian: 'little',
     machine: EM.EM_BPF,
-    sections: [{ name: 'socket', flags: SHF.SHF_ALLOC | SHF.SHF_EXECINSTR, addralign: 8, data: encodeProgram(insns) }],
+    relocationFormat: 'rel',
+    sections: [
+      { name: 'socket', flags, addralign: 8, data: encodeProgram(main), relocations },
+      { name: '.text', flags, addralign: 8, data: encodeProgram(insns.slice(length)) },
+    ],
     symbols: subprograms.map(({ start, end }, i) => ({
       name: i === 0 ? name : `function${i}`,
-      section: 0,
-      value: 8 * start,
+      section: i === 0 ? 0 : 1,
+      value: i === 0 ? 0 : 8 * (start - length),
       size: 8 * (end - start),
       type: STT.STT_FUNC,
       bind: i === 0 ? STB.STB_GLOBAL : STB.STB_LOCAL,
