@@ -209,3 +209,23 @@ function resolveMap(
     reject(errno, `invalid access to map value pointer, value_size=${map.valueSize} off=${offset}`);
   }
 }
+
+/**
+ * Functions that nothing calls are removed; an address of one that was the last is one of nothing then, which the kernel
+ * takes for a bug of its own (kernel: jit_subprogs, opt_remove_dead_code). Throws `Reject`.
+ */
+export function checkFunctionAddresses(env: Env): void {
+  if (!env.options.bpfCapable) return;
+  const starts = env.subprograms.map(({ start }) => start).filter((start) => env.seen[start] !== 0);
+  const last = starts[starts.length - 1] ?? 0;
+  if (last === 0) return;
+  let kept = 0;
+  let lost = false;
+  for (let insn = 0; insn < env.count; insn++) {
+    // The second half of a ld_imm64 goes with the first.
+    if (env.seen[insn] === 0 && env.opcode[insn] !== 0) continue;
+    if (env.opcode[insn] !== 0 || env.seen[insn - 1] !== 0) kept++;
+    if (isFunctionAddress(env, insn) && insn + env.imm[insn]! + 1 > last) lost = true;
+  }
+  if (lost) reject(EFAULT, `verifier bug: No program to jit at insn ${kept} (subprog < 0)`);
+}

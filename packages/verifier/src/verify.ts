@@ -10,7 +10,7 @@ import { BpfError } from '@polybpf/errors';
 import type { Insn } from '@polybpf/isa';
 import { codeOf } from './codes.ts';
 import { resetState } from './calls.ts';
-import { checkFunctions, findFunctions, resolveLoads } from './check-program.ts';
+import { checkFunctionAddresses, checkFunctions, findFunctions, resolveLoads } from './check-program.ts';
 import { checkCfg, computePostorder } from './cfg.ts';
 import { Env, type EnvOptions, MAX_INSNS_PROCESSED, reject } from './env.ts';
 import {
@@ -224,6 +224,7 @@ function run(env: Env, input: VerifyInput): void {
   removeFastcallSpills(env);
   checkStackDepths(env);
   checkLostKfuncs(env);
+  checkFunctionAddresses(env);
 }
 
 /** Walks a function that is entered from outside: the main one, or a global one on its own (kernel: do_check_common). */
