@@ -251,6 +251,8 @@ function pointerValue(
     env.note(`func '${target.name}' arg${arg} type ${struct.kind} is not a struct`);
     return undefined;
   }
+  // The kernel knows these arguments from elsewhere, and says nothing (ctx_arg_info).
+  if (target.struct !== undefined && (type & PTR_MAYBE_NULL) !== 0) return { type, id: struct.id, isResult: false };
   env.note(`func '${target.name}' arg${arg} has btf_id ${struct.id} type ${struct.kind} '${struct.name}'`);
   if (mayBeError) return SCALAR;
   return { type, id: struct.id, isResult: false };

@@ -13,6 +13,8 @@ const MOVSX: Readonly<Record<number, string>> = { 8: '(s8)', 16: '(s16)', 32: '(
 export interface InsnNames {
   helper(id: number): string | undefined;
   kfunc(insn: number): string | undefined;
+  /** Address of the value of an arena that a ld_imm64 loads, which the map says. */
+  arenaAddress?(insn: number): bigint | undefined;
 }
 
 function plus(value: number): string {
@@ -22,7 +24,8 @@ function plus(value: number): string {
 /** The instruction without the number before it. */
 export function insnText(insns: Columns, i: number, names: InsnNames): string {
   const opcode = insns.opcode[i]!;
-  return `(${opcode.toString(16).padStart(2, '0')}) ${body(insns, i, opcode, names)}`;
+  const text = body(insns, i, opcode, names);
+  return text.startsWith('BUG_') ? text : `(${opcode.toString(16).padStart(2, '0')}) ${text}`;
 }
 
 function body(insns: Columns, i: number, opcode: number, names: InsnNames): string {
@@ -38,7 +41,9 @@ function body(insns: Columns, i: number, opcode: number, names: InsnNames): stri
       return alu(opcode, dst, src, off, imm);
     case CLASS_STX:
       if ((opcode & 0xe0) === 0x60) return `*(${size} *)(${at(dst)}) = r${src}`;
-      return (opcode & 0xe0) === 0xc0 ? atomic(size, dst, src, off, imm) : `BUG_${opcode.toString(16)}`;
+      return (opcode & 0xe0) === 0xc0
+        ? (atomic(size, dst, src, off, imm) ?? `BUG_${opcode.toString(16)}`)
+        : `BUG_${opcode.toString(16)}`;
     case CLASS_ST:
       if ((opcode & 0xe0) === 0x60) return `*(${size} *)(${at(dst)}) = ${imm}`;
       return (opcode & 0xe0) === 0xc0 ? 'nospec' : `BUG_st_${opcode.toString(16)}`;
@@ -51,7 +56,7 @@ function body(insns: Columns, i: number, opcode: number, names: InsnNames): stri
       if ((opcode & 0xe0) === 0x20) return `r0 = *(${size} *)skb[${imm}]`;
       if ((opcode & 0xe0) === 0x40) return `r0 = *(${size} *)skb[r${src} + ${imm}]`;
       if (opcode !== LD_IMM64) return `BUG_ld_${opcode.toString(16)}`;
-      return `r${dst} = 0x${constant(src, imm, insns.imm[i + 1] ?? 0)}`;
+      return `r${dst} = 0x${names.arenaAddress?.(i)?.toString(16) ?? constant(src, imm, insns.imm[i + 1] ?? 0)}`;
     default:
       return jump(opcode, dst, src, off, imm, i, names);
   }
@@ -81,7 +86,7 @@ function alu(opcode: number, dst: number, src: number, off: number, imm: number)
   return `${letter}${dst} ${name} ${op === 0xb0 ? (MOVSX[off] ?? '') : ''}${letter}${src}`;
 }
 
-function atomic(size: string, dst: number, src: number, off: number, imm: number): string {
+function atomic(size: string, dst: number, src: number, off: number, imm: number): string | undefined {
   const place = `(${size} *)(r${dst} ${plus(off)})`;
   const wide = size === 'u64' ? '64' : '';
   if (imm === 0x100) return `r${dst} = load_acquire((${size} *)(r${src} ${plus(off)}))`;
@@ -89,7 +94,7 @@ function atomic(size: string, dst: number, src: number, off: number, imm: number
   if (imm === 0xf1) return `r0 = atomic${wide}_cmpxchg(${place}, r0, r${src})`;
   if (imm === 0xe1) return `r${src} = atomic${wide}_xchg(${place}, r${src})`;
   const name = ATOMIC[(imm >> 4) & 15]!;
-  if ((imm & ~0xf1) !== 0 || name === '') return 'BUG_c3';
+  if ((imm & ~0xf1) !== 0 || name === '') return undefined;
   return (imm & 1) === 0
     ? `lock *${place} ${ALU[(imm >> 4) & 15]!} r${src}`
     : `r${src} = atomic${wide}_fetch_${name}(${place}, r${src})`;

@@ -5,6 +5,8 @@ import { dynptrKindName } from './dynptr-slots.ts';
 import type { Env } from './env.ts';
 import type { StateNames } from './format-state.ts';
 import type { InsnNames } from './insn-text.ts';
+import { MAP_ARENA } from './map-model.ts';
+import { PSEUDO_MAP_IDX_VALUE, PSEUDO_MAP_VALUE } from './successors.ts';
 import { W_AUX, W_AUX2, W_ID, W_OFF, W_REF } from './register-record.ts';
 import { slotAt } from './state.ts';
 
@@ -14,6 +16,12 @@ export function namesOf(env: Env): StateNames & InsnNames {
     maps: env.maps,
     helper: (id) => env.registry.helper(id)?.name,
     kfunc: (insn) => env.kfuncName?.(insn),
+    arenaAddress: (insn) => {
+      const map = env.maps[env.insnMap[insn]!];
+      const isDirect = env.src[insn] === PSEUDO_MAP_VALUE || env.src[insn] === PSEUDO_MAP_IDX_VALUE;
+      if (map?.type !== MAP_ARENA || !isDirect) return undefined;
+      return (map.source.mapExtra ?? 0n) + BigInt(env.imm[insn + 1]! >>> 0);
+    },
     btfTypeName: (id, object) => typeById(env.objects.btf(object), id).name,
     dynptrName: (w, at) => dynptrKindName(w[at + W_AUX]!),
     dynptrText: (frame, slot) => {
