@@ -81,7 +81,11 @@ function section(r: Random, depth: number, inside: Piece[][]): Piece[][] {
 }
 
 function inside(r: Random): Piece[] {
-  switch (Math.floor(r() * 12)) {
+  switch (Math.floor(r() * 16)) {
+    case 12: return [set(1, pick(r, [0, 1, 3, 100])), ...addressOf(2, pick(r, ['sub', 'sub', 'outer'])), set(3, 0), set(4, 0), insn(0x85, 0, 0, 0, 181)];
+    case 13: return [...loadMap(1, pick(r, [0, 6, 7])), ...addressOf(2, 'sub'), set(3, 0), set(4, 0), insn(0x85, 0, 0, 0, 164)];
+    case 14: return [...stackAt(1, -40), set(2, 0), set(3, 3), call('bpf_iter_num_new'), 'again', ...stackAt(1, -40), call('bpf_iter_num_next'), jump(0x15, 0, 0, 'over'), insn(0x07, 9, 0, 0, 1), goto('again'), 'over', ...stackAt(1, -40), call('bpf_iter_num_destroy')];
+    case 15: return [insn(0x85, 0, 0, 0, 35), move(1, 0), call('bpf_task_acquire'), jump(0x15, 0, 0, 'out'), move(1, 0), call('bpf_task_release')];
     case 0: return [insn(0x85, 0, 0, 0, pick(r, [5, 8, 7]))];
     case 1: return [callLocal('sub')];
     case 2: return [callLocal('outer')];
