@@ -63,7 +63,11 @@ export function checkObjectArgument(env: Env, regno: number, id: number, nullabl
     reject(EACCES, `R${regno} type=${typeName(type)} expected=${OBJECT_TYPES.map(typeName).join(', ')}`);
   }
   const { btf } = requireKernel(env);
-  if (structsMatch(btf, w[at + W_AUX]!, w[at + W_OFF]!, id, false)) return;
+  let match = false;
+  passes(() => {
+    match = structsMatch(btf, w[at + W_AUX]!, w[at + W_OFF]!, id, false);
+  }, env.noter);
+  if (match) return;
   reject(
     EACCES,
     `R${regno} is of type ${typeById(btf, w[at + W_AUX]!).name} but ${typeById(btf, id).name} is expected`,

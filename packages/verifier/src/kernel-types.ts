@@ -89,7 +89,8 @@ export function walkStruct(btf: Btf, id: number, from: number, size: number, bef
       return reject(EINVAL, `Type '${type === undefined ? '' : nameOf(type)}' is not a struct`);
     const { members } = type;
     if (type.kind === 'UNION' && members.length !== 1) flags |= PTR_UNTRUSTED;
-    if (off + size > type.size) {
+    // Offsets before the struct count as far behind it: the kernel compares with an unsigned size.
+    if ((off + size) >>> 0 > type.size) {
       const next = beyond(btf, type, off, size);
       if (next === undefined) return { kind: 'scalar', flags };
       off = next.off;
