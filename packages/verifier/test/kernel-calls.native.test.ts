@@ -38,5 +38,13 @@ describe.runIf(available)(
       expect(accepted).toBeGreaterThan(20);
       expect([...tally.causes]).toStrictEqual([]);
     }, 60_000);
+
+    it('whose functions take arguments with tags', async () => {
+      const { compareAll } = await import('../../../tools/parity/kernel-calls.ts');
+      const { taggedProgram, TAGGED } = await import('../../../tools/parity/tagged-programs.ts');
+      const { tally, accepted } = compareAll(TAGGED, taggedProgram, 300, 1);
+      expect(accepted).toBeGreaterThan(20);
+      expect([...tally.causes]).toStrictEqual([]);
+    }, 60_000);
   },
 );
