@@ -17,7 +17,7 @@
  * instruction at either end. A function without calls, saved registers and stack use has no frame at all.
  */
 import { BPF_MAX_LOOPS } from '@polybpf/isa';
-import { emit, type Frame, type FunctionInfo, hw, type LowerContext } from '@polybpf/jit';
+import { alignUp16, emit, type Frame, frameAbove, type FunctionInfo, hw, type LowerContext, savedRegisters, slotBytes } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { retarget } from './lower-fuse.ts';
 import { LR, SP, X0, X16, X29 } from './registers.ts';
@@ -28,21 +28,12 @@ const { add_imm_x, ldp_post_x, ldp_x, ldr_post_x, ldr_x, mov_x, movz_x, ret, stp
 const MAX_SINGLE_WRITEBACK = 240;
 const MAX_PAIR_WRITEBACK = 496;
 
-const alignUp = (size: number): number => (size + 15) & ~15;
-
 /** Lays out the frame of one function. */
 export function planFrame(fn: FunctionInfo): Frame {
-  const saved = fn.hasCalls || fn.hasTailCall ? [LR, ...fn.usedCalleeSaved] : [...fn.usedCalleeSaved];
-  const slots = (fn.hasMayGoto ? 8 : 0) + (fn.hasTailCall ? 8 : 0);
+  const saved = savedRegisters(fn, LR);
   // A pair reaches farther than a single register: a second one that nobody needs saves an instruction at either end.
-  if (saved.length === 1 && alignUp(8 + slots + fn.stackDepth) > MAX_SINGLE_WRITEBACK) saved.push(X29);
-  const size = alignUp(saved.length * 8 + slots + fn.stackDepth);
-  return { base: SP, bias: size, size, mayGotoOffset: saved.length * 8, saved };
-}
-
-/** Offset from sp of the slot where a tail call keeps its context. */
-export function tailContextOffset(cx: LowerContext): number {
-  return cx.frame.mayGotoOffset + (cx.fn.hasMayGoto ? 8 : 0);
+  if (saved.length === 1 && alignUp16(8 + slotBytes(fn) + fn.stackDepth) > MAX_SINGLE_WRITEBACK) saved.push(X29);
+  return frameAbove(fn, SP, saved);
 }
 
 /** Whether the first saved registers move sp themselves. */

@@ -140,20 +140,16 @@ function lowerAluImm(cx: LowerContext, op: Op): void {
   switch (kind) {
     case 'add':
       if (op.a === R10) return emitFrameAddress(cx, d, cx.frame.bias + imm);
-      if (imm === 0) return emitMove(cx, wide, d, a);
       return emitAddImm(cx, wide, d, a, imm);
-    case 'sub':
-      if (imm === 0) return emitMove(cx, wide, d, a);
-      return emitAddImm(cx, wide, d, a, -imm);
     case 'and':
     case 'or':
     case 'xor':
       return emitLogicalImm(cx, kind, wide, d, a, imm);
     case 'lsh':
-      return emitShiftLeft(cx, wide, d, a, imm & (op.width - 1));
+      return emitShiftLeft(cx, wide, d, a, imm);
     case 'rsh':
     case 'arsh':
-      return emitShiftRight(cx, kind === 'arsh', wide, d, a, imm & (op.width - 1));
+      return emitShiftRight(cx, kind === 'arsh', wide, d, a, imm);
     case 'mul':
       return emitProduct(cx, wide, d, a, imm);
     case 'udiv':
@@ -189,11 +185,6 @@ function emitLogicalImm(
   a: number,
   imm: number,
 ): void {
-  if (imm === 0) {
-    if (kind === 'and') emit(cx, mov_x, [d, ZR]);
-    else emitMove(cx, wide, d, a);
-    return;
-  }
   if (imm === -1) {
     if (kind === 'and') emitMove(cx, wide, d, a);
     else if (kind === 'or') emit(cx, wide ? movn_x : movn_w, [d, 0, 0]);
@@ -220,7 +211,6 @@ function emitLogicalImm(
 }
 
 function emitShiftLeft(cx: LowerContext, wide: boolean, d: number, a: number, amount: number): void {
-  if (amount === 0) return emitMove(cx, wide, d, a);
   const width = wide ? 64 : 32;
   // A zero- or sign-extended word, shifted: ubfiz, sbfiz.
   const node = lastNode(cx);
@@ -235,7 +225,6 @@ function emitShiftLeft(cx: LowerContext, wide: boolean, d: number, a: number, am
 }
 
 function emitShiftRight(cx: LowerContext, signed: boolean, wide: boolean, d: number, a: number, amount: number): void {
-  if (amount === 0) return emitMove(cx, wide, d, a);
   const width = wide ? 64 : 32;
   const form = signed ? (wide ? sbfm_x : sbfm_w) : wide ? ubfm_x : ubfm_w;
   // `x << n >> m` is one bit field.

@@ -1,6 +1,6 @@
 /** Calls of every kind, and addresses of symbols and functions. */
-import { bind, callLowerings, type CallLowerings, emit, emitSymbol, emitTo, type HelperTable, hw, type LowerContext, type Op, TAIL_CALL_FAILED, takesResult, wordsOf } from '@polybpf/jit'; // prettier-ignore
-import { tailContextOffset, undoFrame } from './abi.ts';
+import { bind, callLowerings, type CallLowerings, emit, emitSymbol, emitTo, type HelperTable, hw, type LowerContext, type Op, TAIL_CALL_FAILED, tailContextOffset, takesResult, wordsOf } from '@polybpf/jit'; // prettier-ignore
+import { undoFrame } from './abi.ts';
 import { CONDITION_CODES } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { constantLength, fitsCompare, loadImm64 } from './lower-constant.ts';

@@ -1,5 +1,5 @@
 /** Loads, stores and atomics. */
-import { displacement, emit, hw, hwBase, isSpent, lastNode, type LowerContext, type MachineForm, type Op } from '@polybpf/jit'; // prettier-ignore
+import { displacement, emit, hw, hwBase, isSpent, lastNode, type LowerContext, type MachineForm, type MachineNode, type Op, storedValue } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitAddImm, loadImm64 } from './lower-constant.ts';
 import { X16, X17, ZR } from './registers.ts';
@@ -117,16 +117,13 @@ export function lowerLoadBswap(cx: LowerContext, op: Op): void {
   emit(cx, op.width === 64 ? rev_x : op.width === 32 ? rev_w : rev16_w, [d, d]);
 }
 
+function isZero({ form, operands }: MachineNode): boolean {
+  return (form === movz_x && operands[1] === 0) || (form === mov_x && operands[1] === ZR);
+}
+
 export function lowerStore(cx: LowerContext, op: Op): void {
-  let value = hw(cx, op.b);
   const base = hwBase(cx, op.d);
-  // A zero that was loaded for this store only.
-  const node = lastNode(cx);
-  const isZero = node !== undefined && ((node.form === movz_x && node.operands[1] === 0) || (node.form === mov_x && node.operands[1] === ZR)); // prettier-ignore
-  if (isZero && node.operands[0] === value && value !== base && isSpent(cx, value, -1)) {
-    cx.nodes.pop();
-    value = ZR;
-  }
+  const value = storedValue(cx, hw(cx, op.b), base, ZR, isZero);
   emitAccess(cx, storeForms(op.width), value, base, displacement(cx, op.d, op.offset), -1);
 }
 

@@ -16,8 +16,7 @@
  * Everything is above sp and near it, within reach of loads and stores. A function without calls, saved registers and stack
  * use has no frame at all.
  */
-import { BPF_MAX_LOOPS } from '@polybpf/isa';
-import { emit, type Frame, type FunctionInfo, hw, type LowerContext } from '@polybpf/jit';
+import { emit, enterFrame, type Frame, frameAbove, type FunctionInfo, hw, leaveFrame, type LowerContext, savedRegisters, type StackAccess } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { loadImm32 } from './lower-constant.ts';
 import { move, retarget } from './lower-fuse.ts';
@@ -27,35 +26,27 @@ const { addi_d, jirl, ld_d, st_d } = INSTRUCTIONS;
 
 /** Lays out the frame of one function. */
 export function planFrame(fn: FunctionInfo): Frame {
-  const saved = fn.hasCalls || fn.hasTailCall ? [RA, ...fn.usedCalleeSaved] : [...fn.usedCalleeSaved];
-  const slots = (fn.hasMayGoto ? 8 : 0) + (fn.hasTailCall ? 8 : 0);
-  const size = (saved.length * 8 + slots + fn.stackDepth + 15) & ~15;
-  return { base: SP, bias: size, size, mayGotoOffset: saved.length * 8, saved };
+  return frameAbove(fn, SP, savedRegisters(fn, RA));
 }
 
-/** Offset from sp of the slot where a tail call keeps its context. */
-export function tailContextOffset(cx: LowerContext): number {
-  return cx.frame.mayGotoOffset + (cx.fn.hasMayGoto ? 8 : 0);
-}
+const STACK: StackAccess = {
+  adjust: (cx, bytes) => void emit(cx, addi_d, [SP, SP, bytes]),
+  store: (cx, register, offset) => void emit(cx, st_d, [register, SP, offset]),
+  load: (cx, register, offset) => void emit(cx, ld_d, [register, SP, offset]),
+  constant(cx, value) {
+    loadImm32(cx, T1, value);
+    return T1;
+  },
+};
 
 /** Makes the frame and saves what must be saved. */
 export function emitPrologue(cx: LowerContext): void {
-  const { saved, size, mayGotoOffset } = cx.frame;
-  if (size === 0) return;
-  emit(cx, addi_d, [SP, SP, -size]);
-  saved.forEach((register, i) => emit(cx, st_d, [register, SP, 8 * i]));
-  if (cx.fn.hasMayGoto) {
-    loadImm32(cx, T1, BPF_MAX_LOOPS);
-    emit(cx, st_d, [T1, SP, mayGotoOffset]);
-  }
+  enterFrame(cx, STACK);
 }
 
-/** Restores the saved registers and sp. t1 and the argument registers keep their values. */
+/** Restores the saved registers and sp. */
 export function undoFrame(cx: LowerContext): void {
-  const { saved, size } = cx.frame;
-  if (size === 0) return;
-  saved.forEach((register, i) => emit(cx, ld_d, [register, SP, 8 * i]));
-  emit(cx, addi_d, [SP, SP, size]);
+  leaveFrame(cx, STACK);
 }
 
 /** Ends the function: r0 to a0, the frame undone, return. */

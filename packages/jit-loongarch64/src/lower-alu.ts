@@ -1,5 +1,5 @@
 /** Arithmetic and moves. */
-import { emit, hw, isFusible, isHwLiveAfter, isSigned12, isSpent, isUnsigned12, lastNode, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, R10, runOf, SIGN, ZEROS } from '@polybpf/jit'; // prettier-ignore
+import { emit, hw, isFusible, isHwLiveAfter, isSigned12, isSpent, isUnsigned12, lastNode, type LowerContext, type Lowerings, type MachineForm, type Op, operandLowerings, powerOf, R10, runOf, SIGN, ZEROS } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { upperHalf } from './known.ts';
 import { constantLength, constantRegister, emitAddImm, isShortAddition } from './lower-constant.ts';
@@ -25,8 +25,19 @@ const REGISTER_FORMS: Readonly<Record<string, readonly [MachineForm, MachineForm
 };
 
 /** Two-operand arithmetic but division. */
-export function lowerAlu(cx: LowerContext, op: Op): void {
-  if (op.b === NO_REG) return lowerAluImm(cx, op);
+export const ALU: Pick<Lowerings, 'arithmetic' | 'shift'> = /* @__PURE__ */ operandLowerings(lowerRegisters, {
+  add: emitAddition,
+  sub: emitWithConstant,
+  mul: emitProduct,
+  and: emitMask,
+  or: emitLogical,
+  xor: emitLogical,
+  lsh: emitShiftLeft,
+  rsh: emitShiftRight,
+  arsh: emitShiftRightSigned,
+});
+
+function lowerRegisters(cx: LowerContext, op: Op): void {
   const [d, a, b] = [hw(cx, op.d), hw(cx, op.a), hw(cx, op.b)];
   if (op.kind === 'add' && (emitShiftedSum(cx, op, d, a, b) || emitShiftedSum(cx, op, d, b, a))) return;
   emitBinary(cx, op, d, a, b);
@@ -50,38 +61,12 @@ function emitBinary(cx: LowerContext, op: Op, d: number, a: number, b: number): 
   if (op.width === 32 && op.zext) zext32(cx, d, d);
 }
 
-function lowerAluImm(cx: LowerContext, op: Op): void {
-  const { kind, imm } = op;
-  const d = hw(cx, op.d);
-  if (kind === 'add' && op.a === R10) return emitFrameAddress(cx, op, d, cx.frame.bias + imm);
-  const a = hw(cx, op.a);
-  switch (kind) {
-    case 'add':
-      return emitAddition(cx, op, d, a, imm);
-    case 'sub':
-      // -(-2^31) is one too high for an immediate.
-      if (imm !== -2147483648) return emitAddition(cx, op, d, a, -imm);
-      return emitWithConstant(cx, op, d, a, imm);
-    case 'and':
-      return emitMask(cx, op, d, a, imm);
-    case 'or':
-    case 'xor':
-      if (imm === -1 && kind === 'xor') emit(cx, nor, [d, a, ZERO]);
-      else if (isUnsigned12(imm)) emit(cx, kind === 'or' ? ori : xori, [d, a, imm]);
-      else return emitWithConstant(cx, op, d, a, imm);
-      if (op.width === 32 && op.zext) zext32(cx, d, d);
-      return;
-    case 'lsh':
-      return emitShiftLeft(cx, op, d, a, imm & (op.width - 1));
-    case 'rsh':
-      return emitShiftRight(cx, op, d, a, imm & (op.width - 1));
-    case 'arsh':
-      return emitShiftRightSigned(cx, op, d, a, imm & (op.width - 1));
-    case 'mul':
-      return emitProduct(cx, op, d, a, imm);
-    default:
-      throw new Error(`BUG: ${kind} is not arithmetic`);
-  }
+/** Disjunctions. */
+function emitLogical(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
+  if (imm === -1 && op.kind === 'xor') emit(cx, nor, [d, a, ZERO]);
+  else if (isUnsigned12(imm)) emit(cx, op.kind === 'or' ? ori : xori, [d, a, imm]);
+  else return emitWithConstant(cx, op, d, a, imm);
+  if (op.width === 32 && op.zext) zext32(cx, d, d);
 }
 
 /** With the immediate in a register: in d when that is free. */
@@ -90,6 +75,7 @@ function emitWithConstant(cx: LowerContext, op: Op, d: number, a: number, imm: n
 }
 
 function emitAddition(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
+  if (op.a === R10) return emitFrameAddress(cx, op, d, cx.frame.bias + imm);
   const narrow = op.width === 32;
   if (narrow && isSigned12(imm)) emit(cx, addi_w, [d, a, imm]);
   else if (isShortAddition(imm) && !(narrow && op.zext && imm < 0)) emitAddImm(cx, d, a, imm, d);
@@ -144,13 +130,11 @@ function emitMove(cx: LowerContext, op: Op, d: number, a: number): void {
 }
 
 function emitShiftLeft(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
-  if (amount === 0) return emitMove(cx, op, d, a);
   emit(cx, op.width === 64 ? slli_d : slli_w, [d, a, amount]);
   if (op.width === 32 && op.zext) zext32(cx, d, d);
 }
 
 function emitShiftRight(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
-  if (amount === 0) return emitMove(cx, op, d, a);
   if (op.width === 32) return void emit(cx, srli_w, [d, a, amount]);
   const node = lastNode(cx);
   if (node !== undefined && isSpent(cx, a, d) && node.operands[0] === a) {
@@ -165,7 +149,6 @@ function emitShiftRight(cx: LowerContext, op: Op, d: number, a: number, amount: 
 }
 
 function emitShiftRightSigned(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
-  if (amount === 0) return emitMove(cx, op, d, a);
   emit(cx, op.width === 64 ? srai_d : srai_w, [d, a, amount]);
   if (op.width === 32 && op.zext) zext32(cx, d, d);
 }
@@ -174,9 +157,8 @@ function emitShiftRightSigned(cx: LowerContext, op: Op, d: number, a: number, am
 function emitProduct(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
   if (imm === 0) return void emit(cx, or, [d, ZERO, ZERO]);
   const narrow = op.width === 32;
-  if (imm === 1) return emitMove(cx, op, d, a);
   if (imm === -1) return emitNegation(cx, op, d, a);
-  if (powerOf(imm) >= 0 && (imm > 0 || narrow)) return emitShiftLeft(cx, { ...op, kind: 'lsh' }, d, a, powerOf(imm));
+  if (narrow && powerOf(imm) >= 0) return emitShiftLeft(cx, { ...op, kind: 'lsh' }, d, a, powerOf(imm));
   const temp = d === a ? freeRegister(cx, op) : d;
   const [above, below] = imm > 0 ? [powerOf(imm - 1), powerOf(imm + 1)] : [-1, -1];
   if (above > 0 && above <= 4) emit(cx, alsl_d, [d, a, a, above]);

@@ -6,7 +6,7 @@
  * In 64 bits no quotient of 32-bit numbers overflows. For the divisors 0 and -1, the quotient is dividend times divisor, and
  * the remainder is the dividend without the bits of the divisor.
  */
-import { bind, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op } from '@polybpf/jit';
+import { bind, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op, trivialDivision } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitNegation } from './lower-alu.ts';
 import { constantRegister } from './lower-constant.ts';
@@ -89,10 +89,10 @@ function lowerDivisionImm(cx: LowerContext, op: Op): void {
   const [d, given] = [hw(cx, op.d), hw(cx, op.a)];
   const isModulo = kind === 'umod' || kind === 'smod';
   const isSigned = kind === 'sdiv' || kind === 'smod';
-  if (imm === 0 || imm === 1 || (imm === -1 && isSigned)) {
-    // x / 0 = 0 and x % 0 = x (RFC 9669 sec. 4.1).
-    if ((imm === 0) !== isModulo) emit(cx, or, [d, ZERO, ZERO]);
-    else if (imm === -1) emitNegation(cx, op, d, given);
+  const trivial = trivialDivision(op);
+  if (trivial !== undefined) {
+    if (trivial === 'zero') emit(cx, or, [d, ZERO, ZERO]);
+    else if (trivial === 'negation') emitNegation(cx, op, d, given);
     else if (narrow && op.zext) zext32(cx, d, given);
     else move(cx, d, given);
     return;

@@ -1,5 +1,5 @@
 /** Loads, stores and atomics. */
-import { bind, displacement, emit, emitTo, hw, hwBase, isFusible, isLiveAfter, isSigned12, LABEL, lastNode, low12, type LowerContext, type MachineForm, makeNode, NO_REG, type Op, SIGN, storedImmediate } from '@polybpf/jit'; // prettier-ignore
+import { bind, displacement, emit, emitTo, hw, hwBase, isFusible, isLiveAfter, isSigned12, LABEL, lastNode, low12, type LowerContext, type MachineForm, type MachineNode, makeNode, NO_REG, type Op, SIGN, storedImmediate, storedValue } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { upperHalf } from './known.ts';
 import { emitReversal } from './lower-bswap.ts';
@@ -104,20 +104,13 @@ function storeForm(width: number): MachineForm {
 }
 
 export function lowerStore(cx: LowerContext, op: Op): void {
-  let value = hw(cx, op.b);
   const base = hwBase(cx, op.d);
-  // A zero that was loaded for this store only.
-  if (value !== base && isZeroLoad(cx, value)) {
-    cx.nodes.pop();
-    value = ZERO;
-  }
+  const value = storedValue(cx, hw(cx, op.b), base, ZERO, isZero);
   emitAccess(cx, storeForm(op.width), value, base, displacement(cx, op.d, op.offset), T2, NO_REG);
 }
 
-function isZeroLoad(cx: LowerContext, register: number): boolean {
-  const node = lastNode(cx);
-  const isMove = isFusible(cx, node, or, register, NO_REG) || isFusible(cx, node, addi_w, register, NO_REG);
-  return isMove && node!.operands[1] === ZERO && node!.operands[2] === 0;
+function isZero({ form, operands }: MachineNode): boolean {
+  return (form === or || form === addi_w) && operands[1] === ZERO && operands[2] === 0;
 }
 
 /** The immediate is sign-extended to the width (RFC 9669 sec. 5.1). */

@@ -27,7 +27,7 @@
  * | conditional jump | 16 (32) bits | 128 KiB, tests for zero 4 MiB | widened, see branches.ts |
  */
 import { type Fits, FITS_ALL, type LowerFn, lowerTable, type OpKind } from '@polybpf/jit';
-import { lowerAlu, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
+import { ALU, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
 import { lowerBswap } from './lower-bswap.ts';
 import { CALLS, lowerAddress, lowerFunctionAddress } from './lower-call.ts';
@@ -43,8 +43,7 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = /* @__PURE__ */ lowerTab
   mov: lowerMov,
   sext: lowerSext,
   const: lowerConst,
-  arithmetic: lowerAlu,
-  shift: lowerAlu,
+  ...ALU,
   division: lowerDivision,
   neg: lowerNeg,
   bswap: lowerBswap,

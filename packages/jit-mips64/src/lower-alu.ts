@@ -110,12 +110,9 @@ function lowerAluImm(cx: LowerContext, op: Op): void {
   if (op.a === R10) return emitAddImm(cx, d, SP, cx.frame.bias + imm);
   const a = hw(cx, op.a);
   switch (kind) {
-    case 'add':
-    case 'sub': {
-      const addend = kind === 'add' ? imm : -imm;
-      if (addend === 0) return emitCopy(cx, op, d, a);
+    case 'add': {
       const isWord = op.width === 32 && !op.zext && (knownExtension(cx, a) & SIGNED) !== 0;
-      emitAddWordImm(cx, d, a, addend, isWord);
+      emitAddWordImm(cx, d, a, imm, isWord);
       return finishWord(cx, op, d);
     }
     case 'mul':
@@ -130,7 +127,6 @@ function lowerAluImm(cx: LowerContext, op: Op): void {
 /** d = a & imm for the immediates of `fitsAnd`. */
 export function emitAndImm(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
   if (imm === -1) return emitCopy(cx, op, d, a);
-  if (imm === 0) return void emit(cx, move, [d, ZERO]);
   if (isUnsigned16(imm)) return void emit(cx, andi, [d, a, imm]);
   if (imm > 0) {
     const [form, lsb, msbd] = extractField(0, 32 - Math.clz32(imm));
@@ -147,7 +143,6 @@ export function emitAndImm(cx: LowerContext, op: Op, d: number, a: number, imm: 
 function emitOrImm(cx: LowerContext, op: Op, isOr: boolean, d: number, a: number): void {
   const { imm } = op;
   if (imm === -1 && isOr) return loadImm64(cx, d, op.width === 32 && op.zext ? 0 : -1, -1);
-  if (imm === 0) return emitCopy(cx, op, d, a);
   if (imm === -1) emit(cx, not, [d, a]);
   else emit(cx, isOr ? ori : xori, [d, a, imm]);
   finishWord(cx, op, d);
@@ -157,7 +152,6 @@ function emitOrImm(cx: LowerContext, op: Op, isOr: boolean, d: number, a: number
 function emitProductImm(cx: LowerContext, op: Op, d: number, a: number): void {
   const { imm } = op;
   if (imm === 0) return void emit(cx, move, [d, ZERO]);
-  if (imm === 1) return emitCopy(cx, op, d, a);
   if (powerOf(imm) >= 0) return emitShift(cx, 'lsh', op, d, a, powerOf(imm));
   const negate: MachineForm = dnegu;
   if (imm === -1) emit(cx, negate, [d, a]);

@@ -1,6 +1,6 @@
 /** Calls of every kind, and addresses of symbols and functions. */
-import { bind, callLowerings, type CallLowerings, type CodeSymbol, emit, emitSymbol, emitTo, hw, isSigned16, type LowerContext, noteOf, type Op, TAIL_CALL_FAILED, wordsOf } from '@polybpf/jit'; // prettier-ignore
-import { emitLeave, savesReturnAddress, tailContextOffset } from './abi.ts';
+import { bind, callLowerings, type CallLowerings, type CodeSymbol, emit, emitSymbol, emitTo, hw, isSigned16, type LowerContext, noteOf, type Op, TAIL_CALL_FAILED, tailContextOffset, wordsOf } from '@polybpf/jit'; // prettier-ignore
+import { emitLeave, savesReturnAddress } from './abi.ts';
 import { CALL_SYMBOL, LA_NEAR, LA_SYMBOL } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitBranch } from './lower-branch.ts';

@@ -7,7 +7,7 @@
  */
 import { emit, hw, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, SCRATCH_A } from '@polybpf/jit';
 import { INSTRUCTIONS, RELEASE6 } from './instructions.ts';
-import { emitAndImm, emitCopy, emitMove, emitZext32, finishWord, isRelease6, signedWord, unsignedWord } from './lower-alu.ts'; // prettier-ignore
+import { emitAndImm, emitCopy, finishWord, isRelease6, signedWord, unsignedWord } from './lower-alu.ts';
 import { emitShift } from './lower-shift.ts';
 import { AT, T8, T9, V1, ZERO } from './registers.ts';
 
@@ -128,7 +128,7 @@ function lowerDivideImm(cx: LowerContext, op: Op): void {
     case 'udiv':
       return emitShift(cx, 'rsh', op, d, a, powerOf(imm));
     case 'umod':
-      return emitModulo(cx, op, d, a, powerOf(imm));
+      return emitAndImm(cx, op, d, a, 2 ** powerOf(imm) - 1);
     case 'sdiv':
       if (imm === 1) return emitCopy(cx, op, d, a);
       emit(cx, dnegu, [d, a]);
@@ -136,11 +136,4 @@ function lowerDivideImm(cx: LowerContext, op: Op): void {
     default:
       return void emit(cx, move, [d, ZERO]);
   }
-}
-
-/** d = a modulo 2^power. */
-function emitModulo(cx: LowerContext, op: Op, d: number, a: number, power: number): void {
-  if (power === 0) emitMove(cx, d, ZERO);
-  else if (power === 32) emitZext32(cx, d, a);
-  else emitAndImm(cx, op, d, a, 2 ** power - 1);
 }

@@ -6,7 +6,7 @@
  * after them, as the kernel's memory model has it; updates that return nothing order nothing, and an acquire or release
  * one direction. The last barrier stands in the delay slot of the loop.
  */
-import { bind, displacement, emit, emitTo, hw, hwBase, isSpent, lastNode, type LowerContext, type MachineForm, type Op, SCRATCH_A, storedImmediate } from '@polybpf/jit'; // prettier-ignore
+import { bind, displacement, emit, emitTo, hw, hwBase, type LowerContext, type MachineForm, type Op, SCRATCH_A, storedImmediate, storedValue } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { emitMove, emitZext32 } from './lower-alu.ts';
 import { emitAddImm, loadImm64 } from './lower-constant.ts';
@@ -51,21 +51,14 @@ export function lowerLoadBswap(cx: LowerContext, op: Op): void {
 }
 
 export function lowerStore(cx: LowerContext, op: Op): void {
-  let value = hw(cx, op.b);
   const base = hwBase(cx, op.d);
-  // A zero that was made for this store only.
-  const node = lastNode(cx);
-  if (
-    node?.form === move &&
-    node.operands[0] === value &&
-    node.operands[1] === ZERO &&
-    value !== base &&
-    isSpent(cx, value, -1)
-  ) {
-    // prettier-ignore
-    cx.nodes.pop();
-    value = ZERO;
-  }
+  const value = storedValue(
+    cx,
+    hw(cx, op.b),
+    base,
+    ZERO,
+    ({ form, operands }) => form === move && operands[1] === ZERO,
+  );
   emit(cx, storeForm(op.width), [value, displacement(cx, op.d, op.offset), base]);
 }
 

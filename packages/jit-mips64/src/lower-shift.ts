@@ -2,7 +2,7 @@
 import { emit, hw, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
 import { extractField } from './encoder.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { emitCopy, finishWord, signedWord } from './lower-alu.ts';
+import { finishWord, signedWord } from './lower-alu.ts';
 import { knownExtension, SIGNED } from './lower-fuse.ts';
 import { T8 } from './registers.ts';
 
@@ -16,7 +16,7 @@ export type ShiftKind = 'lsh' | 'rsh' | 'arsh';
 export function lowerShift(cx: LowerContext, op: Op): void {
   const kind = op.kind as ShiftKind;
   const [d, a] = [hw(cx, op.d), hw(cx, op.a)];
-  if (op.b === NO_REG) return emitShift(cx, kind, op, d, a, op.imm & (op.width - 1));
+  if (op.b === NO_REG) return emitShift(cx, kind, op, d, a, op.imm);
   const b = hw(cx, op.b);
   if (op.width === 64) {
     emit(cx, kind === 'lsh' ? dsllv : kind === 'rsh' ? dsrlv : dsrav, [d, a, b]);
@@ -30,7 +30,6 @@ export function lowerShift(cx: LowerContext, op: Op): void {
 
 /** d = a shifted by a constant. */
 export function emitShift(cx: LowerContext, kind: ShiftKind, op: Op, d: number, a: number, amount: number): void {
-  if (amount === 0) return emitCopy(cx, op, d, a);
   if (op.width === 64) return emitShift64(cx, kind, d, a, amount);
   if (kind === 'lsh') {
     emit(cx, sll, [d, a, amount]);

@@ -19,7 +19,7 @@
  * they lie in the caller's frame, for a return address that stays in its register.
  */
 import { BPF_MAX_LOOPS } from '@polybpf/isa';
-import { emit, type Frame, type FunctionInfo, hw, type LowerContext } from '@polybpf/jit';
+import { alignUp16, emit, type Frame, type FunctionInfo, hw, type LowerContext } from '@polybpf/jit';
 import { INSTRUCTIONS } from './instructions.ts';
 import { retarget } from './lower-fuse.ts';
 import { R0, R1, R3 } from './registers.ts';
@@ -40,8 +40,6 @@ const RETURN_ADDRESS = 16;
 /** Eight bytes, from the stack pointer, that hold nothing between calls. */
 export const SPARE = 16;
 
-const alignUp = (size: number): number => (size + 15) & ~15;
-
 export interface Ppc64Frame extends Frame {
   /** Place of the first saved register, from the stack pointer; the others follow. */
   readonly saveOffset: number;
@@ -56,7 +54,7 @@ export function planFrame(fn: FunctionInfo, header: number = HEADER): Ppc64Frame
   const context = fn.hasTailCall ? 8 : 0;
   const used = saved.length * 8 + counter + context + fn.stackDepth;
   const hasFrame = fn.hasCalls || used > PROTECTED_ZONE;
-  const size = hasFrame ? alignUp(header + used) : 0;
+  const size = hasFrame ? alignUp16(header + used) : 0;
   const start = hasFrame ? header : -used;
   return {
     base: R1,

@@ -5,17 +5,14 @@
  * the low 32 bits are, so that whatever is shortest may be left above them. Otherwise a 32-bit result must be
  * zero-extended, which word rotations and shifts do themselves.
  */
-import { emit, hw, isSigned16, isUnsigned16, type LowerContext, type MachineForm, NO_REG, type Op, R10 } from '@polybpf/jit'; // prettier-ignore
+import { emit, hw, isSigned16, isUnsigned16, type LowerContext, type MachineForm, NO_REG, type Op, R10, runOf } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { addImmediate, addImmediate32, loadSigned32 } from './lower-constant.ts';
 import { emitExtract, fuseUnion, isBelow } from './lower-fuse.ts';
 import { copy, emitFrameAddress, zext32 } from './lower-move.ts';
 import { R0 } from './registers.ts';
 
-const {
-  add, and, andi_rc, andis_rc, li, mulld, mulli, mullw, nor, or, ori, oris, rldicl, rldicr, rlwinm, sld, slw, srad, sradi,
-  sraw, srawi, srd, srw, subf, xor, xori, xoris,
-} = INSTRUCTIONS; // prettier-ignore
+const { add, and, andi_rc, andis_rc, mulld, mulli, mullw, nor, or, ori, oris, rldicl, rldicr, rlwinm, sld, slw, srad, sradi, sraw, srawi, srd, srw, subf, xor, xori, xoris } = INSTRUCTIONS; // prettier-ignore
 
 /** Whether only a zero-extended 32-bit result will do. */
 export function extends32(op: Op): boolean {
@@ -58,8 +55,7 @@ export function lowerSub(cx: LowerContext, op: Op): void {
 function lowerSum(cx: LowerContext, op: Op, imm: number): void {
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
-  if (imm === 0) copy(cx, d, a);
-  else if (isWide(op)) addImmediate(cx, d, a, imm);
+  if (isWide(op)) addImmediate(cx, d, a, imm);
   else addImmediate32(cx, d, a, imm);
   if (extends32(op)) zext32(cx, d);
 }
@@ -86,13 +82,9 @@ interface WordMask {
 /** The only run of ones in a word that is neither 0 nor all ones, or undefined when there are more. */
 export function wordMask(word: number): WordMask | undefined {
   const wraps = (word & 1) !== 0 && word < 0;
-  const run = (wraps ? ~word : word) >>> 0;
-  if (run === 0) return undefined;
-  const trailing = 31 - Math.clz32(run & -run);
-  const filled = (run >>> trailing) + 1;
-  if ((filled & (filled - 1)) !== 0) return undefined;
-  const first = Math.clz32(run);
-  const last = 31 - trailing;
+  const run = runOf(wraps ? ~word : word);
+  if (run === undefined) return undefined;
+  const [first, last] = [31 - run[1], 31 - run[0]];
   return wraps ? { first: last + 1, last: first - 1 } : { first, last };
 }
 
@@ -101,10 +93,9 @@ export function lowerAnd(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
   const { imm } = op;
-  if (imm === -1 || imm === 0) {
-    if (imm === 0) emit(cx, li, [d, 0]);
-    else copy(cx, d, a);
-    if (imm !== 0 && extends32(op)) zext32(cx, d);
+  if (imm === -1) {
+    copy(cx, d, a);
+    if (extends32(op)) zext32(cx, d);
     return;
   }
   if (imm < 0 && isWide(op)) return andNegative(cx, d, a, imm);
@@ -162,9 +153,7 @@ function logicImmediate(cx: LowerContext, op: Op, low: MachineForm, high: Machin
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
   const { imm } = op;
-  if (imm === 0) {
-    copy(cx, d, a);
-  } else if (imm < 0 && (isWide(op) || isSigned16(imm))) {
+  if (imm < 0 && (isWide(op) || isSigned16(imm))) {
     loadSigned32(cx, R0, imm);
     emit(cx, registers, [d, a, R0]);
   } else {
@@ -197,8 +186,7 @@ export function lowerLsh(cx: LowerContext, op: Op): void {
     emit(cx, op.width === 64 ? sld : slw, [d, a, shiftCount(cx, op)]);
     return;
   }
-  const count = op.imm & (op.width - 1);
-  if (count === 0) return copyShifted(cx, op, d, a);
+  const count = op.imm;
   const first = op.width === 64 ? 0 : 32;
   if (emitExtract(cx, d, { source: a, first, last: 63 - count, rotate: count })) return;
   if (op.width === 64) emit(cx, rldicr, [d, a, count, 63 - count]);
@@ -212,8 +200,7 @@ export function lowerRsh(cx: LowerContext, op: Op): void {
     emit(cx, op.width === 64 ? srd : srw, [d, a, shiftCount(cx, op)]);
     return;
   }
-  const count = op.imm & (op.width - 1);
-  if (count === 0) return copyShifted(cx, op, d, a);
+  const count = op.imm;
   const first = (op.width === 64 ? 0 : 32) + count;
   emitExtract(cx, d, { source: a, first, last: 63, rotate: 64 - count });
 }
@@ -226,15 +213,7 @@ export function lowerArsh(cx: LowerContext, op: Op): void {
   if (op.b !== NO_REG) {
     emit(cx, wide ? srad : sraw, [d, a, shiftCount(cx, op)]);
   } else {
-    const count = op.imm & (op.width - 1);
-    if (count === 0) return copyShifted(cx, op, d, a);
-    emit(cx, wide ? sradi : srawi, [d, a, count]);
+    emit(cx, wide ? sradi : srawi, [d, a, op.imm]);
   }
   if (extends32(op)) zext32(cx, d);
-}
-
-/** A shift by 0. */
-function copyShifted(cx: LowerContext, op: Op, d: number, a: number): void {
-  if (extends32(op)) emit(cx, rldicl, [d, a, 0, 32]);
-  else copy(cx, d, a);
 }

@@ -6,7 +6,7 @@
  * a - q * b: with b = 0 that is a whatever q is, as RFC 9669 sec. 4.1 asks, and the sign of b does not matter, so that a
  * signed one divides by |b| and never by -1.
  */
-import { emit, hw, isSigned16, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
+import { emit, hw, isSigned16, type LowerContext, NO_REG, type Op, trivialDivision } from '@polybpf/jit';
 import { EQ, GT } from './branches.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { extends32 } from './lower-alu.ts';
@@ -91,12 +91,12 @@ function divideByConstant(cx: LowerContext, op: Op): boolean {
   const [d, a] = [hw(cx, op.d), hw(cx, op.a)];
   const quotient = kind === 'udiv' || kind === 'sdiv';
   const signed = kind === 'sdiv' || kind === 'smod';
-  if (imm === 0 || imm === 1 || (signed && imm === -1)) {
-    const isZero = quotient ? imm === 0 : imm !== 0;
-    if (isZero) emit(cx, li, [d, 0]);
-    else if (imm === -1) emit(cx, neg, [d, a]);
+  const trivial = trivialDivision(op);
+  if (trivial !== undefined) {
+    if (trivial === 'zero') emit(cx, li, [d, 0]);
+    else if (trivial === 'negation') emit(cx, neg, [d, a]);
     else copy(cx, d, a);
-    return !isZero;
+    return trivial !== 'zero';
   }
   const power = imm > 0 && (imm & (imm - 1)) === 0 ? 31 - Math.clz32(imm) : -1;
   if (signed && power > 0) {

@@ -5,7 +5,7 @@
  * or is the one that the op writes. Labels are nodes, so that nothing is fused across a place where control may come
  * from elsewhere; and no lowering but that of branches and selections reads a condition.
  */
-import { emit, isSpent, lastNode, type LowerContext, type MachineForm, type MachineNode, makeNode, retargetLast } from '@polybpf/jit'; // prettier-ignore
+import { composeExtracts, emit, type Extract, isSpent, lastNode, type LowerContext, type MachineForm, type MachineNode, makeNode, retargetLast } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS, type Ppc64Form } from './instructions.ts';
 
 const {
@@ -28,18 +28,6 @@ export function retarget(cx: LowerContext, from: number, to: number): boolean {
 /** Position of the operand that a form writes without reading it. */
 export function resultOf(form: MachineForm): number {
   return (form as Partial<Ppc64Form>).uses?.indexOf('write') ?? -1;
-}
-
-/**
- * Bits of a register, moved: bit i of the result is bit (i + rotate) mod 64 of the source for i from first to last, and
- * 0 elsewhere. Bit 0 is the most significant. Shifts by constants, zero-extensions and contiguous masks are of this
- * kind, and two in a row are one.
- */
-export interface Extract {
-  readonly source: number;
-  readonly first: number;
-  readonly last: number;
-  readonly rotate: number;
 }
 
 /** The extract that a node computes, if it does. */
@@ -67,16 +55,6 @@ function nodeFor(cx: LowerContext, d: number, { source, first, last, rotate }: E
   return node(rlwinm, rotate & 31, first - 32, last - 32);
 }
 
-/** `second` of what `first` computes, as one; undefined when it selects nothing or both ends of a rotated value. */
-function compose(first: Extract, second: Extract): Extract | undefined {
-  const shift = second.first + second.rotate >= 64 ? second.rotate - 64 : second.rotate;
-  if (second.last + shift > 63) return undefined;
-  const start = Math.max(second.first + shift, first.first) - shift;
-  const end = Math.min(second.last + shift, first.last) - shift;
-  if (start > end) return undefined;
-  return { source: first.source, first: start, last: end, rotate: (first.rotate + second.rotate) & 63 };
-}
-
 /**
  * Appends `d` = extract, in one instruction together with the last node where possible.
  *
@@ -85,7 +63,7 @@ function compose(first: Extract, second: Extract): Extract | undefined {
 export function emitExtract(cx: LowerContext, d: number, extract: Extract): boolean {
   const node = lastNode(cx);
   const inner = node === undefined || node.operands[0] !== extract.source || !isSpent(cx, extract.source, d) ? undefined : extractOf(node); // prettier-ignore
-  const composed = inner === undefined ? undefined : compose(inner, extract);
+  const composed = inner === undefined ? undefined : composeExtracts(inner, extract);
   const both = composed === undefined ? undefined : nodeFor(cx, d, composed);
   if (both !== undefined) {
     cx.nodes[cx.nodes.length - 1] = both;

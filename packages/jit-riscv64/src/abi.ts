@@ -16,8 +16,7 @@
  * Everything is above sp and near it, where compressed loads and stores reach. A function without calls, saved registers
  * and stack use has no frame at all.
  */
-import { BPF_MAX_LOOPS } from '@polybpf/isa';
-import { emit, type Frame, type FunctionInfo, hw, type LowerContext, retargetLast } from '@polybpf/jit';
+import { emit, enterFrame, type Frame, frameAbove, type FunctionInfo, hw, leaveFrame, type LowerContext, retargetLast, savedRegisters, type StackAccess } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { loadImm32 } from './lower-constant.ts';
 import { A0, RA, SP, T1, ZERO } from './registers.ts';
@@ -26,35 +25,27 @@ const { addi, jalr, ld, sd } = INSTRUCTIONS;
 
 /** Lays out the frame of one function. */
 export function planFrame(fn: FunctionInfo): Frame {
-  const saved = fn.hasCalls || fn.hasTailCall ? [RA, ...fn.usedCalleeSaved] : [...fn.usedCalleeSaved];
-  const slots = (fn.hasMayGoto ? 8 : 0) + (fn.hasTailCall ? 8 : 0);
-  const size = (saved.length * 8 + slots + fn.stackDepth + 15) & ~15;
-  return { base: SP, bias: size, size, mayGotoOffset: saved.length * 8, saved };
+  return frameAbove(fn, SP, savedRegisters(fn, RA));
 }
 
-/** Offset from sp of the slot where a tail call keeps its context. */
-export function tailContextOffset(cx: LowerContext): number {
-  return cx.frame.mayGotoOffset + (cx.fn.hasMayGoto ? 8 : 0);
-}
+const STACK: StackAccess = {
+  adjust: (cx, bytes) => void emit(cx, addi, [SP, SP, bytes]),
+  store: (cx, register, offset) => void emit(cx, sd, [register, offset, SP]),
+  load: (cx, register, offset) => void emit(cx, ld, [register, offset, SP]),
+  constant(cx, value) {
+    loadImm32(cx, T1, value);
+    return T1;
+  },
+};
 
 /** Makes the frame and saves what must be saved. */
 export function emitPrologue(cx: LowerContext): void {
-  const { saved, size, mayGotoOffset } = cx.frame;
-  if (size === 0) return;
-  emit(cx, addi, [SP, SP, -size]);
-  saved.forEach((register, i) => emit(cx, sd, [register, 8 * i, SP]));
-  if (cx.fn.hasMayGoto) {
-    loadImm32(cx, T1, BPF_MAX_LOOPS);
-    emit(cx, sd, [T1, mayGotoOffset, SP]);
-  }
+  enterFrame(cx, STACK);
 }
 
-/** Restores the saved registers and sp. t1 and the argument registers keep their values. */
+/** Restores the saved registers and sp. */
 export function undoFrame(cx: LowerContext): void {
-  const { saved, size } = cx.frame;
-  if (size === 0) return;
-  saved.forEach((register, i) => emit(cx, ld, [register, 8 * i, SP]));
-  emit(cx, addi, [SP, SP, size]);
+  leaveFrame(cx, STACK);
 }
 
 /** Ends the function: r0 to a0, the frame undone, return. */

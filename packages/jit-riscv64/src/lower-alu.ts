@@ -1,5 +1,5 @@
 /** Arithmetic and moves. */
-import { emit, hw, isFusible, isHwLiveAfter, isSigned12, lastNode, type LowerContext, type MachineForm, NO_REG, type Op, powerOf, R10, retargetLast, SIGN, ZEROS } from '@polybpf/jit'; // prettier-ignore
+import { emit, hw, isFusible, isHwLiveAfter, isSigned12, lastNode, type LowerContext, type Lowerings, type MachineForm, type Op, operandLowerings, powerOf, R10, retargetLast, SIGN, ZEROS } from '@polybpf/jit'; // prettier-ignore
 import { lengthOf } from './compress.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { upperHalf } from './known.ts';
@@ -26,20 +26,25 @@ const REGISTER_FORMS: Readonly<Record<string, readonly [MachineForm, MachineForm
   arsh: [sraw, sra],
 };
 
-const LOGICAL_FORMS: Readonly<Record<string, readonly [register: MachineForm, immediate: MachineForm]>> = {
-  and: [and, andi],
-  or: [or, ori],
-  xor: [xor, xori],
-};
-
 /** Whether the low half of the result depends on the low halves of the operands only. */
 function isLocal(kind: string): boolean {
   return kind !== 'lsh' && kind !== 'rsh' && kind !== 'arsh';
 }
 
 /** Two-operand arithmetic but division. */
-export function lowerAlu(cx: LowerContext, op: Op): void {
-  if (op.b === NO_REG) return lowerAluImm(cx, op);
+export const ALU: Pick<Lowerings, 'arithmetic' | 'shift'> = /* @__PURE__ */ operandLowerings(lowerRegisters, {
+  add: emitAddition,
+  sub: emitWithConstant,
+  mul: emitProduct,
+  and: emitMask,
+  or: emitLogical,
+  xor: emitLogical,
+  lsh: emitShiftLeft,
+  rsh: emitShiftRight,
+  arsh: emitShiftRightSigned,
+});
+
+function lowerRegisters(cx: LowerContext, op: Op): void {
   const { kind } = op;
   if (kind === 'add' && op.width === 64 && fuseScaledAdd(cx, op)) return;
   emitBinary(cx, op, hw(cx, op.d), hw(cx, op.a), hw(cx, op.b), REGISTER_FORMS[kind]!);
@@ -91,37 +96,11 @@ function length(form: MachineForm, a: number, b: number, c: number): number {
   return lengthOf(form as typeof add, a, b, c);
 }
 
-function lowerAluImm(cx: LowerContext, op: Op): void {
-  const { kind, imm } = op;
-  const d = hw(cx, op.d);
-  if (kind === 'add' && op.a === R10) return emitFrameAddress(cx, op, d, cx.frame.bias + imm);
-  const a = hw(cx, op.a);
-  switch (kind) {
-    case 'add':
-      return emitAddition(cx, op, d, a, imm);
-    case 'sub':
-      // -(-2^31) is one too high for an immediate.
-      if (imm !== -2147483648) return emitAddition(cx, op, d, a, -imm);
-      return emitWithConstant(cx, op, d, a, imm);
-    case 'and':
-      return emitMask(cx, op, d, a, imm);
-    case 'or':
-    case 'xor':
-      if (!isSigned12(imm)) return emitWithConstant(cx, op, d, a, imm);
-      emit(cx, LOGICAL_FORMS[kind]![1], [d, a, imm]);
-      if (op.width === 32 && op.zext) zext32(cx, d, d);
-      return;
-    case 'lsh':
-      return emitShiftLeft(cx, op, d, a, imm & (op.width - 1));
-    case 'rsh':
-      return emitShiftRight(cx, op, d, a, imm & (op.width - 1));
-    case 'arsh':
-      return emitShiftRightSigned(cx, op, d, a, imm & (op.width - 1));
-    case 'mul':
-      return emitProduct(cx, op, d, a, imm);
-    default:
-      throw new Error(`BUG: ${kind} is not arithmetic`);
-  }
+/** Disjunctions. */
+function emitLogical(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
+  if (!isSigned12(imm)) return emitWithConstant(cx, op, d, a, imm);
+  emit(cx, op.kind === 'or' ? ori : xori, [d, a, imm]);
+  if (op.width === 32 && op.zext) zext32(cx, d, d);
 }
 
 /** With the immediate in a register: in d when that is free. */
@@ -135,6 +114,7 @@ function emitWithConstant(cx: LowerContext, op: Op, d: number, a: number, imm: n
 }
 
 function emitAddition(cx: LowerContext, op: Op, d: number, a: number, imm: number): void {
+  if (op.a === R10) return emitFrameAddress(cx, op, d, cx.frame.bias + imm);
   if (op.width === 32 && !op.zext && isSigned12(imm)) return void emit(cx, addiw, [d, a, imm]);
   if (constantBytes(imm) >= 6) return emitWithConstant(cx, { ...op, kind: 'add' }, d, a, imm);
   emitAddImm(cx, d, a, imm, d === a ? freeRegister(cx, op) : d);
@@ -210,7 +190,6 @@ function unextend(cx: LowerContext, register: number, d: number): boolean {
 }
 
 function emitShiftLeft(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
-  if (amount === 0) return emitMove(cx, op, d, a);
   if (op.width === 64) {
     const node = lastNode(cx);
     if (isFusible(cx, node, add_uw, a, d) && node.operands[2] === ZERO) {
@@ -231,7 +210,6 @@ function emitShiftLeft(cx: LowerContext, op: Op, d: number, a: number, amount: n
 }
 
 function emitShiftRight(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
-  if (amount === 0) return emitMove(cx, op, d, a);
   if (op.width === 64) {
     if (amount < 32 && unextend(cx, a, d)) return void emit(cx, srli, [d, a, 32 + amount]);
     return void emit(cx, srli, [d, a, amount]);
@@ -241,7 +219,6 @@ function emitShiftRight(cx: LowerContext, op: Op, d: number, a: number, amount: 
 }
 
 function emitShiftRightSigned(cx: LowerContext, op: Op, d: number, a: number, amount: number): void {
-  if (amount === 0) return emitMove(cx, op, d, a);
   if (op.width === 64) return void emit(cx, srai, [d, a, amount]);
   if (!op.zext) {
     const isShort = d === a && isCompressible(d) && (upperHalf(cx, a) & SIGN) !== 0;
@@ -261,9 +238,8 @@ function emitProduct(cx: LowerContext, op: Op, d: number, a: number, imm: number
   if (imm === 0) return void emit(cx, addi, [d, ZERO, 0]);
   const narrow = op.width === 32;
   const zext = narrow && op.zext;
-  if (imm === 1) return emitMove(cx, op, d, a);
   if (imm === -1) return emitNegation(cx, op, d, a);
-  if (powerOf(imm) >= 0 && (imm > 0 || narrow)) return emitShiftLeft(cx, { ...op, kind: 'lsh' }, d, a, powerOf(imm));
+  if (narrow && powerOf(imm) >= 0) return emitShiftLeft(cx, { ...op, kind: 'lsh' }, d, a, powerOf(imm));
   const temp = d === a ? freeRegister(cx, op) : d;
   const product = constantBytes(imm) + 4;
   const [above, below] = imm > 0 ? [powerOf(imm - 1), powerOf(imm + 1)] : [-1, -1];

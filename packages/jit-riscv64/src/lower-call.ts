@@ -1,6 +1,6 @@
 /** Calls of every kind, and addresses of symbols and functions. */
-import { bind, callLowerings, type CallLowerings, emit, emitSymbol, emitTo, hw, low12, type LowerContext, type Op, TAIL_CALL_FAILED, takesResult, wordsOf } from '@polybpf/jit'; // prettier-ignore
-import { tailContextOffset, undoFrame } from './abi.ts';
+import { bind, callLowerings, type CallLowerings, emit, emitSymbol, emitTo, hw, low12, type LowerContext, type Op, TAIL_CALL_FAILED, tailContextOffset, takesResult, wordsOf } from '@polybpf/jit'; // prettier-ignore
+import { undoFrame } from './abi.ts';
 import { INSTRUCTIONS } from './instructions.ts';
 import { loadImm64 } from './lower-constant.ts';
 import { A0, RA, SP, T1, T2, ZERO } from './registers.ts';

@@ -3,7 +3,7 @@
  * ISA manual, volume I, "M extension", table of division by zero and overflow). Of these only x / 0, which BPF wants to be
  * 0, takes a guard.
  */
-import { bind, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op, ZEROS } from '@polybpf/jit';
+import { bind, emit, emitTo, hw, type LowerContext, type MachineForm, NO_REG, type Op, trivialDivision, ZEROS } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { upperHalf } from './known.ts';
 import { constantRegister } from './lower-constant.ts';
@@ -53,12 +53,10 @@ function lowerDivisionImm(cx: LowerContext, op: Op): void {
   const { kind, imm } = op;
   const narrow = op.width === 32;
   const [d, a] = [hw(cx, op.d), hw(cx, op.a)];
-  const isModulo = kind === 'umod' || kind === 'smod';
-  const isSigned = kind === 'sdiv' || kind === 'smod';
-  if (imm === 0 || imm === 1 || (imm === -1 && isSigned)) {
-    // x / 0 = 0 and x % 0 = x (RFC 9669 sec. 4.1).
-    if ((imm === 0) !== isModulo) emit(cx, addi, [d, ZERO, 0]);
-    else if (imm === -1) {
+  const trivial = trivialDivision(op);
+  if (trivial !== undefined) {
+    if (trivial === 'zero') emit(cx, addi, [d, ZERO, 0]);
+    else if (trivial === 'negation') {
       emit(cx, narrow && !op.zext ? subw : sub, [d, ZERO, a]);
       if (narrow && op.zext) zext32(cx, d, d);
     } else if (narrow && op.zext) zext32(cx, d, a);

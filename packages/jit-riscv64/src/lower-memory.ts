@@ -1,5 +1,5 @@
 /** Loads, stores and atomics. */
-import { bind, displacement, emit, emitTo, hw, hwBase, isFusible, isLiveAfter, isSigned12, LABEL, lastNode, type LowerContext, type MachineForm, makeNode, type Op, SCRATCH_A, SIGN, storedImmediate } from '@polybpf/jit'; // prettier-ignore
+import { bind, displacement, emit, emitTo, hw, hwBase, isLiveAfter, isSigned12, LABEL, type LowerContext, type MachineForm, type MachineNode, makeNode, type Op, SCRATCH_A, SIGN, storedImmediate, storedValue } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { upperHalf } from './known.ts';
 import { emitSwap } from './lower-bswap.ts';
@@ -76,15 +76,13 @@ function storeForm(width: number): MachineForm {
   return width === 8 ? sb : width === 16 ? sh : width === 32 ? sw : sd;
 }
 
+function isZero({ form, operands }: MachineNode): boolean {
+  return form === addi && operands[1] === ZERO && operands[2] === 0;
+}
+
 export function lowerStore(cx: LowerContext, op: Op): void {
-  let value = hw(cx, op.b);
   const given = hwBase(cx, op.d);
-  // A zero that was loaded for this store only.
-  const node = lastNode(cx);
-  if (value !== given && isFusible(cx, node, addi, value, -1) && node.operands[1] === ZERO && node.operands[2] === 0) {
-    cx.nodes.pop();
-    value = ZERO;
-  }
+  const value = storedValue(cx, hw(cx, op.b), given, ZERO, isZero);
   const [base, offset] = addressOf(cx, given, displacement(cx, op.d, op.offset), T2);
   emit(cx, storeForm(op.width), [value, offset, base]);
 }

@@ -26,7 +26,7 @@
  * | conditional jump | 16 (32) bits | 4 KiB, compressed 256 bytes | widened, see branches.ts |
  */
 import { type Fits, FITS_ALL, type LowerFn, lowerTable, type OpKind } from '@polybpf/jit';
-import { lowerAlu, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
+import { ALU, lowerMov, lowerNeg, lowerSext } from './lower-alu.ts';
 import { lowerBranch, lowerJump, lowerMayGoto } from './lower-branch.ts';
 import { lowerBswap } from './lower-bswap.ts';
 import { CALLS, lowerAddress, lowerFunctionAddress } from './lower-call.ts';
@@ -42,8 +42,7 @@ export const LOWER: Readonly<Record<OpKind, LowerFn>> = /* @__PURE__ */ lowerTab
   mov: lowerMov,
   sext: lowerSext,
   const: lowerConst,
-  arithmetic: lowerAlu,
-  shift: lowerAlu,
+  ...ALU,
   division: lowerDivision,
   neg: lowerNeg,
   bswap: lowerBswap,

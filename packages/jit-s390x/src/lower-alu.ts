@@ -160,7 +160,7 @@ export function lowerAnd(cx: LowerContext, op: Op): void {
     lowerMov(cx, { ...op, kind: 'mov' });
   } else if (imm === 0xff || imm === 0xffff) {
     const first = imm === 0xff ? 56 : 48;
-    if (fuseExtract(cx, d, { source: a, first, last: 63, rotate: 0, low: false })) return;
+    if (fuseExtract(cx, d, { source: a, first, last: 63, rotate: 0 })) return;
     emit(cx, imm === 0xff ? F.llgcr : F.llghr, [d, a]);
   } else if (wide) {
     if (imm < 0 && d === a) andLowWord(cx, op, imm);
@@ -185,7 +185,7 @@ function andLowWord(cx: LowerContext, op: Op, imm: number): void {
 /** `d = a & high:low`, where high is 0 or -1: 4 to 10 bytes. */
 function andInto(cx: LowerContext, d: number, a: number, low: number, high: number): void {
   const range = bitRange(low, high);
-  if (range !== undefined && range.first <= range.last && fuseExtract(cx, d, { source: a, ...range, rotate: 0, low: false })) return; // prettier-ignore
+  if (range !== undefined && range.first <= range.last && fuseExtract(cx, d, { source: a, ...range, rotate: 0 })) return; // prettier-ignore
   if (high === 0 && low === 0x7fff_ffff) {
     emit(cx, F.llgtr, [d, a]);
     return;
@@ -237,7 +237,7 @@ const ARSH: ShiftForms = { narrow: F.sra, narrow3: F.srak, wide: F.srag };
 export function lowerLsh(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
-  const count = op.imm & (op.width - 1);
+  const count = op.imm;
   if (op.b !== NO_REG) return shiftByRegister(cx, op, LSH);
   if (fuseExtract(cx, d, leftShift(a, count, op.width === 32))) return;
   // Doubling is an addition.
@@ -250,7 +250,7 @@ export function lowerLsh(cx: LowerContext, op: Op): void {
 export function lowerRsh(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
-  const count = op.imm & (op.width - 1);
+  const count = op.imm;
   if (op.b !== NO_REG) return shiftByRegister(cx, op, RSH);
   if (fuseExtract(cx, d, rightShift(a, count, op.width === 32))) return;
   if (op.width === 64) emit(cx, F.srlg, [d, a, count, NO_BASE]);
@@ -261,7 +261,7 @@ export function lowerRsh(cx: LowerContext, op: Op): void {
 export function lowerArsh(cx: LowerContext, op: Op): void {
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
-  const count = op.imm & (op.width - 1);
+  const count = op.imm;
   if (op.b !== NO_REG) return shiftByRegister(cx, op, ARSH);
   if (op.width === 64) emit(cx, F.srag, [d, a, count, NO_BASE]);
   else if (op.zext) shiftZeroExtended(cx, ARSH, d, a, count, NO_BASE);

@@ -6,7 +6,7 @@
  * does not fit, INT64_MIN / -1. DIVIDE SINGLE reads its 64-bit dividend from %r1 alone; all 32-bit divisions but the
  * unsigned one by a register are done with it, on sign- or zero-extended operands, where no quotient can overflow.
  */
-import { bind, emit, emitTo, hw, type LowerContext, lowerOp, makeOp, NO_REG, type Op } from '@polybpf/jit';
+import { bind, emit, emitTo, hw, type LowerContext, lowerOp, makeOp, NO_REG, type Op, trivialDivision } from '@polybpf/jit'; // prettier-ignore
 import { ALWAYS, BRANCHES as B, ZERO } from './branches.ts';
 import { FORMS as F } from './instructions.ts';
 import { loadImm64, zext32 } from './lower-move.ts';
@@ -150,14 +150,11 @@ function divideSigned32(cx: LowerContext, op: Op, quotient: boolean): void {
 /** Division by a constant: nothing to test; the divisor is put into the result register, which is free by then. */
 function divideByConstant(cx: LowerContext, op: Op, signed: boolean, quotient: boolean): void {
   const { imm, width } = op;
-  if (imm === 0) {
-    if (quotient) lowerOp(cx, makeOp('const', op.insn, { d: op.d }));
-    else lowerOp(cx, makeOp('mov', op.insn, { d: op.d, a: op.a, width, zext: op.zext }));
-    return;
-  }
-  if (signed && (imm === 1 || imm === -1)) {
-    if (!quotient) lowerOp(cx, makeOp('const', op.insn, { d: op.d }));
-    else lowerOp(cx, makeOp(imm === 1 ? 'mov' : 'neg', op.insn, { d: op.d, a: op.a, width, zext: op.zext }));
+  const trivial = trivialDivision(op);
+  if (trivial !== undefined) {
+    const { insn, d, a, zext } = op;
+    if (trivial === 'zero') lowerOp(cx, makeOp('const', insn, { d }));
+    else lowerOp(cx, makeOp(trivial === 'negation' ? 'neg' : 'mov', insn, { d, a, width, zext }));
     return;
   }
   const d = hw(cx, op.d);

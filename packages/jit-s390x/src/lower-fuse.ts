@@ -5,23 +5,9 @@
  * or is the one that the op writes. Labels are nodes, so that nothing is fused across a place where control may come
  * from elsewhere; and no lowering but that of branches leaves a condition code to be read.
  */
-import { emit, isHwLiveAfter, isSpent, lastNode, type LowerContext, type MachineNode } from '@polybpf/jit';
+import { composeExtracts, emit, type Extract, isHwLiveAfter, isSpent, lastNode, type LowerContext, type MachineNode, runOf } from '@polybpf/jit'; // prettier-ignore
 import { FORMS as F, type S390xForm } from './instructions.ts';
 import { NO_BASE } from './registers.ts';
-
-/**
- * Bits of a register, moved: bit i of the result is bit (i + rotate) mod 64 of the source for i from first to last, and
- * 0 elsewhere. Bit 0 is the most significant. This is what ROTATE THEN INSERT SELECTED BITS does; shifts and
- * zero-extensions are special cases, and two in a row are one.
- */
-export interface Extract {
-  readonly source: number;
-  readonly first: number;
-  readonly last: number;
-  readonly rotate: number;
-  /** Only bits 32 to 63 of the result are so; the upper half is what it was. */
-  readonly low: boolean;
-}
 
 /** The extract that a node computes, if it does. */
 function extractOf(node: MachineNode): Extract | undefined {
@@ -29,16 +15,16 @@ function extractOf(node: MachineNode): Extract | undefined {
   const [d, a, third, fourth] = operands as [number, number, number, number];
   switch (form) {
     case F.llgcr:
-      return { source: a, first: 56, last: 63, rotate: 0, low: false };
+      return { source: a, first: 56, last: 63, rotate: 0 };
     case F.llghr:
-      return { source: a, first: 48, last: 63, rotate: 0, low: false };
+      return { source: a, first: 48, last: 63, rotate: 0 };
     case F.llgfr:
-      return { source: a, first: 32, last: 63, rotate: 0, low: false };
+      return { source: a, first: 32, last: 63, rotate: 0 };
     case F.llgtr:
-      return { source: a, first: 33, last: 63, rotate: 0, low: false };
+      return { source: a, first: 33, last: 63, rotate: 0 };
     case F.risbg: {
       const last = fourth - 128;
-      return last >= third ? { source: a, first: third, last, rotate: operands[4]!, low: false } : undefined;
+      return last >= third ? { source: a, first: third, last, rotate: operands[4]! } : undefined;
     }
     case F.nilf: {
       const range = bitRange(a, 0);
@@ -69,13 +55,9 @@ function extractOf(node: MachineNode): Extract | undefined {
  */
 export function bitRange(low: number, high: number): { first: number; last: number } | undefined {
   // With all ones above, the run of zeros below decides.
-  const run = (high === 0 ? low : ~low) >>> 0;
-  if (run === 0) return undefined;
-  const trailing = 31 - Math.clz32(run & -run);
-  const filled = (run >>> trailing) + 1;
-  if ((filled & (filled - 1)) !== 0) return undefined;
-  const first = 32 + Math.clz32(run);
-  const last = 63 - trailing;
+  const run = runOf(high === 0 ? low : ~low);
+  if (run === undefined) return undefined;
+  const [first, last] = [63 - run[1], 63 - run[0]];
   return high === 0 ? { first, last } : { first: (last + 1) & 63, last: first - 1 };
 }
 
@@ -89,21 +71,6 @@ export function rightShift(source: number, count: number, low: boolean): Extract
   return low && count > 31 ? undefined : { source, first: (low ? 32 : 0) + count, last: 63, rotate: (64 - count) & 63, low }; // prettier-ignore
 }
 
-/** `second` of what `first` computes, as one; undefined when it is none or reads what `first` leaves undefined. */
-function compose(first: Extract, second: Extract): Extract | undefined {
-  const from = second.first + second.rotate;
-  // Bits of the intermediate value that are read, without wrapping around.
-  const shift = from >= 64 ? second.rotate - 64 : second.rotate;
-  const low = second.first + shift;
-  const high = second.last + shift;
-  if (high > 63 || low < 0 || (first.low && low < 32)) return undefined;
-  const start = Math.max(low, first.first) - shift;
-  const end = Math.min(high, first.last) - shift;
-  if (start > end) return undefined;
-  const rotate = (first.rotate + second.rotate) & 63;
-  return { source: first.source, first: start, last: end, rotate, low: false };
-}
-
 /**
  * Takes the last node into an extract that the current op is about to do on its result.
  *
@@ -114,7 +81,7 @@ export function fuseExtract(cx: LowerContext, d: number, second: Extract | undef
   if (second === undefined || node === undefined || node.operands[0] !== second.source) return false;
   if (!isSpent(cx, second.source, d)) return false;
   const first = extractOf(node);
-  const both = first === undefined ? undefined : compose(first, second);
+  const both = first === undefined ? undefined : composeExtracts(first, second);
   if (both === undefined) return false;
   cx.nodes.pop();
   emitExtract(cx, d, both);

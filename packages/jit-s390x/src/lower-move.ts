@@ -32,7 +32,7 @@ export function lowerMov(cx: LowerContext, op: Op): void {
   if (op.a === R10) return loadAddress(cx, d, hwBase(cx, R10), cx.frame.bias);
   const a = hw(cx, op.a);
   const isExtension = op.width < 32 || (op.width === 32 && op.zext);
-  if (isExtension && fuseExtract(cx, d, { source: a, first: 64 - op.width, last: 63, rotate: 0, low: false })) return;
+  if (isExtension && fuseExtract(cx, d, { source: a, first: 64 - op.width, last: 63, rotate: 0 })) return;
   if (op.width === 8) emit(cx, F.llgcr, [d, a]);
   else if (op.width === 16) emit(cx, F.llghr, [d, a]);
   else if (op.width === 32 && op.zext) emit(cx, F.llgfr, [d, a]);

@@ -22,7 +22,7 @@
  * is called: at 128 from the stack pointer as well.
  */
 import { BPF_MAX_LOOPS } from '@polybpf/isa';
-import { emit, type Frame, type FunctionInfo, hw, lastNode, type LowerContext } from '@polybpf/jit';
+import { alignUp16, emit, type Frame, type FunctionInfo, hw, lastNode, type LowerContext } from '@polybpf/jit';
 import { INSTRUCTIONS } from './instructions.ts';
 import { restoreOf, retarget } from './lower-fuse.ts';
 import { FP, G0, G1, I0, O0, SP } from './registers.ts';
@@ -41,8 +41,6 @@ const SLOT = 8;
 /** From %sp to the 8 bytes that byte swaps go through. */
 export const SWAP_OFFSET: number = STACK_BIAS + WINDOW_AREA;
 
-const alignUp = (size: number): number => (size + 15) & ~15;
-
 /** Whether a function takes a register window of its own. */
 export function hasWindow(fn: FunctionInfo): boolean {
   return fn.hasCalls || fn.usedCalleeSaved.length > 0;
@@ -59,12 +57,12 @@ export function planFrame(fn: FunctionInfo): Frame {
     return {
       base: FP,
       bias,
-      size: isSmall ? MIN_FRAME : MIN_FRAME + alignUp(used),
+      size: isSmall ? MIN_FRAME : MIN_FRAME + alignUp16(used),
       mayGotoOffset: bias - used,
       saved,
     };
   }
-  const size = alignUp(Math.max(0, SLOT + counter + fn.stackDepth - OWN_AREA));
+  const size = alignUp16(Math.max(0, SLOT + counter + fn.stackDepth - OWN_AREA));
   return { base: SP, bias: size + STACK_BIAS + MIN_FRAME, size, mayGotoOffset: SWAP_OFFSET + SLOT, saved };
 }
 

@@ -111,7 +111,7 @@ export function lowerShift(cx: LowerContext, op: Op): void {
   if (op.b !== NO_REG) {
     emit(cx, SHIFTS[kind]![width][0], [a, hw(cx, op.b), d]);
   } else {
-    const amount = op.imm & (width - 1);
+    const amount = op.imm;
     if (fuseShift(cx, op, d, a, amount)) return;
     emit(cx, SHIFTS[kind]![width][1], [a, amount, d]);
   }

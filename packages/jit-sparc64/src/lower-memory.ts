@@ -2,7 +2,7 @@
  * Loads and stores. Displacements of 13 bits are part of the instruction, others go through %g5. Memory is totally ordered
  * (TSO), so that loads acquire and stores release as they are.
  */
-import { displacement, emit, hw, hwBase, isSpent, lastNode, type LowerContext, type MachineForm, type Op, storedImmediate } from '@polybpf/jit'; // prettier-ignore
+import { displacement, emit, hw, hwBase, isSpent, lastNode, type LowerContext, type MachineForm, type MachineNode, type Op, storedImmediate, storedValue } from '@polybpf/jit'; // prettier-ignore
 import { INSTRUCTIONS } from './instructions.ts';
 import { fits13, loadImm32, loadImm64 } from './lower-constant.ts';
 import { emitMisalignedLoad, emitMisalignedStore, misalignmentOf } from './lower-misaligned.ts';
@@ -80,16 +80,13 @@ export function lowerLoadBswap(cx: LowerContext, op: Op): void {
   emit(cx, form, [base, G4, d]);
 }
 
+function isZero({ form, operands: [first] }: MachineNode): boolean {
+  return (form === mov_imm && first === 0) || (form === mov && first === G0);
+}
+
 export function lowerStore(cx: LowerContext, op: Op): void {
-  let value = hw(cx, op.b);
   const base = hwBase(cx, op.d);
-  // A zero that was loaded for this store only.
-  const node = lastNode(cx);
-  const isZero = (node?.form === mov_imm && node.operands[0] === 0) || (node?.form === mov && node.operands[0] === G0);
-  if (node !== undefined && isZero && node.operands[1] === value && value !== base && isSpent(cx, value, -1)) {
-    cx.nodes.pop();
-    value = G0;
-  }
+  const value = storedValue(cx, hw(cx, op.b), base, G0, isZero);
   emitStore(cx, op, value, base);
 }
 

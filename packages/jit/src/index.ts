@@ -71,6 +71,8 @@ export {
   GUARD_BYTES,
   WIDE_GUARD_BYTES,
 } from './sandbox-layout.ts';
+export { composeExtracts } from './lowering/bit-extract.ts';
+export type { Extract } from './lowering/bit-extract.ts';
 export { reachOf, widenOver } from './lowering/branch-forms.ts';
 export { checkPadding, checkPair, layoutSize, padWith, printRow } from './lowering/encoder-parts.ts';
 export { absolute64, checkReach, patchWord, relative32, unitsOf, viewOf } from './lowering/relocation-fields.ts';
@@ -82,6 +84,18 @@ export { constantHomes } from './lowering/constant-homes.ts';
 export type { ConstantRegister, HomeRules } from './lowering/constant-homes.ts';
 export { addTraffic, commute, findMovable, operandTraffic } from './lowering/delay-slots.ts';
 export type { SlotRules, Traffic, TrafficForm } from './lowering/delay-slots.ts';
+export {
+  alignUp16,
+  enterFrame,
+  frameAbove,
+  leaveFrame,
+  restoreSaved,
+  savedRegisters,
+  slotBytes,
+  tailContextOffset,
+} from './lowering/frames.ts';
+export type { StackAccess } from './lowering/frames.ts';
+export { trivialDivision } from './lowering/division.ts';
 export { dropHeldConstants } from './lowering/held-constants.ts';
 export type { HeldConstantRules } from './lowering/held-constants.ts';
 export {
@@ -100,12 +114,12 @@ export {
   trailingZeros64,
   wordsOf,
 } from './lowering/immediates.ts';
-export { isFusible, isSpent, lastNode, retargetLast, soleResult } from './lowering/look-back.ts';
+export { isFusible, isSpent, lastNode, retargetLast, soleResult, storedValue } from './lowering/look-back.ts';
 export type { WritingForm } from './lowering/look-back.ts';
 export { countUses, isLabelAt, isSameNode, skipJump, straighten } from './lowering/node-list.ts';
 export type { Straight } from './lowering/node-list.ts';
-export { FITS_ALL, lowerTable } from './lowering/table.ts';
-export type { Lowerings } from './lowering/table.ts';
+export { FITS_ALL, lowerTable, operandLowerings } from './lowering/table.ts';
+export type { LowerImmediate, Lowerings } from './lowering/table.ts';
 export {
   BOTH,
   comparesAlike,

@@ -108,6 +108,7 @@ export function lowerLegal(cx: LowerContext, op: Op, router: Router = routerOf(c
 function materialiseAddress(cx: LowerContext, base: number, offset: number): void {
   if (base === R10) {
     lowerMove(cx, SCRATCH_B, R10);
+    if (offset === 0) return;
     base = SCRATCH_B;
   }
   if (cx.target.fits.add(offset, 64)) {

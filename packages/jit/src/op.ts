@@ -15,6 +15,8 @@ export const OP_KINDS = [
   // d = immHi:imm as a 64-bit constant
   'const',
   // d = a op b|imm in `width` (32 or 64) bits; a 32-bit result is zero-extended when `zext` says so
+  // Of immediates, none that changes nothing (add 0, shift by 0, mul by 1), no positive power of two of mul, udiv and umod, no
+  // shift count beyond the width, and of sub -2^31 only
   'add', 'sub', 'mul', 'udiv', 'umod', 'sdiv', 'smod', 'and', 'or', 'xor', 'lsh', 'rsh', 'arsh',
   // d = -a
   'neg',

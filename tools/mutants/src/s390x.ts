@@ -63,9 +63,9 @@ export const S390X_MUTANTS: readonly Mutant[] = [
   },
   {
     id: 's390x/extract-composed',
-    file: `${folder}/lower-fuse.ts`,
-    find: 'const rotate = (first.rotate + second.rotate) & 63;',
-    replace: 'const rotate = second.rotate;',
+    file: 'packages/jit/src/lowering/bit-extract.ts',
+    find: 'rotate: (first.rotate + second.rotate) & 63',
+    replace: 'rotate: second.rotate',
     what: 'two shifts that become one rotate by the second only',
     killedBy: vector('fusion/rsh64-8-then-dead'),
   },

@@ -57,3 +57,23 @@ export function retargetLast(
   node.operands = node.operands.with(position, to);
   return true;
 }
+
+/**
+ * The register that a store reads: `zero`, which reads as 0, in place of one into which a zero was loaded right before it
+ * and for it only.
+ *
+ * @param isZero - whether a node loads 0 into its result
+ */
+export function storedValue(
+  cx: LowerContext,
+  value: number,
+  base: number,
+  zero: number,
+  isZero: (node: MachineNode) => boolean,
+): number {
+  const node = lastNode(cx);
+  if (value === base || node === undefined || !isZero(node)) return value;
+  if (node.operands[soleResult(node.form)] !== value || !isSpent(cx, value, -1)) return value;
+  cx.nodes.pop();
+  return zero;
+}

@@ -1,6 +1,7 @@
 /** The table of lowerings, from a target's functions: most ops of a kind share one. */
+import { hw, type LowerContext } from '../lower-context.ts';
 import { lowerCheck } from '../lower-sandbox.ts';
-import type { OpKind } from '../op.ts';
+import { NO_REG, type Op, type OpKind } from '../op.ts';
 import type { Fits, LowerFn } from '../target.ts';
 
 type Arithmetic = 'add' | 'sub' | 'mul' | 'and' | 'or' | 'xor';
@@ -24,6 +25,27 @@ export interface Lowerings extends Readonly<Record<Exclude<OpKind, Grouped | 'ad
   readonly fetch: OneOrEach<Fetch>;
   /** In place of the comparison of the shifted address, as every 64-bit CPU can do it. */
   readonly check?: LowerFn;
+}
+
+/** Lowers an operation on an immediate: hardware registers of result and operand (-1 for r10), and the immediate. */
+export type LowerImmediate = (cx: LowerContext, op: Op, d: number, a: number, imm: number) => void;
+
+/** Arithmetic and shifts, from the lowering between registers and, by kind, that on an immediate. */
+export function operandLowerings(
+  registers: LowerFn,
+  immediates: Readonly<Record<Arithmetic | Shift, LowerImmediate>>,
+): Pick<Lowerings, 'arithmetic' | 'shift'> {
+  const of = (kind: Arithmetic | Shift): LowerFn => {
+    const immediate = immediates[kind];
+    return (cx, op) => {
+      if (op.b !== NO_REG) registers(cx, op);
+      else immediate(cx, op, hw(cx, op.d), hw(cx, op.a), op.imm);
+    };
+  };
+  return {
+    arithmetic: { add: of('add'), sub: of('sub'), mul: of('mul'), and: of('and'), or: of('or'), xor: of('xor') },
+    shift: { lsh: of('lsh'), rsh: of('rsh'), arsh: of('arsh') },
+  };
 }
 
 /** `Target.lower`. */
