@@ -222,14 +222,6 @@ export const ARM64_MUTANTS: readonly Mutant[] = [
     killedBy: vector('address/load32-base-dead'),
   },
   {
-    id: 'arm64/store-zero-base',
-    file: `${folder}/lower-memory.ts`,
-    find: 'isSpent(cx, value, -1)) {\n    cx.nodes.pop();',
-    replace: 'true) {\n    cx.nodes.pop();',
-    what: 'a zero is taken into a store though its register is read again',
-    killedBy: vector('address/store-zero-register-alive'),
-  },
-  {
     id: 'arm64/fetch-and',
     file: `${folder}/lower-memory.ts`,
     find: "if (name === 'and') {",
