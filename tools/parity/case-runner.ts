@@ -152,6 +152,13 @@ export class CaseRunner {
     return { told: { ...told, message: told.message.replace(/verification time \d+ usec$/, '') }, log: loaded.log };
   }
 
+  /** Whether the verdict depends on the types of the kernel. */
+  needsTypes(line: CaseLine): boolean {
+    const [input] = [...readCases(JSON.stringify(line), 'case')];
+    const { message } = runVerifier(input!, { profile, privilege: this.#privilege, logLevel: 0, kernelBtf: undefined });
+    return message.includes('types of the kernel');
+  }
+
   /** What `verify --case` says. */
   ours(line: CaseLine, logLevel = 0): { readonly told: Told; readonly log: string; readonly insn: number } {
     const [input] = [...readCases(JSON.stringify(line), 'case')];
