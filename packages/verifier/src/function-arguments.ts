@@ -77,6 +77,9 @@ function argumentOf(types: FunctionTypes, id: number, i: number, tags: readonly 
   const onlyWith = (...allowed: readonly string[]): void => {
     if (tags.some((tag) => !allowed.includes(tag))) reject(EINVAL, `arg#${i} has invalid combination of tags`);
   };
+  const alone = (tag: string): void => {
+    if (tags.some((other) => other !== tag)) reject(EINVAL, `arg#${i} ${tag} cannot be combined with any other tags`);
+  };
   if (type?.kind === 'PTR') {
     const pointee = type.type === 0 ? undefined : resolveType(btf, type.type);
     if (has('ctx') || isContextType(btf, type.type, variant)) {
@@ -93,11 +96,11 @@ function argumentOf(types: FunctionTypes, id: number, i: number, tags: readonly 
       return { kind: 'object', id: kernelId(types, pointee, i), nullable: has('nullable'), untrusted: false };
     }
     if (has('untrusted')) {
-      onlyWith('untrusted');
+      alone('untrusted');
       return untrusted(types, pointee, i);
     }
     if (has('arena')) {
-      onlyWith('arena');
+      alone('arena');
       return { kind: 'arena' };
     }
     if (isGlobal) {
