@@ -1,6 +1,7 @@
 /**
  * Mutated programs of compiled objects, with their maps and types, through the live kernel and our verifier.
- * `object-mutants.ts FOLDER|corpus PER_PROGRAM SEED [OBJECT:PROGRAM:MUTANT]`; the last prints both logs of one mutant.
+ * `object-mutants.ts FOLDER|corpus PER_PROGRAM SEED [OBJECT:PROGRAM:MUTANT]`; the last prints both logs of one mutant; `PRIVILEGE=bpf` is
+ * for a loader without CAP_PERFMON.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { verifyInputs } from '../../apps/cli/src/verify/object-input.ts';
@@ -13,6 +14,8 @@ import { type VerifyInput, type VerifyMap, verify } from '../../packages/verifie
 import { difference, Tally, toldByKernel, toldByUs } from './compare.ts';
 import { type Random, rng } from './random-programs.ts';
 
+// As which it is then to be run: without CAP_PERFMON and CAP_SYS_ADMIN.
+const privilege = process.env['PRIVILEGE'] === 'bpf' ? 'bpf' : 'root';
 const [folder = 'corpus', per = '20', seed = '1', only] = process.argv.slice(2);
 const kernelBtf = new Uint8Array(readFileSync('/sys/kernel/btf/vmlinux'));
 const targetBtf = parseBtf(kernelBtf);
@@ -121,7 +124,7 @@ function tryProgram(name: string, input: VerifyInput, btfFd: number, fds: Map<st
     }
     try {
       const plain = { ...input, maps, insns, fixups: [], kfuncs: [], lines: [] };
-      const report = verify(plain, { kernelBtf, logLevel: only === undefined ? 0 : 2, cpus: 2 });
+      const report = verify(plain, { kernelBtf, logLevel: only === undefined ? 0 : 2, cpus: 2, privilege });
       if (only !== undefined) console.log(`${loaded.log}\n-----\n${report.log}`);
       tally.add(difference(toldByKernel(loaded), toldByUs(report)), id);
     } catch (error) {
