@@ -12,6 +12,7 @@ import { workspaceFolders } from '../test-summary/summary.mjs';
 import { renderCliReference } from './cli-reference.ts';
 import { isTracked, ROOT } from './repository.ts';
 import { type PeerFeatures, renderPeerTable, renderSupportTable, type SupportMatrix } from './support-table.ts';
+import { renderTargetCost } from './target-cost.ts';
 import { renderMutants, renderVectorTopics } from './testing-document.ts';
 
 /** One generated part of a document. */
@@ -59,6 +60,7 @@ export const GENERATED_PARTS: readonly GeneratedPart[] = [
   { path: 'README.md', name: 'targets', render: renderTargets },
   { path: 'README.md', name: 'peers', render: renderPeers },
   { path: 'docs/ARCHITECTURE.md', name: 'packages', render: renderPackageTable },
+  { path: 'docs/ADDING-AN-ARCH.md', name: 'target cost', render: renderTargetCost },
   { path: 'docs/TESTING.md', name: 'vectors', render: renderVectorTopics },
   { path: 'docs/TESTING.md', name: 'mutants', render: renderMutants },
 ];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asLessThan, unsignedPower } from '../comparison.ts';
 import { makeOp } from '../op.ts';
+import { reachOf } from './branch-forms.ts';
 import { composeExtracts, type Extract } from './bit-extract.ts';
 import { trivialDivision } from './division.ts';
 import { leadingZeros64, powerOf, runOf, shiftLeft64, shiftRight64, storedImmediate, trailingZeros64, wordsOf } from './immediates.ts'; // prettier-ignore
@@ -77,5 +78,12 @@ describe('extracts of bits', () => {
   it('are none where nothing is left, or an upper half stays', () => {
     expect(composeExtracts(right(7, 40), { source: 1, first: 0, last: 23, rotate: 0 })).toBeUndefined();
     expect(composeExtracts({ ...left(7, 8), first: 32, low: true }, right(1, 8))).toBeUndefined();
+  });
+});
+
+describe('branches', () => {
+  it('of n bits reach from -2^(n-1) to 2^(n-1) - 1 units', () => {
+    expect(reachOf(8, 4)).toEqual({ min: -512, max: 508 });
+    expect(reachOf(24, 2)).toEqual({ min: -(2 ** 24), max: 2 ** 24 - 2 });
   });
 });
