@@ -75,6 +75,61 @@ const RULES: readonly Rule[] = [
       'Before the access write `if ((void *)(p + 1) > data_end) return ...;` with the same pointer p that is used afterwards. Helpers that change the packet invalidate earlier comparisons: reload data and data_end after them. Bound a variable length (`len &= 0xff`) before it is added.',
   },
   {
+    pattern: /irq (?:state|flag)|IRQ-disabled|irq_save-ed/,
+    category: 'Sections',
+    title: 'Interrupts stay off, or are switched in the wrong order',
+    reason: 'The flags of a section with interrupts disabled are not used as they must be.',
+    required:
+      'bpf_local_irq_restore() of the innermost section with its own flags, before what may sleep and before the end',
+    suggestion:
+      'Keep the flags in a local variable of their own, written by bpf_local_irq_save() only, and restore them on every path, innermost first. Flags of bpf_res_spin_lock_irqsave() belong to its unlock.',
+  },
+  {
+    pattern: /RCU (?:CS|critical section)/,
+    category: 'Sections',
+    title: 'Outside of an RCU section',
+    reason: 'What the function gives is only kept while RCU is read-locked.',
+    required: 'bpf_rcu_read_lock() around the iterator and all of its uses; programs that cannot sleep have it anyway',
+    suggestion:
+      'Call bpf_rcu_read_lock() before the iterator is made and bpf_rcu_read_unlock() after it is destroyed. What must live longer is acquired inside.',
+  },
+  {
+    pattern: /iter_\w+ as arg|iterator on stack|css_task_iter|^iter has to be/,
+    category: 'Iterators',
+    title: 'Iterator that is not there, or there already',
+    reason: 'The iterator on the stack is not in the state that the call needs.',
+    required: 'new once, then next, then destroy once on every path, with the same variable',
+    suggestion:
+      'Use bpf_for() or bpf_for_each(), which make and destroy the iterator, also where the loop is left early.',
+  },
+  {
+    pattern: /AA deadlock|unlock cannot be out of order|unlock of different lock|unlock without taking a lock/,
+    category: 'Locks',
+    title: 'Lock that is not the innermost one',
+    reason: 'Locks are taken once and released in the opposite order, through the same value.',
+    required: 'the unlock of the lock that was taken last',
+    suggestion:
+      'Keep the pointer to the value in a local variable from lock to unlock. For bpf_res_spin_lock() test the result: the lock is only held when it is 0.',
+  },
+  {
+    pattern: /addr_space_cast|\barena\b/,
+    category: 'Arenas',
+    title: 'Pointer into an arena',
+    reason: 'The arena, or a pointer into it, is not used as it must be.',
+    required: 'one arena that the program refers to, with an address, and pointers of the address space 1',
+    suggestion:
+      'Declare pointers `__arena`, so that the compiler casts them, and give the map `map_extra` or map it before loading. Use the map in the program, e.g. in bpf_arena_alloc_pages().',
+  },
+  {
+    pattern: /^attach to (?:invalid|unsupported) member|not a supported struct|^struct ops programs/,
+    category: 'Attaching',
+    title: 'Member that no program can be for',
+    reason: 'The struct or its member does not take programs.',
+    required: 'a member that is a function, of a struct that the kernel registers for struct_ops',
+    suggestion:
+      'Look at the struct in the BTF of the kernel, and at the name in the section: `SEC("struct_ops/MEMBER")`.',
+  },
+  {
     pattern: /^R(\d+) (max|min) value is outside of the (?:allowed memory range|array range)/,
     category: 'Memory bounds',
     title: 'Index outside of the object',

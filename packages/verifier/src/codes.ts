@@ -23,6 +23,11 @@ const CODES: readonly (readonly [RegExp, string])[] = [
   [/^misaligned/, 'misaligned'],
   [/forbidden/, 'map-permission'],
   [/^calling kernel function .* is not allowed|sleepable kfunc/, 'kfunc-not-allowed'],
+  [/irq (state|flag)|IRQ-disabled|irq_save-ed/, 'irq-section'],
+  [/RCU (CS|critical section)/, 'rcu-section'],
+  [/iter_\w+ as arg|iterator on stack|css_task_iter|^iter has to be/, 'iterator'],
+  [/addr_space_cast|\barena\b/, 'arena'],
+  [/^attach to (invalid|unsupported) member|not a supported struct|^struct ops programs/, 'struct-member'],
   [/dynptr|^arg \d+ is an unacquired reference/, 'dynptr'],
   [/^arg#?\d+ (arg#|pointer type|expected|doesn't point|is .* expected)|^kernel function .* args#|trusted arg\d|referenced or trusted|rcu pointer|isn't map pointer|is not a scalar|known constant/, 'kfunc-argument'], // prettier-ignore
   [/leaks addr|pointer comparison prohibited|partial copy/, 'pointer-leak'],

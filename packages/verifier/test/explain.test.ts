@@ -131,6 +131,11 @@ describe('advice', () => {
     ['calling kernel function bpf_task_acquire is not allowed', 'kfunc-not-allowed', undefined],
     ['arg#0 arg#1 memory, len pair leads to invalid memory access', 'kfunc-argument', undefined],
     ['R2 must be referenced or trusted', 'kfunc-argument', 2],
+    ['expected uninitialized irq flag as arg#0', 'irq-section', undefined],
+    ['expected an RCU CS when using bpf_iter_task_next', 'rcu-section', undefined],
+    ['expected an initialized iter_num as arg #0', 'iterator', undefined],
+    ['BPF_ATOMIC stores into R6 arena is not allowed', 'arena', 6],
+    ['attach to unsupported member get_info of struct tcp_congestion_ops', 'struct-member', undefined],
     ['something that nobody has seen', 'rejected', undefined],
   ])('%s', (message, code, register) => {
     const advice = adviseOn(message);
