@@ -32,7 +32,7 @@ for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
   const r = rng(seed * 7907 + i);
   const type = DYNPTR_TYPES[Math.floor(r() * DYNPTR_TYPES.length)]!;
   const { insns, functions } = dynptrProgram(r, type, (name) => makeInsn(0x85, 0, 2, 0, ids.get(name)!));
-  const flags = (type === 'syscall' ? 16 : 0) | (r() < 0.2 ? 8 : 0);
+  const flags = (type === 'syscall' ? 16 : 0) | (r() < 0.2 ? 8 : 0) | (r() < 0.1 ? 1 : 0) | (r() < 0.1 ? 128 : 0);
   const words = Uint32Array.from(functions.flatMap((row) => [row.insn, row.type]));
   const funcInfo = { recordSize: 8, bytes: new Uint8Array(words.buffer) };
   if (privilege === 'bpf' && ['kprobe', 'tracepoint', 'tracing', 'lwt_in', 'lwt_xmit'].includes(type)) continue;
