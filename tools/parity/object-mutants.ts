@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { verifyInputs } from '../../apps/cli/src/verify/object-input.ts';
+import { isBpfError } from '../../packages/errors/src/index.ts';
 import { parseBtf } from '../../packages/btf/src/index.ts';
 import type { Insn } from '../../packages/isa/src/index.ts';
 import { type LiveKernel, openLiveKernel } from '../../packages/kernel/src/index.ts';
@@ -133,25 +134,33 @@ function tryProgram(name: string, input: VerifyInput, btfFd: number, fds: Map<st
   }
 }
 
+/** Programs of an object; none for one that is for another kernel, or in sections without a type. */
+function programsOf(bytes: Uint8Array): { readonly name: string; readonly input: VerifyInput }[] {
+  try {
+    const object = loadObject(bytes, { illegal: 'keep', targetBtf });
+    if (object.endian !== 'little') return [];
+    const from = { kind: 'object', programs: object.programs, object, bytes, fixedOrder: true } as const;
+    return verifyInputs(from, undefined).map((input, i) => ({ name: object.programs[i]!.name, input }));
+  } catch (error) {
+    if (isBpfError(error)) return [];
+    throw error;
+  }
+}
+
 const objects =
   folder === 'corpus'
     ? libbpfTools()
     : readdirSync(folder).filter((file) => file.endsWith('.o')).map((file) => ({ name: file, bytes: new Uint8Array(readFileSync(`${folder}/${file}`)) })); // prettier-ignore
 for (const { name, bytes } of objects) {
   if (only !== undefined && !only.startsWith(`${name}:`)) continue;
-  const object = loadObject(bytes, { illegal: 'keep', targetBtf });
-  if (object.endian !== 'little') continue;
-  const inputs = verifyInputs(
-    { kind: 'object', programs: object.programs, object, bytes, fixedOrder: true },
-    undefined,
-  );
-  const { btf } = inputs[0] ?? {};
-  const loaded = btf === undefined ? undefined : kernel.loadBtf(btf);
-  if (loaded?.accepted !== true) continue;
+  const programs = programsOf(bytes);
+  const { btf } = programs[0]?.input ?? {};
+  const types = btf === undefined ? undefined : kernel.loadBtf(btf);
+  if (types?.accepted !== true) continue;
   const fds = new Map<string, number>();
-  inputs.forEach((input, index) => {
+  programs.forEach((program, index) => {
     try {
-      tryProgram(`${name}:${object.programs[index]!.name}`, input, loaded.fd, fds);
+      tryProgram(`${name}:${program.name}`, program.input, types.fd, fds);
     } catch (error) {
       // Maps that this kernel does not make as they are.
       if (index === 0) console.error(`${name}: ${String(error).split('\n')[0]!}`);
