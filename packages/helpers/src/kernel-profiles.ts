@@ -2,10 +2,11 @@
 import { BpfError } from '@polybpf/errors';
 import { typeCapability } from './capabilities.ts';
 import { FEATURES, PROBED_FEATURES } from './kernel-features.ts';
+import { withLazy } from './lazy.ts';
 import { compareReleases } from './profile.ts';
 import type { Availability, Limits, RegistryProfile, Release } from './profile.ts';
 import { helperFacts } from './unpack-helpers.ts';
-import { kernelFacts } from './unpack-kernel.ts';
+import { kernelFacts, type TypeFacts } from './unpack-kernel.ts';
 
 /** The release that was probed. */
 const PROBED: Release = '6.18';
@@ -47,44 +48,45 @@ function makeProfile(release: Release): RegistryProfile {
   const facts = kernelFacts();
   const probed = release === PROBED;
   const at = (since: Release | null): Availability => availability(release, since);
-  const types = (
-    list: readonly { name: string; id: number; since: Release | null }[],
-  ): Record<string, Availability & { id: number }> =>
-    // prettier-ignore
+  const types = (list: readonly TypeFacts[]): Record<string, Availability & { id: number }> =>
     Object.fromEntries(list.map(({ name, id, since }) => [name, { id, ...at(since) }]));
   const sinceOfType = new Map(facts.programTypes.map(({ name, since }) => [name, since]));
   const sinceOfAttach = new Map(facts.attachTypes.map(({ name, since }) => [name, since]));
   const variants = facts.variants.map((variant) => {
     const since = latest(sinceOfType.get(variant.type) ?? null, sinceOfAttach.get(variant.attachType ?? '') ?? null);
-    const { derived, ...rest } = variant;
-    return { ...rest, ...at(since), ...(derived === true ? ({ basis: 'derived' } as const) : {}) };
+    const { derived, layout, ...rest } = variant;
+    const known = { ...rest, ...at(since), ...(derived === true ? ({ basis: 'derived' } as const) : {}) };
+    return withLazy(known, { context: layout });
   });
-  return {
+  const profile = {
     name: release,
     release,
-    basis: probed ? 'probed' : 'derived',
-    programTypes: Object.fromEntries(
-      facts.programTypes.map(({ name, id, since }) => [
-        name,
-        {
-          id,
-          capability: typeCapability(name),
-          ...at(since),
-          variants: variants.filter(({ type }) => type === name).map((variant) => variant.name),
-        },
-      ]),
-    ),
+    basis: probed ? ('probed' as const) : ('derived' as const),
     variants: Object.fromEntries(variants.map((variant) => [variant.name, variant])),
     helperSets: facts.helperSets,
     kfuncSets: facts.kfuncSets,
-    helpers: Object.fromEntries(helperFacts().map((helper) => [helper.name, { ...helper, ...at(helper.since) }])),
-    kfuncs: Object.fromEntries(facts.kfuncs.map((kfunc) => [kfunc.name, { ...kfunc, ...at(kfunc.since) }])),
-    mapTypes: types(facts.mapTypes),
-    attachTypes: types(facts.attachTypes),
-    features: featuresOf(release, probed ? facts.isa : {}),
     limits: limitsOf(release),
-    enums: facts.enums,
   };
+  return withLazy(profile, {
+    programTypes: () =>
+      Object.fromEntries(
+        facts.programTypes.map(({ name, id, since }) => [
+          name,
+          {
+            id,
+            capability: typeCapability(name),
+            ...at(since),
+            variants: variants.filter(({ type }) => type === name).map((variant) => variant.name),
+          },
+        ]),
+      ),
+    helpers: () => Object.fromEntries(helperFacts().map((helper) => [helper.name, { ...helper, ...at(helper.since) }])),
+    kfuncs: () => Object.fromEntries(facts.kfuncs.map((kfunc) => [kfunc.name, { ...kfunc, ...at(kfunc.since) }])),
+    mapTypes: () => types(facts.mapTypes),
+    attachTypes: () => types(facts.attachTypes),
+    features: () => featuresOf(release, probed ? facts.isa : {}),
+    enums: () => facts.enums,
+  });
 }
 
 function availability(release: Release, since: Release | null): Availability {

@@ -50,28 +50,29 @@ export interface Registry {
 
 /** Indexes a profile. */
 export function createRegistry(profile: RegistryProfile): Registry {
-  const helpers = Object.values(profile.helpers);
-  const byId = new Map(helpers.map((helper) => [helper.id, helper]));
+  let ids: Map<number, HelperInfo> | undefined;
+  const byId = (): Map<number, HelperInfo> =>
+    (ids ??= new Map(Object.values(profile.helpers).map((helper) => [helper.id, helper])));
   const variants = Object.values(profile.variants);
   const helperSets = indexSets(profile.helperSets);
   const kfuncSets = indexSets(profile.kfuncSets);
   const accesses = new Map<ProgramVariant['context'], Map<number, ContextAccess>>();
-  const mapTypes = Object.entries(profile.mapTypes).map(([name, info]) => ({ name, ...info }));
+  const mapTypes = (): (MapTypeInfo & { readonly name: string })[] =>
+    Object.entries(profile.mapTypes).map(([name, info]) => ({ name, ...info }));
   const registry: Registry = {
     profile,
-    helper: (key) => (typeof key === 'number' ? byId.get(key) : own(profile.helpers, prefixed(key, 'bpf_'))),
+    helper: (key) => (typeof key === 'number' ? byId().get(key) : own(profile.helpers, prefixed(key, 'bpf_'))),
     kfunc: (name) => own(profile.kfuncs, name),
     mapType: (key) =>
       typeof key === 'number'
-        ? mapTypes.find(({ id }) => id === key)
-        : mapTypes.find(({ name }) => name === bare(key, 'BPF_MAP_TYPE_')),
+        ? mapTypes().find(({ id }) => id === key)
+        : mapTypes().find(({ name }) => name === bare(key, 'BPF_MAP_TYPE_')),
     variant: (query) => findVariant(variants, query, profile),
     variantByName: (name) => own(profile.variants, name),
     helperAllowed: (variant, helper) =>
-      helper.available && (helperSets.get(variant.helperSet ?? '')?.has(helper.name) ?? false),
-    kfuncAllowed: (variant, kfunc) =>
-      kfunc.available && (kfuncSets.get(variant.kfuncSet ?? '')?.has(kfunc.name) ?? false),
-    helpersOf: (variant) => helpers.filter((helper) => registry.helperAllowed(variant, helper)),
+      helper.available && (helperSets(variant.helperSet ?? '')?.has(helper.name) ?? false),
+    kfuncAllowed: (variant, kfunc) => kfunc.available && (kfuncSets(variant.kfuncSet ?? '')?.has(kfunc.name) ?? false),
+    helpersOf: (variant) => Object.values(profile.helpers).filter((helper) => registry.helperAllowed(variant, helper)),
     kfuncsOf: (variant) => Object.values(profile.kfuncs).filter((kfunc) => registry.kfuncAllowed(variant, kfunc)),
     prototypeOf: (variant, helper) => selectPrototype(helper, variant),
     capabilityOf: (variant, helper) => helperCapability(helper.name, variant.type),
@@ -115,8 +116,17 @@ function attachTypeName(profile: RegistryProfile, id: number): string | undefine
   return Object.entries(profile.attachTypes).find(([, info]) => info.id === id)?.[0];
 }
 
-function indexSets(sets: Readonly<Record<string, readonly string[]>>): Map<string, ReadonlySet<string>> {
-  return new Map(Object.entries(sets).map(([name, members]) => [name, new Set(members)]));
+/** Sets by name, each made when it is first asked for. */
+function indexSets(
+  sets: Readonly<Record<string, readonly string[]>>,
+): (name: string) => ReadonlySet<string> | undefined {
+  const made = new Map<string, ReadonlySet<string>>();
+  return (name) => {
+    if (!Object.hasOwn(sets, name)) return undefined;
+    let set = made.get(name);
+    if (set === undefined) made.set(name, (set = new Set(sets[name])));
+    return set;
+  };
 }
 
 function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {

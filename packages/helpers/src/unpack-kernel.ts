@@ -5,12 +5,14 @@ import * as packed from './generated/kernel-6.18.ts';
 import type {
   ContextAccess,
   ContextField,
+  ContextLayout,
   KfuncFlag,
   KfuncInfo,
   ProgramVariant,
   Release,
   ReturnRule,
 } from './profile.ts';
+import { addLazy, withLazy } from './lazy.ts';
 import { helperFacts } from './unpack-helpers.ts';
 
 /** Name, number and first release of a type. */
@@ -20,7 +22,11 @@ export interface TypeFacts {
   readonly since: Release | null;
 }
 
-export type VariantFacts = Omit<ProgramVariant, 'available' | 'basis' | 'since'> & { readonly derived?: true };
+export type VariantFacts = Omit<ProgramVariant, 'available' | 'basis' | 'since' | 'context'> & {
+  readonly derived?: true;
+  /** Its context, made when it is first asked for. */
+  readonly layout: () => ContextLayout;
+};
 export type KfuncFacts = Omit<KfuncInfo, 'available' | 'basis'>;
 
 /** What was probed, without what the kernel's release makes of it. */
@@ -46,29 +52,51 @@ export function kernelFacts(): KernelFacts {
 }
 
 function unpack(): KernelFacts {
-  const kfuncs = packed.KFUNCS.split('\n').map(parseKfunc);
-  const helperNames = helperFacts().map(({ name }) => name);
-  const kfuncNames = kfuncs.map(({ name }) => name);
-  const tables = packed.CONTEXTS.split('\n').map(parseContext);
-  const structs: Structs = new Map(packed.STRUCTS.split('\n').map(parseStruct));
-  const helperSets = parseSets(packed.HELPER_SETS, helperNames);
-  const kfuncSets = parseSets(packed.KFUNC_SETS, kfuncNames);
-  const probed = packed.VARIANTS.split('\n').map((line) => parseVariant(line, tables, structs));
-  return {
+  const contexts = new Contexts();
+  const kfuncs = once(() => packed.KFUNCS.split('\n').map(parseKfunc));
+  const helperSets = parseSets(packed.HELPER_SETS, helperFacts);
+  const kfuncSets = parseSets(packed.KFUNC_SETS, kfuncs);
+  const probed = packed.VARIANTS.split('\n').map((line) => parseVariant(line, contexts));
+  const facts = {
     variants: probed.map((variant) => completeVariant(variant, probed, helperSets, kfuncSets)),
     helperSets,
     kfuncSets,
-    structs,
-    isa: Object.fromEntries(packed.ISA.split('\n').map((line) => [line.slice(1), { ok: line.startsWith('+') }])),
-    kfuncs,
-    mapTypes: packed.MAP_TYPES.split('\n').map((line) => {
-      const [name, id, , since] = line.split('|') as [string, string, string, string];
-      return { name, id: Number(id), since: since === '' ? null : since };
-    }),
     programTypes: packed.PROGRAM_TYPES.split('\n').map(parseType),
     attachTypes: packed.ATTACH_TYPES.split('\n').map(parseType),
-    enums: Object.fromEntries(packed.ENUMS.split('\n').map(parseEnum)),
   };
+  return withLazy(facts, {
+    kfuncs,
+    mapTypes: () => packed.MAP_TYPES.split('\n').map(parseMapType),
+    structs: () => contexts.structs(),
+    isa: () => Object.fromEntries(packed.ISA.split('\n').map((line) => [line.slice(1), { ok: line.startsWith('+') }])),
+    enums: () => Object.fromEntries(packed.ENUMS.split('\n').map(parseEnum)),
+  });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+function parseMapType(line: string): TypeFacts {
+  const [name, id, , since] = line.split('|') as [string, string, string, string];
+  return { name, id: Number(id), since: since === '' ? null : since };
+}
+
+/** Tables of what may be read and written, and the structs that they are of. */
+class Contexts {
+  readonly #lines = packed.CONTEXTS.split('\n');
+  readonly #tables: (readonly ContextAccess[])[] = [];
+  #structs: Structs | undefined;
+
+  structs(): Structs {
+    return (this.#structs ??= new Map(packed.STRUCTS.split('\n').map(parseStruct)));
+  }
+
+  table(index: number): readonly ContextAccess[] {
+    const line = this.#lines[index];
+    return line === undefined ? [] : (this.#tables[index] ??= parseContext(line));
+  }
 }
 
 function parseType(line: string): TypeFacts {
@@ -82,14 +110,14 @@ function parseEnum(line: string): [string, Record<string, number>] {
   return [name, Object.fromEntries(pairs.map(([key, value]) => [key, Number(value)]))];
 }
 
-function parseSets(lines: string, names: readonly string[]): Record<string, string[]> {
-  return Object.fromEntries(
-    lines.split('\n').map((line) => {
-      const [name, digits] = line.split('|') as [string, string];
-      const members = names.filter((_name, i) => ((parseInt(digits[i >> 2] ?? '0', 16) >> (i & 3)) & 1) === 1);
-      return [name, members];
-    }),
-  );
+function parseSets(lines: string, all: () => readonly { readonly name: string }[]): Record<string, readonly string[]> {
+  const isIn = (digits: string, i: number): boolean => ((parseInt(digits[i >> 2] ?? '0', 16) >> (i & 3)) & 1) === 1;
+  const sets: Record<string, readonly string[]> = {};
+  for (const line of lines.split('\n')) {
+    const [name, digits] = line.split('|') as [string, string];
+    addLazy(sets, name, () => all().filter((_one, i) => isIn(digits, i)).map((one) => one.name)); // prettier-ignore
+  }
+  return sets;
 }
 
 function parseKfunc(line: string): KfuncFacts {
@@ -124,13 +152,14 @@ function completeVariant(
   const derived = DERIVED_VARIANTS[variant.name];
   const like = probed.find(({ name }) => name === derived?.like);
   if (variant.loadable || derived === undefined || like === undefined) return variant;
-  helperSets[variant.name] = [...new Set([...(helperSets[like.helperSet ?? ''] ?? []), ...derived.helpers])];
-  kfuncSets[variant.name] = [...new Set([...(kfuncSets[like.kfuncSet ?? ''] ?? []), ...derived.kfuncs])];
+  addLazy(helperSets, variant.name, () => [...new Set([...(helperSets[like.helperSet ?? ''] ?? []), ...derived.helpers])]); // prettier-ignore
+  addLazy(kfuncSets, variant.name, () => [...new Set([...(kfuncSets[like.kfuncSet ?? ''] ?? []), ...derived.kfuncs])]);
   return { ...variant, returns: derived.returns, helperSet: variant.name, kfuncSet: variant.name, derived: true };
 }
 
-function parseVariant(line: string, tables: readonly (readonly ContextAccess[])[], structs: Structs): VariantFacts {
+function parseVariant(line: string, contexts: Contexts): VariantFacts {
   const [name, type, typeId, attachType, attachTypeId, flags, target, returns, context, helperSet, kfuncSet] = line.split('|') as [string, string, string, string, string, string, string, string, string, string, string]; // prettier-ignore
+  let layout: ContextLayout | undefined;
   return {
     name,
     type,
@@ -142,9 +171,9 @@ function parseVariant(line: string, tables: readonly (readonly ContextAccess[])[
     testRun: flags.includes('t') ? true : flags.includes('n') ? false : null,
     target: target === '' ? undefined : target,
     returns: parseReturns(returns),
-    context: contextLayout(type, tables[Number(context)] ?? [], structs),
     helperSet: helperSet === '' ? undefined : helperSet,
     kfuncSet: kfuncSet === '' ? undefined : kfuncSet,
+    layout: () => (layout ??= contextLayout(type, contexts.table(Number(context)), contexts.structs())),
   };
 }
 
