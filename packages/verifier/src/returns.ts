@@ -65,10 +65,13 @@ function rangeOf(env: Env): readonly [number, number] | undefined {
 /** (kernel: bpf_lsm_get_retval_range) */
 function lsmRange(env: Env): readonly [number, number] | undefined {
   const { name, proto } = env.target!;
-  if (env.variant.attachType === 'BPF_LSM_CGROUP') return notModelled('return value of BPF_LSM_CGROUP');
+  // Programs of cgroups allow or refuse; where the hook returns nothing, they can only allow (kernel: check_return_code).
+  if (env.variant.attachType === 'BPF_LSM_CGROUP') return proto.returnType === 0 ? [1, 1] : [0, 1];
   if (proto.returnType === 0) return undefined;
   return BOOLEAN_HOOKS.has(name.slice('bpf_lsm_'.length)) ? [0, 1] : [-4095, 0];
 }
+
+const VOID_HOOK = "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!";
 
 /** The main function, or a function that is verified on its own, returns r0 (or ends with `regno`). */
 export function checkReturn(env: Env, regno: number, reg: string): void {
@@ -99,9 +102,12 @@ export function checkReturn(env: Env, regno: number, reg: string): void {
     reject(EINVAL, `${where} the register R${regno} is not a known value (${typeName(w[at + W_TYPE]!)})`);
   }
   markPrecise(env, regno);
-  const narrow = env.types.returnRange?.narrow === true || (env.variant.type === 'LSM' && !isSubprogram);
+  const ofCgroup = env.variant.attachType === 'BPF_LSM_CGROUP';
+  const narrow = env.types.returnRange?.narrow === true || (env.variant.type === 'LSM' && !isSubprogram && !ofCgroup);
   const smin = narrow ? w[at + W_S32MIN]! : toDouble(w, at + W_SMIN);
   const smax = narrow ? w[at + W_S32MAX]! : toDouble(w, at + W_SMAX);
   if (range[0] <= smin && smax <= range[1]) return;
-  reject(EINVAL, scalarOutside(w, at, range[0], range[1], where, reg));
+  const text = scalarOutside(w, at, range[0], range[1], where, reg);
+  const isVoid = ofCgroup && env.target!.proto.returnType === 0;
+  reject(EINVAL, isVoid ? `${text}\n${VOID_HOOK}` : text);
 }

@@ -45,6 +45,17 @@ func('bpf_iter_task_next', pointer(task), ['it', pointer(tasks)]);
 func('bpf_iter_task_destroy', 0, ['it', pointer(tasks)]);
 func('bpf_wq_init', int, ['wq', pointer(work)], ['p__map', pointer(0)], ['flags', int]);
 func('bpf_wq_start', int, ['wq', pointer(work)], ['flags', int]);
+func('bpf_lsm_socket_bind', int, ['sock', pointer(task)], ['length', int]);
+func('bpf_lsm_sk_free_security', 0, ['sk', pointer(task)]);
+
+// A struct of functions: the kernel's own for tests, with a member that is none.
+const state = struct('bpf_dummy_ops_state', 4, ['val', int]);
+const proto = (result: number, ...params: readonly (readonly [name: string, type: number])[]): number =>
+  pointer(add({ kind: 'FUNC_PROTO', name: '', returnType: result, params: params.map(([name, type]) => ({ name, type })) })); // prettier-ignore
+struct('bpf_dummy_ops', 24, ['test_1', proto(int, ['cb', pointer(state)])], ['test_sleepable', proto(0, ['cb', pointer(state)])], ['owner', long]); // prettier-ignore
+struct('bpf_struct_ops_bpf_dummy_ops', 8, ['common', long]);
+func('bpf_dummy_ops__test_1', int, ['cb__nullable', pointer(state)]);
+func('bpf_dummy_ops__test_sleepable', 0, ['cb', pointer(state)]);
 
 /** A map value with a lock at 8. */
 export const WITH_LOCK: number = struct('with_lock', 16, ['a', long], ['lock', lock]);
