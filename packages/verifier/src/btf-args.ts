@@ -6,7 +6,7 @@ import { type Env, notModelled, reject } from './env.ts';
 import type { CallMeta } from './helper-args.ts';
 import { checkKptrMatch } from './kptrs.ts';
 import { structsMatch } from './kernel-types.ts';
-import { EACCES, passes } from './reject.ts';
+import { EACCES, EFAULT, passes } from './reject.ts';
 import { W_AUX, W_AUX2, W_OFF, W_TYPE } from './register-record.ts';
 import {
   MEM_ALLOC,
@@ -26,6 +26,9 @@ export function checkBtfArgument(env: Env, regno: number, kind: ArgumentKind, ba
   const at = regAt(regno);
   const type = w[at + W_TYPE]!;
   if ((type & MEM_ALLOC) !== 0) {
+    if ((type & PTR_MAYBE_NULL) !== 0) {
+      reject(EFAULT, 'verifier bug: invalid PTR_TO_BTF_ID register for type match');
+    }
     if (meta.name === 'bpf_kptr_xchg' && regno === 2) checkKptrMatch(env, meta.kptr!, regno);
     return;
   }
@@ -39,17 +42,18 @@ export function checkBtfArgument(env: Env, regno: number, kind: ArgumentKind, ba
   }
   if (meta.name === 'bpf_kptr_xchg') return checkKptrMatch(env, meta.kptr!, regno);
   const name = kind.btf ?? (base === 'PTR_TO_BTF_ID_SOCK_COMMON' ? 'sock_common' : undefined);
-  if (name === undefined || w[at + W_AUX2] !== 0) return notModelled(`kernel object for ${meta.name}`);
+  if (name === undefined) return notModelled(`kernel object for ${meta.name}`);
   const types = requireKernel(env);
   const needed = types.find('STRUCT', name);
   if (needed === undefined) return notModelled(`struct ${name}, which the kernel's BTF does not have`);
+  const btf = env.objects.btf(w[at + W_AUX2]!);
   const strict = release && meta.name !== 'bpf_sk_release';
   let match = false;
   passes(() => {
-    match = structsMatch(types.btf, w[at + W_AUX]!, w[at + W_OFF]!, needed.id, strict);
+    match = structsMatch(btf, w[at + W_AUX]!, w[at + W_OFF]!, btf === types.btf ? needed.id : -1, strict);
   }, env.noter);
   if (match) return;
-  reject(EACCES, `R${regno} is of type ${typeById(types.btf, w[at + W_AUX]!).name} but ${name} is expected`);
+  reject(EACCES, `R${regno} is of type ${typeById(btf, w[at + W_AUX]!).name} but ${name} is expected`);
 }
 
 const OBJECT_TYPES = [PTR_TO_BTF_ID, PTR_TO_BTF_ID | PTR_TRUSTED, PTR_TO_BTF_ID | MEM_RCU];

@@ -218,7 +218,9 @@ export function checkFunctionAddresses(env: Env): void {
   if (!env.options.bpfCapable) return;
   const starts = env.subprograms.map(({ start }) => start).filter((start) => env.seen[start] !== 0);
   const last = starts[starts.length - 1] ?? 0;
-  if (last === 0) return;
+  // What ends a program that throws, without a callback of its own, is a function behind all others.
+  const hidden = env.seenException && env.exceptionCallback === 0;
+  if (last === 0 || hidden) return;
   let kept = 0;
   let lost = false;
   for (let insn = 0; insn < env.count; insn++) {

@@ -8,6 +8,7 @@ import { checkReturn } from './returns.ts';
 
 /** Ends the path. Without a callback the argument is what the program returns. */
 export function throwException(env: Env): true {
+  env.seenException = true;
   if (env.exceptionCallback === 0) checkReturn(env, 1, 'R1');
   checkLeaks(env, true, true, 'bpf_throw');
   return true;
