@@ -109,6 +109,7 @@ export function checkBtfAccess(env: Env, regno: number, off: number, size: numbe
     return checkBtfStore(env, object, typeById(btf, w[at + W_AUX]!) as BtfComposite, off, size);
   }
   if (isOwnObject(type)) {
+    if (kind === WRITE && (type & PTR_UNTRUSTED) !== 0) reject(EACCES, 'only read is supported');
     if (!isNonOwning(type) && (type & MEM_RCU) === 0 && w[at + W_REF] === 0) {
       reject(EFAULT, 'verifier bug: ref_obj_id for allocated object must be non-zero');
     }

@@ -31,6 +31,7 @@ export const KERNEL_OBJECT = 0;
 /** BTF by number: what a register has with its type id. The same bytes are the same object, as loaders load them once. */
 export class BtfObjects {
   private readonly bytes: Uint8Array[] = [];
+  private readonly numbers: Map<Uint8Array, number> = new Map();
   private readonly objects: (Btf | undefined)[];
   private readonly records: Map<Btf, Map<number, readonly SpecialField[] | undefined>> = new Map();
   readonly kernel: KernelTypes | undefined;
@@ -45,11 +46,16 @@ export class BtfObjects {
 
   /** Number of the BTF with these bytes. */
   numberOf(bytes: Uint8Array): number {
-    const known = this.bytes.findIndex((other) => sameBytes(other, bytes));
-    if (known >= 0) return known + 1;
-    this.bytes.push(bytes);
-    this.objects.push(btfOf(bytes));
-    return this.bytes.length;
+    let number = this.numbers.get(bytes);
+    if (number === undefined) {
+      number = this.bytes.findIndex((other) => sameBytes(other, bytes)) + 1;
+      if (number === 0) {
+        number = this.bytes.push(bytes);
+        this.objects.push(btfOf(bytes));
+      }
+      this.numbers.set(bytes, number);
+    }
+    return number;
   }
 
   /** Number of the BTF of a map. */
