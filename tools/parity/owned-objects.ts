@@ -1,65 +1,29 @@
-/** Programs around owned objects through the live kernel and our verifier. `dynptrs.ts COUNT SEED [ONLY]` */
-import { readFileSync } from 'node:fs';
-import { parseBtf } from '../../packages/btf/src/index.ts';
+/** Programs that own objects through the live kernel and our verifier. `owned-objects.ts COUNT SEED [ONLY]`, with LOGS set their logs too, with REASONS set what is refused. */
 import { openLiveKernel } from '../../packages/kernel/src/index.ts';
-import { verify } from '../../packages/verifier/src/index.ts';
 import { difference, Tally, toldByKernel, toldByUs } from './compare.ts';
-import { OWNED_TYPES, ownedProgram } from './owned-programs.ts';
-import { OWNED_BTF, OWNED_MAPS } from './owned-types.ts';
-import { rng } from './random-programs.ts';
+import { LogTally } from './log-lines.ts';
+import { OwnedRunner } from './owned-run.ts';
 
 const [count = 1000, seed = 1, only] = process.argv.slice(2).map(Number);
-const kernelBtf = new Uint8Array(readFileSync('/sys/kernel/btf/vmlinux'));
-const ids = new Map(parseBtf(kernelBtf).types.filter(({ kind }) => kind === 'FUNC').map(({ name, id }) => [name, id])); // prettier-ignore
+const withLogs = process.env['LOGS'] !== undefined || only !== undefined;
 using kernel = openLiveKernel();
-const loadedBtf = kernel.loadBtf(OWNED_BTF);
-if (!loadedBtf.accepted) throw new Error(loadedBtf.message);
-const btfFd = loadedBtf.fd;
-const fdArray = OWNED_MAPS.map((map) => kernel.createMap({ ...map, btfFd }).fd);
-const maps = OWNED_MAPS.map((map) => ({ ...map, btf: OWNED_BTF }));
-const trace = parseBtf(kernelBtf).types.find(
-  ({ kind, name }) => kind === 'TYPEDEF' && name === 'btf_trace_sched_wakeup',
-)!.id;
+const runner = new OwnedRunner(kernel);
 const tally = new Tally();
+const logs = new LogTally();
 const reasons = new Map<string, number>();
 let accepted = 0;
 for (let i = only ?? 0; i < (only === undefined ? count : only + 1); i++) {
-  if (process.env['TRACE'] !== undefined) console.error(i);
-  const r = rng(seed * 7907 + i);
-  const type = OWNED_TYPES[Math.floor(r() * OWNED_TYPES.length)]!;
-  const { insns, functions } = ownedProgram(r, type, (name) => ids.get(name)!);
-  const flags = (type === 'syscall' ? 16 : 0) | (r() < 0.2 ? 8 : 0);
-  const attach = type === 'tracing' ? { attachType: 'BPF_TRACE_RAW_TP' } : {};
-  const words = Uint32Array.from(functions.flatMap((row) => [row.insn, row.type]));
-  const funcInfo = { recordSize: 8, bytes: new Uint8Array(words.buffer) };
-  const loaded = kernel.load(insns, { type, flags, ...attach, ...(type === 'tracing' ? { attachBtfId: trace } : {}), fdArray, btfFd, funcInfo, logLevel: only === undefined ? 4 : 2 }); // prettier-ignore
-  const told = toldByKernel(loaded);
-  if (loaded.accepted) {
-    accepted++;
-    kernel.close(loaded.fd);
-  }
-  const reason = told.message.replace(/-?\d+/g, 'N');
-  reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   try {
-    const input = {
-      insns,
-      type,
-      flags,
-      ...attach,
-      ...(type === 'tracing' ? { attachBtfName: 'sched_wakeup' } : {}),
-      maps,
-      btf: OWNED_BTF,
-      functions,
-    };
-    const report = verify(input, { kernelBtf, logLevel: only === undefined ? 0 : 2 });
-    if (only !== undefined) {
-      console.log(loaded.log);
-      console.log('-----');
-      console.log(report.log);
-    }
-    tally.add(difference(told, toldByUs(report)), `${i} ${type}`);
+    const { input, loaded, report } = runner.run(seed, i, withLogs ? 2 : 4);
+    const told = toldByKernel(loaded);
+    if (loaded.accepted) accepted++;
+    if (withLogs) logs.add(String(i), loaded.log, report.log);
+    if (only !== undefined) console.log(`${loaded.log}\n-----\n${report.log}`);
+    const reason = told.message.replace(/-?\d+/g, 'N');
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    tally.add(difference(told, toldByUs(report)), `${i} ${String(input.type)}`);
   } catch (error) {
-    tally.add(`crash ${String(error)}`, `${i} ${type}`);
+    tally.add(`crash ${String(error)}`, String(i));
     if (only !== undefined) throw error;
   }
 }
@@ -67,3 +31,4 @@ if (process.env['REASONS'] !== undefined) {
   for (const [reason, n] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(String(n).padStart(6), reason);
 }
 tally.print(`owned objects, ${accepted} accepted`);
+if (withLogs) logs.print('logs');
