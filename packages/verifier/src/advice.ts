@@ -289,6 +289,26 @@ const RULES: readonly Rule[] = [
     suggestion: 'Use another program type or section (as `lsm.s/`, `syscall`), or a helper that does the same.',
   },
   {
+    pattern:
+      /kptr|non-owning|allocated (?:object|to)|bpf_(?:list|rb)_|must be held for|bpf_percpu_obj_new|bpf_refcount|direct access to|rbtree cb|in the same allocation/,
+    category: 'Owned object',
+    title: 'Object that is not owned as it is used',
+    reason:
+      'An object of the program, or a kptr, list or tree that owns one, is used in a way that its owner does not allow.',
+    required:
+      'an object has one owner: a register, a kptr, or a list or tree whose lock, in the same value, is held while it is used',
+    suggestion:
+      'Take objects out with bpf_kptr_xchg(), bpf_list_pop_front() or bpf_rbtree_remove(), hold the bpf_spin_lock beside the list or tree, pass the node that `contains:` names, and do not touch special fields directly.',
+  },
+  {
+    pattern: /^bpf_throw kfunc|exception c/,
+    category: 'Exception',
+    title: 'Exception where none may be thrown, or a callback that does not fit',
+    reason: 'Callbacks cannot throw, and the function that makes the result after an exception takes one number.',
+    required: 'bpf_throw() outside of callbacks; `int callback(u64 cookie)` with global linkage',
+    suggestion: 'Return a value from the callback and throw after it; give the exception callback one u64 argument.',
+  },
+  {
     pattern: /dynptr|^arg \d+ is an unacquired reference/,
     category: 'Dynptr',
     title: 'Dynptr that is not as the call wants it',

@@ -28,6 +28,8 @@ const CODES: readonly (readonly [RegExp, string])[] = [
   [/iter_\w+ as arg|iterator on stack|css_task_iter|^iter has to be/, 'iterator'],
   [/addr_space_cast|\barena\b/, 'arena'],
   [/^attach to (invalid|unsupported) member|not a supported struct|^struct ops programs/, 'struct-member'],
+  [/kptr|non-owning|allocated (object|to)|bpf_(list|rb)_|must be held for|bpf_percpu_obj_new|bpf_refcount|direct access to|rbtree cb|in the same allocation/, 'owned-object'], // prettier-ignore
+  [/^bpf_throw kfunc|exception c/, 'exception'],
   [/dynptr|^arg \d+ is an unacquired reference/, 'dynptr'],
   [/^arg#?\d+ (arg#|pointer type|expected|doesn't point|is .* expected)|^kernel function .* args#|trusted arg\d|referenced or trusted|rcu pointer|isn't map pointer|is not a scalar|known constant/, 'kfunc-argument'], // prettier-ignore
   [/leaks addr|pointer comparison prohibited|partial copy/, 'pointer-leak'],

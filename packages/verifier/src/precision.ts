@@ -22,6 +22,8 @@ export function markPrecise(env: Env, reg: number): void {
   markChain(env, state);
 }
 
+const GIVE_UP = 'falling back to forcing all scalars precise';
+
 /**
  * Marks what {@link WANTED} asks for in the parents of a state.
  *
@@ -54,6 +56,7 @@ export function markChain(env: Env, start: State): boolean {
         const entry = left > 0 && history[top] === insn ? top : -1;
         log?.backtrackInsn(env, want, insn);
         if (backtrackInsn(env, insn, next, history, entry, want) === BACK_LOST) {
+          log?.line(`mark_precise: frame${start.curframe}: ${GIVE_UP}`);
           markAllPrecise(start);
           want.reset();
           return true;
@@ -80,6 +83,7 @@ export function markChain(env: Env, start: State): boolean {
     first = state.firstInsn;
   }
   if (!want.isEmpty()) {
+    log?.line(`mark_precise: frame${start.curframe}: ${GIVE_UP}`);
     markAllPrecise(start);
     want.reset();
   }

@@ -129,6 +129,8 @@ describe('advice', () => {
     ['arg 1 is an unacquired reference', 'dynptr', undefined],
     ['calling kernel function bpf_dynptr_from_xdp is not allowed', 'kfunc-not-allowed', undefined],
     ['calling kernel function bpf_task_acquire is not allowed', 'kfunc-not-allowed', undefined],
+    ['direct access to bpf_list_node is disallowed', 'owned-object', undefined],
+    ['exception cb only supports single integer argument', 'exception', undefined],
     ['arg#0 arg#1 memory, len pair leads to invalid memory access', 'kfunc-argument', undefined],
     ['R2 must be referenced or trusted', 'kfunc-argument', 2],
     ['expected uninitialized irq flag as arg#0', 'irq-section', undefined],
