@@ -44,6 +44,7 @@ export function btfTypes(btf: Btf, functions: readonly FunctionInfo[], variant: 
     isGlobal: (subprog) => linkage(subprog) === GLOBAL,
     isStatic: (subprog) => linkage(subprog) === STATIC,
     functionName: name,
+    checkFunctionRows: () => checkFunctionRows(functions, funcs),
     checkFunctionInfo: (env) => checkFunctionInfo(env, btf, functions, funcs),
     checkArguments: (env, subprog) => {
       if (env.subprograms[subprog]!.unreliable) reject(EINVAL, '');
@@ -61,12 +62,7 @@ function func(btf: Btf, id: number): BtfFunc | undefined {
   return type?.kind === 'FUNC' ? type : undefined;
 }
 
-function checkFunctionInfo(
-  env: Env,
-  btf: Btf,
-  functions: readonly FunctionInfo[],
-  funcs: readonly (BtfFunc | undefined)[],
-): void {
+function checkFunctionRows(functions: readonly FunctionInfo[], funcs: readonly (BtfFunc | undefined)[]): void {
   functions.forEach(({ insn, type }, i) => {
     if (i === 0 && insn !== 0) reject(EINVAL, `nonzero insn_off ${insn} for the first func info record`);
     const before = functions[i - 1]?.insn ?? -1;
@@ -75,6 +71,14 @@ function checkFunctionInfo(
     }
     if (funcs[i] === undefined) reject(EINVAL, `invalid type id ${type} in func info`);
   });
+}
+
+function checkFunctionInfo(
+  env: Env,
+  btf: Btf,
+  functions: readonly FunctionInfo[],
+  funcs: readonly (BtfFunc | undefined)[],
+): void {
   if (functions.length !== env.subprograms.length) {
     reject(EINVAL, "number of funcs in func_info doesn't match number of subprogs");
   }

@@ -8,6 +8,7 @@ export const NO_TYPES: ProgramTypes = {
   hasFunctionInfo: false,
   attachBtfId: 0,
   returnRange: undefined,
+  checkFunctionRows: () => undefined,
   checkFunctionInfo,
   exceptionCallback: () => 0,
   checkAttach,
@@ -22,8 +23,8 @@ export const NO_TYPES: ProgramTypes = {
   checkSpecialReturn: () => false,
 };
 
-/** `func_info` without the BTF that its ids are of (kernel: check_btf_info). */
-export const LOST_TYPES: ProgramTypes = { ...NO_TYPES, checkFunctionInfo: () => reject(EINVAL, '') };
+/** `func_info` without the BTF that its ids are of (kernel: check_btf_info_early). */
+export const LOST_TYPES: ProgramTypes = { ...NO_TYPES, checkFunctionRows: () => reject(EINVAL, '') };
 
 /** (kernel: check_abnormal_return) */
 function checkFunctionInfo(env: Env): void {

@@ -9,6 +9,8 @@ export interface ProgramTypes {
   readonly attachBtfId: number;
   /** Range that the attach target prescribes; `narrow` looks at the low 32 bits. */
   readonly returnRange: { readonly range: readonly [number, number]; readonly narrow: boolean } | undefined;
+  /** Rows of func_info are what they should be (kernel: check_btf_func_early). Throws `Reject`. */
+  checkFunctionRows(): void;
   /** func_info goes with the functions of the program (kernel: check_btf_func). Throws `Reject`. */
   checkFunctionInfo(env: Env): void;
   /** Insn of the function that makes the result after bpf_throw; 0 for none. Throws `Reject`. */

@@ -206,6 +206,7 @@ function buildEnv(
 
 function run(env: Env, input: VerifyInput): void {
   const fixups = new Map((input.fixups ?? []).map(([insn, map]) => [insn, map]));
+  env.types.checkFunctionRows();
   findFunctions(env);
   checkFunctions(env);
   env.types.checkFunctionInfo(env);

@@ -76,6 +76,11 @@ export function functionInfo(): TextCase[] {
     add(`one function ${JSON.stringify(table)}`, 'sched_cls', 'r0 = 0\nexit', { btf, funcInfo: table });
     add(`no BTF ${JSON.stringify(table)}`, 'sched_cls', 'r0 = 0\nexit', { funcInfo: table });
   }
+  // Rows are looked at before calls and jumps are, and functions after them.
+  for (const broken of ['call local +100\nexit', 'goto +100\nexit', 'r0 = 0', '.insn 0x60, 0, 0, 0, 1\nexit']) {
+    for (const table of tables)
+      add(`${broken} ${JSON.stringify(table)}`, 'sched_cls', broken, { btf, funcInfo: table });
+  }
   for (const linkage of ['g', 's']) {
     for (const result of ['int', 'void', 'long', 'int*', 'enum', 'pair', 'enum64', 'typedef']) {
       for (const body of ['r0 = 0\nexit', 'exit', 'r0 = r10\nexit', 'call bpf_get_prandom_u32\nexit']) {
