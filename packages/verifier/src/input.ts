@@ -54,7 +54,7 @@ export interface VerifyInput {
   readonly fixups?: readonly (readonly [insn: number, map: number])[];
   /** `xdp`, `BPF_PROG_TYPE_XDP` or a number; default socket_filter. */
   readonly type?: string | number;
-  /** `expected_attach_type`, by name or number. */
+  /** `expected_attach_type`, by name or number; `member NAME` of a struct of functions. */
   readonly attachType?: string | number | null;
   /** `BPF_F_*` of program loading. */
   readonly flags?: number;

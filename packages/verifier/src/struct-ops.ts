@@ -28,11 +28,22 @@ function memberOf(types: KernelTypes, struct: BtfComposite, index: number): Stru
   return { struct, index, name: member?.name ?? '', proto: proto?.kind === 'FUNC_PROTO' ? proto : undefined };
 }
 
+/** Attach types of members by name, as profiles have them. */
+const BY_NAME = 'member ';
+
+/** Number of the member: the attach type, or the place of `member NAME`; behind the last one for a name that is not there. */
+function memberIndex(struct: BtfComposite, attachType: VerifyInput['attachType']): number {
+  if (typeof attachType === 'number') return attachType;
+  if (typeof attachType !== 'string' || !attachType.startsWith(BY_NAME)) return 0;
+  const index = struct.members.findIndex(({ name }) => name === attachType.slice(BY_NAME.length));
+  return index < 0 ? struct.members.length : index;
+}
+
 /** The struct and member that a program names; undefined when there is no such struct. */
 function targetOf(input: VerifyInput, types: KernelTypes | undefined): StructMember | undefined {
   const found = input.attachBtfName === undefined ? undefined : types?.find('STRUCT', input.attachBtfName);
   if (types === undefined || found === undefined || !isStruct(found)) return undefined;
-  return memberOf(types, found, typeof input.attachType === 'number' ? input.attachType : 0);
+  return memberOf(types, found, memberIndex(found, input.attachType));
 }
 
 /** The variant whose helpers and kernel functions programs for the struct may call. */

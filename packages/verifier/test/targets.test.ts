@@ -35,6 +35,17 @@ describe('members of a struct of functions', () => {
     expect(toldBy(member(1, [ZERO, EXIT], 16))).toStrictEqual([0, '']);
   });
 
+  it('are named by number or name', () => {
+    const named = (attachType: string): VerifyReport =>
+      verify(
+        { insns: program(EXIT), type: 'struct_ops', attachType, attachBtfName: 'bpf_dummy_ops' },
+        { kernelBtf: KERNEL },
+      );
+    expect(toldBy(named('member test_sleepable'))).toStrictEqual([0, '']);
+    expect(toldBy(named('member test_1'))).toStrictEqual([13, 'R0 !read_ok']);
+    expect(toldBy(named('member none'))).toStrictEqual([22, 'attach to invalid member idx 3 of struct bpf_dummy_ops']);
+  });
+
   it('must have a license of the GPL', () => {
     const report = verify(
       { insns: program(ZERO, EXIT), type: 'struct_ops', attachType: 0, attachBtfName: 'bpf_dummy_ops', license: 'MIT' },

@@ -1,4 +1,5 @@
 /** What the verifier takes, made of the programs of a file as libbpf would hand them to the kernel. */
+import { essentialName, resolveType } from '@polybpf/btf';
 import { BpfError } from '@polybpf/errors';
 import type { MapDef, Program } from '@polybpf/isa';
 import { prepareBtf } from '@polybpf/kernel';
@@ -41,10 +42,26 @@ export function verifyInputs(input: Input, type: string | undefined, release: st
       license: program.license ?? '',
       ...(type === undefined && program.attachType !== undefined ? { attachType: program.attachType } : {}),
       ...(type === undefined && program.attachTo !== undefined ? { attachBtfName: program.attachTo } : {}),
+      ...(type === undefined && program.type === 'struct_ops' ? structMember(object, program.name) : {}),
       ...(prepared === undefined ? {} : { btf: prepared.bytes }),
       ...(hasFunctions ? { functions: funcInfo } : {}),
     };
   });
+}
+
+const MAP_TYPE_STRUCT_OPS = 26;
+
+/** Struct and member that a variable of the object puts the program into; nothing when none does. */
+function structMember({ maps, btf }: LoadedObject, program: string): Pick<VerifyInput, 'attachBtfName' | 'attachType'> {
+  for (const { type, btfValueTypeId, initialSymbols } of maps) {
+    if (type !== MAP_TYPE_STRUCT_OPS || btf === undefined || btfValueTypeId === undefined) continue;
+    const struct = resolveType(btf, btfValueTypeId);
+    const place = initialSymbols?.find(({ kind, symbol }) => kind === 'program' && symbol === program);
+    if (struct.kind !== 'STRUCT' || place === undefined) continue;
+    const member = struct.members.find(({ bitOffset }) => bitOffset === place.offset * 8);
+    if (member !== undefined) return { attachBtfName: essentialName(struct.name), attachType: `member ${member.name}` };
+  }
+  return {};
 }
 
 /** Release that profiles are asked for unless told. */
