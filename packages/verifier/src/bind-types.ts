@@ -6,6 +6,7 @@ import type { Env, KfuncSummary } from './env.ts';
 import type { VerifyInput, VerifyMap } from './input.ts';
 import { kfuncByName } from './kfunc-prototype.ts';
 import { type KernelTypes, kernelTypes } from './kernel-types.ts';
+import { checkMapsCanBe } from './map-create.ts';
 import type { SpecialField } from './map-model.ts';
 import { btfTypes } from './program-types-btf.ts';
 import type { ProgramTypes } from './program-types.ts';
@@ -49,6 +50,7 @@ export function bindTypes(
   const own = ownTypes(input, variant);
   const kernel = kernelBtf === undefined ? undefined : kernelTypes(btfOf(kernelBtf));
   const objects = new BtfObjects(kernel, input.btf);
+  checkMapsCanBe(objects, input.maps ?? []);
   return {
     types: TARGETED.has(variant.type)
       ? { ...own, ...targetTypes(input.attachBtfName) }

@@ -48,6 +48,11 @@ const OF_OBJECTS: ReadonlySet<FieldKind> = new Set([
   'kptr',
 ]);
 
+/** Members that make the kernel look for fields in a struct; resilient locks are not among them. */
+const MARKS_OBJECTS: ReadonlySet<string> = new Set(
+  [...OF_OBJECTS].filter((kind) => kind !== 'bpf_res_spin_lock' && kind !== 'kptr'),
+);
+
 const KPTR_TAGS: ReadonlyMap<string, KptrKind> = new Map([
   ['kptr_untrusted', 'untrusted'],
   ['kptr', 'ref'],
@@ -78,32 +83,39 @@ export function fieldsOfValue(btf: Btf, typeId: number, find: FindTarget): Speci
 export function fieldsOfObject(btf: Btf, struct: BtfComposite, find: FindTarget): SpecialField[] | undefined {
   // Only a member that is one of them by itself makes the kernel look (kernel: btf_parse_struct_metas).
   const special = struct.members.some(({ type }) => isAllocatedField(btf, typeById(btf, type)));
-  return special ? parse(btf, struct.id, OF_OBJECTS, find) : undefined;
+  if (!special) return undefined;
+  const found = parse(btf, struct.id, OF_OBJECTS, find);
+  return found.length === 0 ? reject(EFAULT, '') : found;
 }
 
 function isAllocatedField(btf: Btf, type: BtfType): boolean {
-  if (type.kind === 'STRUCT') return OF_OBJECTS.has(type.name as FieldKind);
-  const kptr = type.kind === 'PTR' ? findKptr(btf, type) : undefined;
-  return kptr !== undefined && kptr.kind !== 'user';
+  if (type.kind === 'STRUCT') return MARKS_OBJECTS.has(type.name);
+  if (type.kind !== 'PTR' || tagOf(btf, type) === undefined) return false;
+  const { kind, target } = findKptr(btf, type)!;
+  return kind !== 'user' && target.kind === 'STRUCT';
 }
 
 function parse(btf: Btf, typeId: number, wanted: ReadonlySet<FieldKind>, find: FindTarget): SpecialField[] {
   const type = typeById(btf, typeId);
-  const search = new Search(btf, wanted, find);
-  let found: SpecialField[];
+  const search = new Search(btf, wanted);
+  let found: Found[];
   if (type.kind === 'STRUCT') found = search.inStruct(type, 0, MAX_FIELDS);
   else if (type.kind === 'DATASEC') found = search.inSection(type);
   else return reject(EINVAL, '');
-  checkTogether(found);
-  return found.sort((a, b) => a.offset - b.offset);
+  let next = 0;
+  const fields = found.map(({ finish, ...field }) => {
+    if (field.offset < next) reject(EEXIST, '');
+    next = field.offset + field.size;
+    return finish === undefined ? field : { ...field, ...finish(find) };
+  });
+  checkTogether(fields);
+  return fields.sort((a, b) => a.offset - b.offset);
 }
 
+/** A field that was found; what it points to or contains is looked at when all are. */
+type Found = SpecialField & { readonly finish?: (find: FindTarget) => Partial<SpecialField> };
+
 function checkTogether(found: readonly SpecialField[]): void {
-  let next = 0;
-  for (const { offset, size } of found) {
-    if (offset < next) reject(EEXIST, '');
-    next = offset + size;
-  }
   const has = (...kinds: readonly FieldKind[]): boolean => found.some(({ kind }) => kinds.includes(kind));
   if (has('bpf_spin_lock') && has('bpf_res_spin_lock')) reject(EINVAL, '');
   const locked = has('bpf_spin_lock', 'bpf_res_spin_lock');
@@ -114,17 +126,15 @@ function checkTogether(found: readonly SpecialField[]): void {
 class Search {
   private readonly btf: Btf;
   private readonly wanted: ReadonlySet<FieldKind>;
-  private readonly find: FindTarget;
 
-  constructor(btf: Btf, wanted: ReadonlySet<FieldKind>, find: FindTarget) {
+  constructor(btf: Btf, wanted: ReadonlySet<FieldKind>) {
     this.btf = btf;
     this.wanted = wanted;
-    this.find = find;
   }
 
   /** (kernel: btf_find_struct_field) */
-  inStruct(struct: BtfComposite, level: number, room: number): SpecialField[] {
-    const found: SpecialField[] = [];
+  inStruct(struct: BtfComposite, level: number, room: number): Found[] {
+    const found: Found[] = [];
     const seen = new Set<FieldKind>();
     struct.members.forEach(({ type, bitOffset }, i) => {
       if (bitOffset % 8 !== 0) reject(EINVAL, '');
@@ -134,8 +144,8 @@ class Search {
   }
 
   /** (kernel: btf_find_datasec_var) */
-  inSection(section: BtfType & { kind: 'DATASEC' }): SpecialField[] {
-    const found: SpecialField[] = [];
+  inSection(section: BtfType & { kind: 'DATASEC' }): Found[] {
+    const found: Found[] = [];
     const seen = new Set<FieldKind>();
     for (const { type, offset, size } of section.variables) {
       const variable = typeById(this.btf, type);
@@ -155,7 +165,7 @@ class Search {
     seen: Set<FieldKind>,
     room: number,
     level: number,
-  ): SpecialField[] {
+  ): Found[] {
     let type = typeById(this.btf, typeId);
     let count = 1;
     let depth = 0;
@@ -200,24 +210,35 @@ class Search {
     index: number,
     offset: number,
     size: number,
-  ): SpecialField | undefined {
+  ): Found | undefined {
     if (kind === 'kptr') return this.pointer(type, offset);
     if (type.kind !== 'STRUCT' || type.size !== size) return undefined;
     const field = { kind, offset, size, tag: kind };
     if (kind !== 'bpf_list_head' && kind !== 'bpf_rb_root') return field;
-    return { ...field, ...graphRoot(this.btf, holder, index, kind === 'bpf_list_head' ? 'bpf_list_node' : 'bpf_rb_node') }; // prettier-ignore
+    return { ...field, finish: graphRoot(this.btf, holder, index, kind === 'bpf_list_head' ? 'bpf_list_node' : 'bpf_rb_node') }; // prettier-ignore
   }
 
-  private pointer(type: BtfType, offset: number): SpecialField | undefined {
+  private pointer(type: BtfType, offset: number): Found | undefined {
     const found = findKptr(this.btf, type);
     if (found === undefined) return undefined;
     const kind = found.kind === 'user' ? 'uptr' : 'kptr';
     if (!this.wanted.has(kind)) return undefined;
-    if (found.target.kind !== 'STRUCT') return reject(EINVAL, '');
-    const { inKernel, id, object } = this.find(found.target, found.kind);
+    const { target, kind: kptr } = found;
+    if (target.kind !== 'STRUCT') return reject(EINVAL, '');
     const tag = kind === 'uptr' ? 'uptr' : found.kind === 'percpu' ? 'percpu_kptr' : 'kptr';
-    return { kind, offset, size: 8, tag, kptr: found.kind, inKernel, target: id, object };
+    const finish = (find: FindTarget): Partial<SpecialField> => {
+      const { inKernel, id, object } = find(target, kptr);
+      return { inKernel, target: id, object };
+    };
+    return { kind, offset, size: 8, tag, kptr, finish };
   }
+}
+
+/** The one tag of a pointer, when it is of a kptr. */
+function tagOf(btf: Btf, pointer: BtfType & { readonly type: number }): KptrKind | undefined {
+  const tag = typeById(btf, pointer.type);
+  if (tag.kind !== 'TYPE_TAG' || tag.attribute || typeById(btf, tag.type).kind === 'TYPE_TAG') return undefined;
+  return KPTR_TAGS.get(tag.name);
 }
 
 /** The tag of a pointer, and the type that it points to (kernel: btf_find_kptr). */
@@ -226,8 +247,7 @@ function findKptr(btf: Btf, type: BtfType): { readonly kind: KptrKind; readonly 
   if (pointer.kind !== 'PTR') return undefined;
   const tag = typeById(btf, pointer.type);
   if (tag.kind !== 'TYPE_TAG' || tag.attribute) return undefined;
-  if (typeById(btf, tag.type).kind === 'TYPE_TAG') return reject(EINVAL, '');
-  const kind = KPTR_TAGS.get(tag.name);
+  const kind = tagOf(btf, pointer);
   if (kind === undefined) return reject(EINVAL, '');
   let target: BtfType = tag;
   while ('type' in target && isModifier(target)) target = typeById(btf, target.type);
@@ -238,8 +258,8 @@ function isModifier(type: BtfType): boolean {
   return ['CONST', 'VOLATILE', 'RESTRICT', 'TYPE_TAG', 'TYPEDEF'].includes(type.kind);
 }
 
-/** What a list or tree contains, by its tag `contains:struct:member` (kernel: btf_find_graph_root, btf_parse_graph_root). */
-function graphRoot(btf: Btf, holder: number, index: number, node: string): { target: number; nodeOffset: number } {
+/** What a list or tree contains, by its tag `contains:struct:member` (kernel: btf_find_graph_root). */
+function graphRoot(btf: Btf, holder: number, index: number, node: string): () => Partial<SpecialField> {
   const tags = btf.types.filter((t) => t.kind === 'DECL_TAG' && t.type === holder && t.componentIndex === index && t.name.startsWith('contains:')); // prettier-ignore
   if (tags.length !== 1) return reject(EINVAL, '');
   const [, struct, ...rest] = tags[0]!.name.split(':');
@@ -248,19 +268,23 @@ function graphRoot(btf: Btf, holder: number, index: number, node: string): { tar
   const type = btf.types.find(({ kind, name }) => kind === 'STRUCT' && name === struct);
   if (type?.kind !== 'STRUCT') return reject(ENOENT, '');
   if (member === '') return reject(EINVAL, '');
+  return () => ({ target: type.id, nodeOffset: nodeOffset(btf, type, member, node) });
+}
+
+/** (kernel: btf_parse_graph_root) */
+function nodeOffset(btf: Btf, type: BtfComposite, member: string, node: string): number {
   const found = type.members.filter(({ name }) => name === member);
   if (found.length === 0) return reject(ENOENT, '');
   const of = typeById(btf, found[0]!.type);
   if (found.length > 1 || of.kind !== 'STRUCT' || of.name !== node) return reject(EINVAL, '');
   const { bitOffset } = found[0]!;
-  if (bitOffset % 64 !== 0) return reject(EINVAL, '');
-  return { target: type.id, nodeOffset: bitOffset / 8 };
+  return bitOffset % 64 === 0 ? bitOffset / 8 : reject(EINVAL, '');
 }
 
 const REPEATABLE: ReadonlySet<FieldKind> = new Set(['kptr', 'uptr', 'bpf_list_head', 'bpf_rb_root']);
 
 /** Fields of all elements of an array (kernel: btf_repeat_fields). */
-function repeat(fields: readonly SpecialField[], count: number, size: number, room: number): SpecialField[] {
+function repeat(fields: readonly Found[], count: number, size: number, room: number): Found[] {
   if (count === 1) return [...fields];
   if (fields.some(({ kind }) => !REPEATABLE.has(kind))) reject(EINVAL, '');
   if (fields.length * count > room) reject(E2BIG, '');

@@ -6,6 +6,7 @@ import { verify } from '../src/index.ts';
 import type { Reject } from '../src/reject.ts';
 import { OWNED_CASES, slotsOf } from './owned-cases.ts';
 import { kernelFunction, OWNED_KERNEL } from './owned-kernel.ts';
+import { EXIT, program } from './program.ts';
 
 const maps = OWNED_MAPS.map((map) => ({ ...map, btf: OWNED_BTF }));
 
@@ -35,6 +36,20 @@ describe('programs that own objects', () => {
     const functions = [{ insn: 0, type: FUNCTIONS.plainMain }];
     const report = verify({ type: 'sched_cls', insns: slotsOf(one!, kernelFunction), btf: OWNED_BTF, functions });
     expect(report.verdict).toBe('unsupported');
+  });
+});
+
+describe('maps', () => {
+  const verdictOf = (map: object): number =>
+    verify(
+      { type: 'sched_cls', insns: program([0xb7, 0], EXIT), maps: [{ ...maps[0]!, ...map }] },
+      { kernelBtf: OWNED_KERNEL },
+    ).errno;
+
+  it('whose values have lists are refused where nobody could lock them, or the program not write', () => {
+    expect(verdictOf({})).toBe(0);
+    expect(verdictOf({ type: 6 })).toBe(95);
+    expect(verdictOf({ flags: 0x80 })).toBe(13);
   });
 });
 
