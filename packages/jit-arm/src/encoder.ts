@@ -81,6 +81,7 @@ const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
   c: (value) => CONDITIONS[value] ?? `?${value}`,
   r: (value) => NAMES[value] ?? `?${value}`,
   i: (value) => `#${value}`,
+  k: (value) => `#${value >>> 0}`,
   list: (value) => `{${NAMES.filter((_, register) => (value & (1 << register)) !== 0).join(', ')}}`,
   label: (value) => `0x${value.toString(16)}`,
 };

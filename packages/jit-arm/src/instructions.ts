@@ -50,7 +50,7 @@ function dataProcessingRow(name: DataProcessing): Row {
   const top = (isImmediate: string): string => `c:4 00${isImmediate} ${OPCODES[opcode]} ${flags} ${rn} ${rd}`;
   const text = `${opcode}${setsFlags ? 's' : ''}{c:c} ${head}`;
   const manual = `A8.8, ${opcode.toUpperCase()}`;
-  if (kind === 'imm') return [`${text}, {k:i}`, `${top('1')} k:12`, `${manual} (immediate)`];
+  if (kind === 'imm') return [`${text}, {k:k}`, `${top('1')} k:12`, `${manual} (immediate)`];
   if (kind === 'reg') return [`${text}, {Rm:r}`, `${top('0')} 00000 00 0 Rm:4`, `${manual} (register)`];
   const shift = kind.slice(0, 3) as keyof typeof SHIFTS;
   const operand = moves ? '{Rm:r}' : `{Rm:r}, ${shift}`;

@@ -21,17 +21,20 @@ export function insIf(
   return emit(cx, form, conditional(condition, operands));
 }
 
-/** The operands behind a condition. Most are few, and a literal is made faster than a spread. */
+/**
+ * The operands behind a condition, as signed numbers: see bit-layout.ts. Most are few, and a literal is made faster than
+ * a spread.
+ */
 function conditional(condition: number, operands: readonly number[]): readonly number[] {
   switch (operands.length) {
     case 1:
-      return [condition, operands[0]!];
+      return [condition, operands[0]! | 0];
     case 2:
-      return [condition, operands[0]!, operands[1]!];
+      return [condition, operands[0]! | 0, operands[1]! | 0];
     case 3:
-      return [condition, operands[0]!, operands[1]!, operands[2]!];
+      return [condition, operands[0]! | 0, operands[1]! | 0, operands[2]! | 0];
     default:
-      return [condition, ...operands];
+      return [condition, ...operands.map((operand) => operand | 0)];
   }
 }
 

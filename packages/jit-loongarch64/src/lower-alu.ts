@@ -119,7 +119,7 @@ function emitLowBits(cx: LowerContext, d: number, a: number, msb: number): void 
     const [, source, amount] = shift!.operands as [number, number, number];
     cx.nodes.pop();
     emit(cx, bstrpick_d, [d, source, Math.min(amount + msb, isNarrow ? 31 : 63), amount]);
-  } else if (msb < 12) emit(cx, andi, [d, a, 2 ** (msb + 1) - 1]);
+  } else if (msb < 12) emit(cx, andi, [d, a, (1 << (msb + 1)) - 1]);
   else emit(cx, bstrpick_d, [d, a, msb, 0]);
 }
 
@@ -142,7 +142,7 @@ function emitShiftRight(cx: LowerContext, op: Op, d: number, a: number, amount: 
     const [msb, lsb] = node.form === bstrpick_d ? [left, low + amount] : [63 - left, amount - left];
     if ((node.form === bstrpick_d || node.form === slli_d) && lsb >= 0 && lsb <= msb) {
       cx.nodes.pop();
-      return void emit(cx, bstrpick_d, [d, source, msb, lsb]);
+      return void emit(cx, bstrpick_d, [d, source, msb | 0, lsb | 0]);
     }
   }
   emit(cx, srli_d, [d, a, amount]);

@@ -75,7 +75,7 @@ function lowerBranchImm(cx: LowerContext, { cond, imm }: Comparison, wide: boole
   const value = wide || (isUnsignedBound && (known & UNSIGNED) !== 0) ? a : signedWord(cx, a, T8);
   if (zero !== undefined) return emitBranch(cx, zero, [value], label);
   const less = asLessThan(cond, imm)!;
-  emit(cx, less.isSigned ? slti : sltiu, [AT, value, less.imm]);
+  emit(cx, less.isSigned ? slti : sltiu, [AT, value, less.imm | 0]);
   emitBranch(cx, less.holds ? bnez : beqz, [AT], label);
 }
 

@@ -55,7 +55,7 @@ export function planFrame(fn: FunctionInfo, header: number = HEADER): Ppc64Frame
   const used = saved.length * 8 + counter + context + fn.stackDepth;
   const hasFrame = fn.hasCalls || used > PROTECTED_ZONE;
   const size = hasFrame ? alignUp16(header + used) : 0;
-  const start = hasFrame ? header : -used;
+  const start = hasFrame ? header : 0 - used; // not -0, which is no small integer
   return {
     base: R1,
     bias: size,

@@ -106,7 +106,7 @@ export function lowerConst(cx: LowerContext, op: Op): void {
  */
 export function splitSum(imm: number): { readonly high: number; readonly low: number } {
   const low = (imm << 16) >> 16;
-  return { high: (imm - low) / 0x10000, low };
+  return { high: ((imm - low) / 0x10000) | 0, low };
 }
 
 /** Appends `d = a + imm` on 64 bits; `imm` is -2^31 to 2^31. Neither register is r0. May destroy r0. */

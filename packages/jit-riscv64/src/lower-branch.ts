@@ -99,7 +99,7 @@ function compareImm(cx: LowerContext, op: Op, wanted: Cond, given: number, a: nu
     // `a < imm` as a number, tested for 0.
     const less = asLessThan(cond, imm)!;
     if (isSigned12(less.imm) && (hasNear || less.imm === imm)) {
-      emit(cx, less.isSigned ? slti : sltiu, [temp, a, less.imm]);
+      emit(cx, less.isSigned ? slti : sltiu, [temp, a, less.imm | 0]);
       return emitZeroTest(cx, !less.holds, temp, label);
     }
     if (power > 0) {

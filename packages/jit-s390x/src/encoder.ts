@@ -34,7 +34,7 @@ const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
   b: (value) => (value === 0 ? '' : `%r${value}`),
   d: String,
   i: String,
-  u: String,
+  u: (value) => String(value >>> 0),
   c: (value) => MASK_SUFFIXES[value]!,
   k: (value) => MASK_SUFFIXES[value]!,
   f: (value) => FUSED_SUFFIXES[value] ?? `<${value}>`,

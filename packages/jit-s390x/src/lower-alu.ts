@@ -68,7 +68,7 @@ function fuseIndexedSum(cx: LowerContext, op: Op, d: number, a: number, b: numbe
   const address = offsetOf(node);
   if (address === undefined) return false;
   cx.nodes.pop();
-  emit(cx, isShortDisplacement(address.offset) ? F.la : F.lay, [d, address.offset, index, address.base]);
+  emit(cx, isShortDisplacement(address.offset) ? F.la : F.lay, [d, address.offset | 0, index, address.base]);
   return true;
 }
 
@@ -129,7 +129,7 @@ function addFrameAddress(cx: LowerContext, d: number, imm: number): void {
 function addImmediate(cx: LowerContext, op: Op, imm: number): void {
   const d = hw(cx, op.d);
   const a = hw(cx, op.a);
-  if (imm === 0x8000_0000) return emitImmediate(cx, op, F.algfi, imm);
+  if (imm === 0x8000_0000) return emitImmediate(cx, op, F.algfi, imm | 0);
   const zeroExtends = op.zext && op.width === 32;
   const sum = zeroExtends || !isLongDisplacement(imm + 0xfff) ? undefined : fuseIndex(cx, a, imm, d);
   if (sum !== undefined) {
@@ -179,7 +179,7 @@ export function lowerAnd(cx: LowerContext, op: Op): void {
 function andLowWord(cx: LowerContext, op: Op, imm: number): void {
   if (imm >>> 16 === 0xffff) emitImmediate(cx, op, F.nill, imm & 0xffff);
   else if ((imm & 0xffff) === 0xffff) emitImmediate(cx, op, F.nilh, imm >>> 16);
-  else emitImmediate(cx, op, F.nilf, imm >>> 0);
+  else emitImmediate(cx, op, F.nilf, imm | 0);
 }
 
 /** `d = a & high:low`, where high is 0 or -1: 4 to 10 bytes. */
@@ -205,13 +205,13 @@ export function lowerOr(cx: LowerContext, op: Op): void {
   if (op.width === 64 && op.zext && imm < 0) return logicalWithScratch(cx, op, F.ogr, F.ogrk);
   if (imm >>> 16 === 0) emitImmediate(cx, op, F.oill, imm);
   else if ((imm & 0xffff) === 0) emitImmediate(cx, op, F.oilh, imm >>> 16);
-  else emitImmediate(cx, op, F.oilf, imm >>> 0);
+  else emitImmediate(cx, op, F.oilf, imm | 0);
 }
 
 export function lowerXor(cx: LowerContext, op: Op): void {
   if (op.b !== NO_REG) return lowerRegisters(cx, op, XOR);
   if (op.width === 64 && op.zext && op.imm < 0) return logicalWithScratch(cx, op, F.xgr, F.xgrk);
-  emitImmediate(cx, op, F.xilf, op.imm >>> 0);
+  emitImmediate(cx, op, F.xilf, op.imm | 0);
 }
 
 /** `d = a op imm` on 64 bits with the immediate in a register: the immediate instructions cover one word only. */

@@ -43,7 +43,7 @@ function branchOnConstant(cx: LowerContext, op: Op): void {
     loadImm64(cx, R0, imm, -1);
     emitTo(cx, B.clgrj, [mask, a, R0], label);
   } else if (unsigned) {
-    emit(cx, wide ? F.clgfi : F.clfi, [a, imm >>> 0]);
+    emit(cx, wide ? F.clgfi : F.clfi, [a, imm | 0]);
     emitTo(cx, B.brc, [branchMask(mask)], label);
   } else if (imm >= -128 && imm <= 127) {
     emitTo(cx, wide ? B.cgij : B.cij, [mask, a, imm], label);
@@ -84,7 +84,7 @@ function testBits(cx: LowerContext, op: Op): void {
     emit(cx, F.risbg, [R0, a, range.first, range.last + 128, 0]);
   } else if (high === 0) {
     emit(cx, F.lr, [R0, a]);
-    emit(cx, F.nilf, [R0, imm >>> 0]);
+    emit(cx, F.nilf, [R0, imm | 0]);
   } else {
     loadImm64(cx, R0, imm, high);
     emit(cx, F.ngr, [R0, a]);

@@ -28,7 +28,7 @@ function emitAccess(
   address: IndexedAddress,
 ): void {
   const { index, base, offset } = address;
-  emit(cx, short !== undefined && isShortDisplacement(offset) ? short : long, [register, offset, index, base]);
+  emit(cx, short !== undefined && isShortDisplacement(offset) ? short : long, [register, offset | 0, index, base]);
 }
 
 /** `load` and `load_acquire`. */

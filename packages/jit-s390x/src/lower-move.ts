@@ -112,7 +112,7 @@ function emitHalves(
 ): void {
   if (word >>> 16 === 0) emit(cx, lowHalf, [register, word]);
   else if ((word & 0xffff) === 0) emit(cx, highHalf, [register, word >>> 16]);
-  else emit(cx, both, [register, word >>> 0]);
+  else emit(cx, both, [register, word | 0]);
 }
 
 /** Constants with something in both words. */

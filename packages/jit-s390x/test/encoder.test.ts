@@ -25,7 +25,7 @@ describe('encoder', () => {
 
   it.each(ALL_FORMS.map((form) => [form.name, form] as const))('%s refuses operands beyond its fields', (_, form) => {
     for (const [position, field] of form.layout.fields.entries()) {
-      const beyond = [field.min - field.scale, field.max + field.scale, field.min + 0.5];
+      const beyond = [field.least - field.scale, field.max + field.scale, field.min + 0.5];
       if (field.scale > 1) beyond.push(field.min + 1);
       for (const value of beyond)
         expect(codeOf(form, position, value), `${field.name} = ${value}`).toBe('E_JIT_OPERAND');

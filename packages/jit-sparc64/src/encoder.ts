@@ -54,7 +54,7 @@ function reserved(form: SparcForm, operand: string, expected: string, got: numbe
 /** rd = a distance of 32 bits in two instructions: `sethi` and `or`, or `xor` where the upper half must be ones. */
 function encodeDistance(rd: number, distance: number, out: CodeBuffer): void {
   const isNegative = distance < 0;
-  const high = ((isNegative ? ~distance : distance) & ~0x3ff) >>> 0;
+  const high = (isNegative ? ~distance : distance) & ~0x3ff;
   encodeRow(makeNode(INSTRUCTIONS.sethi, [high, rd]), 0, out);
   const low = distance & 0x3ff;
   if (isNegative) encodeRow(makeNode(INSTRUCTIONS.xor_imm, [rd, low | ~0x3ff, rd]), 0, out);
@@ -76,7 +76,7 @@ const number: OperandPrinter = (value) => (value <= 9 ? String(value) : hex(valu
 const PRINTERS: Readonly<Record<string, OperandPrinter>> = {
   r: (value) => NAMES[value]!,
   n: number,
-  h: number,
+  h: (value) => number(value >>> 0),
   cond: (value) => CONDITIONS[value]!,
   rcond: (value) => REGISTER_CONDITIONS[value] ?? '',
   mrcond: (value) => MOVE_CONDITIONS[value] ?? '',

@@ -38,13 +38,13 @@ export function loadImm64(cx: LowerContext, rd: number, high: number, low: numbe
 /** A value of 32 bits, zero-extended. */
 function loadUnsigned32(cx: LowerContext, rd: number, low: number): void {
   if (low >>> 0 <= 4095) return void emit(cx, mov_imm, [low, rd]);
-  emit(cx, sethi, [(low & ~0x3ff) >>> 0, rd]);
+  emit(cx, sethi, [low & ~0x3ff, rd]);
   if ((low & 0x3ff) !== 0) emit(cx, or_imm, [rd, low & 0x3ff, rd]);
 }
 
 /** A negative value of 32 bits, sign-extended: the complement's upper bits, and an xor that turns all of them. */
 function loadNegative32(cx: LowerContext, rd: number, low: number): void {
-  emit(cx, sethi, [(~low & ~0x3ff) >>> 0, rd]);
+  emit(cx, sethi, [~low & ~0x3ff, rd]);
   emit(cx, xor_imm, [rd, (low & 0x3ff) | ~0x3ff, rd]);
 }
 
@@ -63,7 +63,7 @@ function loadShifted(cx: LowerContext, rd: number, high: number, low: number): b
   const unsignedLow = zeros >= 32 ? high >>> (zeros - 32) : fieldLow;
   const unsignedHigh = zeros >= 32 ? 0 : high >>> zeros;
   if (unsignedHigh === 0 && unsignedLow >>> 0 < 0x400000 && zeros >= 10) {
-    emit(cx, sethi, [(unsignedLow << 10) >>> 0, rd]);
+    emit(cx, sethi, [unsignedLow << 10, rd]);
     if (zeros > 10) emit(cx, sllx_imm, [rd, zeros - 10, rd]);
     return true;
   }

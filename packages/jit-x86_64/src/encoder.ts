@@ -117,7 +117,8 @@ const OPERAND_TYPES: Readonly<Record<string, OperandType>> = {
   u8: integer(0, 255),
   i16: integer(-32768, 32767),
   i32: integer(-(2 ** 31), 2 ** 31 - 1),
-  u32: integer(0, 2 ** 32 - 1),
+  /** Either sign; signed numbers are better, see bit-layout.ts. */
+  u32: { min: -(2 ** 31), max: 2 ** 32 - 1, print: (value) => String(value >>> 0) },
   /** Half of a 64-bit immediate; either sign. */
   half: { min: -(2 ** 31), max: 2 ** 32 - 1, print: hex32 },
 };

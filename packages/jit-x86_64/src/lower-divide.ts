@@ -102,7 +102,7 @@ function multiplyHigh32(cx: LowerContext, d: number, a: number, divisor: number)
   const magic = magicOf(32, divisor);
   if (magic === undefined) return false;
   zeroExtend(cx, d, a);
-  emit(cx, I.mov_r32_imm32, [SCRATCH1, magic.low]);
+  emit(cx, I.mov_r32_imm32, [SCRATCH1, magic.low | 0]);
   emit(cx, I.imul_r_rm64, [d, SCRATCH1]);
   emit(cx, I.shr_rm64_imm8, [d, 32 + magic.shift]);
   return true;
@@ -117,7 +117,7 @@ function multiplyHigh64(cx: LowerContext, d: number, a: number, divisor: number)
   if (keepRax) emit(cx, I.push_r64, [RAX]);
   if (keepRdx) emit(cx, I.push_r64, [RDX]);
   const multiplier = a === RAX ? SCRATCH1 : RAX;
-  emit(cx, I.movabs_r64_imm64, [multiplier, magic.high, magic.low]);
+  emit(cx, I.movabs_r64_imm64, [multiplier, magic.high | 0, magic.low | 0]);
   emit(cx, I.mul_rm64, [a === RAX ? SCRATCH1 : a]);
   move(cx, d, RDX, true);
   if (magic.shift > 0) emit(cx, I.shr_rm64_imm8, [d, magic.shift]);

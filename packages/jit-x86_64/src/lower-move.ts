@@ -83,11 +83,11 @@ export function loadImm32(cx: LowerContext, d: number, imm: number): void {
 export function loadImm64(cx: LowerContext, d: number, low: number, high: number): void {
   if (high === 0) {
     if (low === 0) emit(cx, I.xor_rm_r32, [d, d]);
-    else emit(cx, I.mov_r32_imm32, [d, low >>> 0]);
+    else emit(cx, I.mov_r32_imm32, [d, low | 0]);
   } else if (high === -1 && low < 0) {
     if (low === -1) emit(cx, I.or_rm64_imm8, [d, -1]);
     else emit(cx, I.mov_rm64_imm32, [d, low]);
-  } else emit(cx, I.movabs_r64_imm64, [d, high, low]);
+  } else emit(cx, I.movabs_r64_imm64, [d, high | 0, low | 0]);
 }
 
 /** `d = a + b` for d other than both. */

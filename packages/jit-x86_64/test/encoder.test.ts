@@ -65,7 +65,7 @@ describe('encoder', () => {
     ['imm16 of 32768', I.mov_m16_imm16, [0, 0, 32768]],
     ['imm32 of 2^31', I.mov_rm64_imm32, [0, 2 ** 31]],
     ['imm32 below -2^31', I.mov_rm64_imm32, [0, -(2 ** 31) - 1]],
-    ['unsigned imm32 of -1', I.mov_r32_imm32, [0, -1]],
+    ['unsigned imm32 below -2^31', I.mov_r32_imm32, [0, -(2 ** 31) - 1]],
     ['unsigned imm32 of 2^32', I.mov_r32_imm32, [0, 2 ** 32]],
     ['half of 2^32', I.movabs_r64_imm64, [0, 2 ** 32, 0]],
     ['shift count of 256', I.shl_rm64_imm8, [0, 256]],

@@ -13,7 +13,9 @@
  * ```
  *
  * Operand order is the order of first appearance in the form's syntax, where `{Rd:x}` names field and print type.
- * Every field is range-checked; nothing is masked silently.
+ * Every field is range-checked; nothing is masked silently. An unsigned field that reaches up to 2^32 takes the signed
+ * number of the same bits too, and lowering should give it that: arrays with larger numbers are arrays of doubles, and V8
+ * makes such of all operands that are read in the same place.
  */
 import { BpfError } from '@polybpf/errors';
 import type { CodeBuffer } from './code-buffer.ts';
@@ -38,6 +40,8 @@ interface Field {
   /** The operand that is encoded as 0. */
   readonly bias: number;
   readonly min: number;
+  /** `min`, or the least signed number of 32 bits where that is taken for an unsigned one. */
+  readonly least: number;
   readonly max: number;
   readonly parts: readonly FieldPart[];
   /** Of a field in one piece in the low word: where, and its bits; else the mask is 0. */
@@ -121,12 +125,15 @@ export function compileLayout(name: string, syntax: string, text: string): BitLa
     }
     if (covered.size !== entry.bits) throw fault(`${operand} has ${covered.size} of ${entry.bits} bits`);
     const { signed, bits, scale, bias, parts } = entry;
+    // Numbers of 32 bits may have either sign, see the head: those above 2^31 are no small integers of V8.
+    const isWord = !signed && 2 ** bits * scale === 2 ** 32;
     const min = (signed ? -(2 ** (bits - 1)) * scale : 0) + bias;
+    const least = isWord ? -(2 ** 31) : min;
     const max = (signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1) * scale + bias;
     const [first] = parts;
     const isSimple = parts.length === 1 && first!.word === 0 && first!.low === 0;
     const mask = !isSimple ? 0 : bits === 32 ? -1 : (1 << bits) - 1;
-    return { name: operand, isLabel: operand === 'label', signed, bits, scale, bias, min, max, parts, shift: first!.shift, mask }; // prettier-ignore
+    return { name: operand, isLabel: operand === 'label', signed, bits, scale, bias, min, least, max, parts, shift: first!.shift, mask }; // prettier-ignore
   });
   return { name, size: (total / 8) as BitLayout['size'], fixedLow, fixedHigh, fields };
 }
@@ -161,7 +168,7 @@ export function encodeLayout(
     const distance = operand - field.bias;
     // Signed or unsigned numbers of 32 bits: the bits are the same.
     let value = distance | 0;
-    if (!(operand >= field.min && operand <= field.max) || (value !== distance && !Number.isInteger(operand)))
+    if (!(operand >= field.least && operand <= field.max) || (value !== distance && !Number.isInteger(operand)))
       throw misfit(layout, field, operand);
     if (scale !== 1) {
       const units = distance / scale;

@@ -56,7 +56,7 @@ export const S390X_MUTANTS: readonly Mutant[] = [
   {
     id: 's390x/add-minus-2-31',
     file: `${folder}/lower-alu.ts`,
-    find: 'if (imm === 0x8000_0000) return emitImmediate(cx, op, F.algfi, imm);',
+    find: 'if (imm === 0x8000_0000) return emitImmediate(cx, op, F.algfi, imm | 0);',
     replace: 'if (imm === 0x8000_0000) return emitImmediate(cx, op, F.agfi, imm | 0);',
     what: 'the subtraction of -2^31 adds it',
     killedBy: vector('alu-immediate/sub64-imm-ffffffff80000000'),

@@ -160,8 +160,8 @@ export const X86_64_MUTANTS: readonly Mutant[] = [
   {
     id: 'x86_64/magic-dirty-dividend',
     file: `${folder}/lower-divide.ts`,
-    find: 'zeroExtend(cx, d, a);\n  emit(cx, I.mov_r32_imm32, [SCRATCH1, magic.low]);',
-    replace: 'move(cx, d, a, true);\n  emit(cx, I.mov_r32_imm32, [SCRATCH1, magic.low]);',
+    find: 'zeroExtend(cx, d, a);\n  emit(cx, I.mov_r32_imm32, [SCRATCH1, magic.low | 0]);',
+    replace: 'move(cx, d, a, true);\n  emit(cx, I.mov_r32_imm32, [SCRATCH1, magic.low | 0]);',
     what: 'a 32-bit division by a constant multiplies the dirty upper half in',
     killedBy: vector('alu-dirty-upper/kept32-div-imm-255'),
   },
