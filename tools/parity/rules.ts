@@ -11,8 +11,9 @@ import { callbacks, functionInfo, globalFunctions, kernelArguments } from './rul
 import { encodings, loading } from './rules/loading.ts';
 import { pointers } from './rules/pointers.ts';
 import { spinLocks, timers } from './rules/sections.ts';
+import { tailCalls } from './rules/tail-calls.ts';
 
-const TOPICS: Readonly<Record<string, () => TextCase[]>> = { pointers, spinLocks, timers, globalFunctions, kernelArguments, functionInfo, callbacks, loading, encodings }; // prettier-ignore
+const TOPICS: Readonly<Record<string, () => TextCase[]>> = { pointers, spinLocks, timers, globalFunctions, kernelArguments, functionInfo, callbacks, tailCalls, loading, encodings }; // prettier-ignore
 const CASES = new URL('../../apps/cli/test/cases/rules.jsonl', import.meta.url);
 const REJECTED = 2;
 const ACCEPTED = 8;

@@ -1,5 +1,5 @@
 /** Which registers and slots must be precise, walking a path backwards one insn at a time (kernel: backtrack_insn). */
-import { functionAt } from './check-program.ts';
+import { functionAt, FUNC_TAIL_CALL } from './check-program.ts';
 import { callsBackNow } from './cfg.ts';
 import { type Env, HISTORY_DST_STACK, HISTORY_SRC_STACK, HISTORY_STACK_ACCESS, reject } from './env.ts';
 import { linkedCount, linkedEntry, linkedFrame, linkedIndex, linkedIsRegister } from './linked-pack.ts';
@@ -13,6 +13,7 @@ import {
   CLASS_LDX,
   CLASS_ST,
   CLASS_STX,
+  isHelperCall,
   isLocalCall,
   OP_CALL,
   OP_EXIT,
@@ -208,6 +209,11 @@ function jump(env: Env, insn: number, next: number, opcode: number, flags: numbe
       want.clearReg(frame, 0);
       if ((want.regs[frame]! & ARGUMENTS) !== 0) {
         bug(`backtracking call unexpected regs ${want.regs[frame]!.toString(16)}`);
+      }
+      // From the caller of a function into the tail call that left it.
+      if (isHelperCall(env, insn) && env.imm[insn] === FUNC_TAIL_CALL && next !== insn + 1) {
+        if (frame === 7) bug('subprog enter from frame 7');
+        want.frame++;
       }
       return BACK_OK;
     case OP_EXIT: {

@@ -1,7 +1,7 @@
 /** Calls of helpers: what must hold, and what is known afterwards (kernel: check_helper_call). */
 import type { HelperPrototype } from '@polybpf/helpers';
 import { markKnown, markUnknown, syncBounds } from './bounds.ts';
-import { queueCallback, setupForEach, setupLoop, setupTimer } from './calls.ts';
+import { queueCallback, setupForEach, setupLoop, setupTimer, walkReturn } from './calls.ts';
 import { type Env, reject } from './env.ts';
 import { checkArgument, type CallMeta } from './helper-args.ts';
 import { helperById } from './helper-table.ts';
@@ -35,6 +35,7 @@ import {
   W_VAR,
 } from './register-record.ts';
 import * as T from './register-types.ts';
+import { pushBranch } from './pending.ts';
 import { mapOf } from './region-access.ts';
 import { returnBtf, returnMemoryOrBtf, setupFindVma } from './btf-returns.ts';
 import { WRITE } from './stack-access.ts';
@@ -109,7 +110,21 @@ export function walkHelperCall(env: Env): void {
   checkMapHelper(env, meta.map, name, id);
   if (name === 'bpf_get_func_ip') checkFuncIp(env);
   if (changes) clearPacketPointers(env);
+  if (name === 'bpf_tail_call' && state.curframe > 0) return leaveByTailCall(env);
   env.insn++;
+}
+
+/**
+ * A tail call in a function of the program may come back to its caller, after another program ran, or fail and go on. The
+ * value that the other program returns is not known (kernel: check_helper_call).
+ */
+function leaveByTailCall(env: Env): void {
+  pushBranch(env, env.insn + 1, env.insn, false);
+  clearPacketPointers(env);
+  markUnknown(env.frame.w, R0, env.defaultPrecise);
+  env.liveness.update();
+  walkReturn(env);
+  env.returned = true;
 }
 
 function release(env: Env, meta: CallMeta): void {
