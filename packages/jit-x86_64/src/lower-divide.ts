@@ -10,7 +10,7 @@
  * rax and rdx are saved only when they hold something that is read later; rax by exchange with the dividend when that
  * register gets the result.
  */
-import { bind, emit, emitTo, hw, isHwLiveAfter, type LowerContext, NO_REG, type Op } from '@polybpf/jit';
+import { bind, emit, emitTo, hw, isHwLiveAfter, type LowerContext, NO_REG, type Op, trivialDivision } from '@polybpf/jit'; // prettier-ignore
 import { magicOf } from './divide-magic.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
 import { copy, loadImm64, move, zeroExtend } from './lower-move.ts';
@@ -72,9 +72,10 @@ function divideByConstant(
   wide: boolean,
 ): boolean {
   const { imm } = op;
-  if (imm === 0 || imm === 1 || (signed && imm === -1)) {
-    if (remainder ? imm === 0 : imm === 1) copy(cx, op, d, a);
-    else if (remainder || imm === 0) loadImm64(cx, d, 0, 0);
+  const trivial = trivialDivision(op);
+  if (trivial !== undefined) {
+    if (trivial === 'dividend') copy(cx, op, d, a);
+    else if (trivial === 'zero') loadImm64(cx, d, 0, 0);
     else {
       move(cx, d, a, wide);
       emit(cx, wide ? I.neg_rm64 : I.neg_rm32, [d]);

@@ -10,7 +10,7 @@
  * Flags are dead at labels: lowering never keeps them across ops, and what is left out here is again a comparison in
  * front of its own branch. A label that nothing uses is none.
  */
-import { LABEL, type MachineForm, type MachineNode } from '@polybpf/jit';
+import { countUses, isLabelAt, LABEL, type MachineForm, type MachineNode } from '@polybpf/jit';
 import type { X64Form } from './encoder.ts';
 import { CONDITIONS } from './flag-roles.ts';
 import { INSTRUCTIONS as I } from './instructions.ts';
@@ -56,7 +56,7 @@ export function peephole(nodes: MachineNode[]): MachineNode[] {
       const move = conditionalMove(nodes, i);
       if (move === undefined) {
         const jump = nodes[i + 1];
-        if (jump?.form === I.jmp_rel8 && isNext(nodes, i + 2, node.label)) {
+        if (jump?.form === I.jmp_rel8 && isLabelAt(nodes, i + 2, node.label)) {
           uses.set(node.label, uses.get(node.label)! - 1);
           nodes[length++] = { ...node, form: OPPOSITE_BRANCH.get(form)!, label: jump.label };
           i++;
@@ -82,27 +82,12 @@ export function peephole(nodes: MachineNode[]): MachineNode[] {
         compared = undefined;
         computed = role === 'none' ? undefined : node;
       }
-      if (form === I.jmp_rel8 && isNext(nodes, i + 1, node.label)) uses.set(node.label, uses.get(node.label)! - 1);
+      if (form === I.jmp_rel8 && isLabelAt(nodes, i + 1, node.label)) uses.set(node.label, uses.get(node.label)! - 1);
       else nodes[length++] = node;
     }
   }
   nodes.length = length;
   return nodes;
-}
-
-/** How many nodes use each label. */
-function countUses(nodes: readonly MachineNode[]): Map<number, number> {
-  const uses = new Map<number, number>();
-  for (const { form, label } of nodes) {
-    if (label >= 0 && form !== LABEL) uses.set(label, (uses.get(label) ?? 0) + 1);
-  }
-  return uses;
-}
-
-/** Whether `label` is bound at `from`. */
-function isNext(nodes: readonly MachineNode[], from: number, label: number): boolean {
-  for (let i = from; i < nodes.length && nodes[i]!.form === LABEL; i++) if (nodes[i]!.label === label) return true;
-  return false;
 }
 
 /** The conditional move for the branch at `i` when it skips just one move. */
@@ -111,7 +96,7 @@ function conditionalMove(nodes: readonly MachineNode[], i: number): MachineNode 
   const move = nodes[i + 1];
   // mov_rm_r32 zero-extends, which a 32-bit cmov would also do to the old value: only mov_r_rm32 says that it is dead
   const isWide = move?.form === I.mov_rm_r64;
-  if (move === undefined || (!isWide && move.form !== I.mov_r_rm32) || !isNext(nodes, i + 2, branch.label))
+  if (move === undefined || (!isWide && move.form !== I.mov_r_rm32) || !isLabelAt(nodes, i + 2, branch.label))
     return undefined;
   return { ...move, form: CMOV_UNLESS.get(branch.form)![isWide ? 1 : 0] };
 }
