@@ -54,21 +54,24 @@ const FINE_STEP_NS = 2000;
 let isFine: boolean | undefined;
 
 /**
- * Nanoseconds of one call of `work` without the `prepare` that goes before it: the least of single calls, or, where the
- * clock is too coarse for them, both together many times less `prepare` alone as often.
+ * A timer of single calls of `work` without the `prepare` that goes before each: the least of them, or, where the clock is too
+ * coarse for single calls, both together many times, less the least that `prepare` alone has taken so far.
  */
-export function timedAlone(prepare: () => void, work: () => void, atLeastMs: number): number {
-  isFine ??= clockStepNs() <= FINE_STEP_NS;
-  if (!isFine) {
-    const both = timed(() => (prepare(), work()), atLeastMs);
-    return Math.max(0, both - timed(prepare, atLeastMs / 4));
-  }
-  let best = Infinity;
-  timed(() => {
-    prepare();
-    best = Math.min(best, timed(work));
-  }, atLeastMs);
-  return best;
+export function aloneTimer(prepare: () => void, work: () => void, atLeastMs: number): () => number {
+  let leastPrepare = Infinity;
+  return () => {
+    isFine ??= clockStepNs() <= FINE_STEP_NS;
+    if (!isFine) {
+      leastPrepare = Math.min(leastPrepare, timed(prepare, atLeastMs / 2));
+      return Math.max(0, timed(() => (prepare(), work()), atLeastMs) - leastPrepare);
+    }
+    let best = Infinity;
+    timed(() => {
+      prepare();
+      best = Math.min(best, timed(work));
+    }, atLeastMs);
+    return best;
+  };
 }
 
 /** How often something that takes `ns` must be repeated to take `targetNs`. */

@@ -76,7 +76,7 @@ export function speedSections(report: SpeedReport): Section[] {
     const rows = report.wasm;
     const mean = (column: 'wasm' | 'facts' | 'interpreter'): string =>
       formatNumber(geometricMean(rows.flatMap(({ ns, wrong }) => (wrong === undefined ? [ns[column].min] : []))));
-    const ratio = (column: 'wasm' | 'facts'): string => wasmRatio(rows, column).mean.toFixed(2);
+    const ratio = (column: 'wasm' | 'facts'): string => formatNumber(wasmRatio(rows, column).mean);
     sections.push({
       title: `WebAssembly: ns per instruction, beside C by gcc -O2 (${inputs.interpreter} inputs)`,
       rows: [
