@@ -1,5 +1,5 @@
 /** Random programs around owned objects. */
-import type { Insn } from '../../packages/isa/src/index.ts';
+import { makeInsn, type Insn } from '../../packages/isa/src/index.ts';
 import { OwnedWriter } from './owned-steps.ts';
 import { FUNCTIONS, OBJECTS } from './owned-types.ts';
 import type { Random } from './random-programs.ts';
@@ -105,6 +105,43 @@ const FUNCTION_TYPES: Readonly<Record<string, number>> = {
   bad_handler: FUNCTIONS.badHandler,
 };
 
+const UNTRUSTED_MAP = 6;
+
+/**
+ * Changes a few slots. Not of programs with exception callbacks (see {@link OwnedWriter}), nor of those that store to
+ * untrusted kptrs: what would be stored then could be a number, of which kernels before the fix ask for a type.
+ */
+function mutate(r: Random, insns: Insn[]): Insn[] {
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(r() * list.length)]!;
+  if (insns.some(({ opcode, src_reg: src, imm }) => opcode === 0x18 && src >= 5 && imm === UNTRUSTED_MAP)) return insns;
+  const fixed = (i: number): boolean => [0x18, 0x00, 0x85, 0x95].includes(insns[i]!.opcode);
+  const out = [...insns];
+  const changes = 1 + Math.floor(r() * 3);
+  for (let n = 0; n < changes; n++) {
+    const i = Math.floor(r() * out.length);
+    const old = out[i]!;
+    if (fixed(i)) continue;
+    const isJump = (old.opcode & 7) === 5;
+    switch (Math.floor(r() * 5)) {
+      case 0:
+        if (!isJump) out[i] = { ...old, offset: old.offset + pick([8, -8, 4, 1, 16]) };
+        break;
+      case 1:
+        out[i] = { ...old, imm: pick([0, 1, 8, 16, -8, old.imm + 8]) };
+        break;
+      case 2:
+        out[i] = { ...old, dst_reg: Math.floor(r() * 11) };
+        break;
+      case 3:
+        if ((old.opcode & 8) !== 0 || (old.opcode & 7) === 1) out[i] = { ...old, src_reg: Math.floor(r() * 11) };
+        break;
+      default:
+        out[i] = makeInsn(0x05, 0, 0, 0, 0);
+    }
+  }
+  return out;
+}
+
 /** A program for a program type. */
 export function ownedProgram(r: Random, type: string, kfuncId: (name: string) => number): OwnedProgram {
   const handler = r() < 0.8 ? 'none' : r() < 0.85 ? 'good' : 'bad';
@@ -129,5 +166,6 @@ export function ownedProgram(r: Random, type: string, kfuncId: (name: string) =>
     if (at !== undefined) functions.push({ insn: at, type: id });
   }
   functions.sort((a, b) => a.insn - b.insn);
-  return { insns, functions };
+  const isMutant = handler === 'none' && r() < 0.25;
+  return { insns: isMutant ? mutate(r, insns) : insns, functions };
 }
