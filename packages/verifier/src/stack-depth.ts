@@ -52,6 +52,7 @@ function checkFrom(env: Env, start: number, privateStack: boolean, mode: Uint8Ar
   let index = start;
   if (!privateStack) mode[index] = NONE;
   let insn = subprograms[index]!.start;
+  let tailCalls = false;
   const enter = (): void => {
     const info = subprograms[index]!;
     if (index !== 0 && info.hasTailCall && depth >= 256) {
@@ -92,6 +93,7 @@ function checkFrom(env: Env, start: number, privateStack: boolean, mode: Uint8Ar
       insn = info.start;
       index = target;
       if (!privateStack) mode[index] = NONE;
+      tailCalls ||= info.hasTailCall;
       if (returnInsn.length >= MAX_FRAMES) {
         reject(E2BIG, `the call stack of ${returnInsn.length} frames is too deep !`);
       }
@@ -100,6 +102,9 @@ function checkFrom(env: Env, start: number, privateStack: boolean, mode: Uint8Ar
       break;
     }
     if (called) continue;
+    if (tailCalls && returnFunction.some((caller) => subprograms[caller]!.isExceptionCallback)) {
+      reject(EINVAL, 'cannot tail call within exception cb');
+    }
     if (returnInsn.length === 0) return;
     if (mode[index] !== ADAPTIVE) depth -= roundUp(subprograms[index]!.stackDepth);
     insn = returnInsn.pop()!;
