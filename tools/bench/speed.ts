@@ -12,6 +12,7 @@ import type { BenchOptions, Part } from './src/bench-options.ts';
 import { benchSandbox } from './src/bench-sandbox.ts';
 import { benchPeers } from './src/bench-peers.ts';
 import { benchText, largestObjects } from './src/bench-text.ts';
+import { benchVerifierLimits } from './src/bench-verifier-limits.ts';
 import { benchVerifier } from './src/bench-verifier.ts';
 import { benchWasm } from './src/bench-wasm.ts';
 import { sharedFolder } from './src/kernel-sizes.ts';
@@ -91,6 +92,7 @@ export function measureSpeed(options: BenchOptions): SpeedReport {
     ),
     peers: options.peers.length === 0 ? undefined : measurePeers(workloads, options.peers, rounds, missing),
     verifier: part('verifier', () => measureVerifier(options.quick, rounds, missing)),
+    verifierLimits: part('verifier', () => benchVerifierLimits(options.quick ? 2 : 8)),
   };
   return { ...report, missing };
 }

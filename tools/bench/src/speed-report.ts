@@ -5,6 +5,7 @@ import type { NativeReport, NativeRow } from './bench-native.ts';
 import type { PeerRow } from './bench-peers.ts';
 import type { SandboxReport, SandboxRow } from './bench-sandbox.ts';
 import type { TextRow } from './bench-text.ts';
+import type { VerifierLimits } from './bench-verifier-limits.ts';
 import type { VerifierRow } from './bench-verifier.ts';
 import { type WasmRow, wasmRatio } from './bench-wasm.ts';
 import { geometricMean, type Summary } from './statistics.ts';
@@ -21,6 +22,7 @@ export interface SpeedReport {
   readonly compile?: readonly CompileRow[] | undefined;
   readonly text?: readonly TextRow[] | undefined;
   readonly verifier?: readonly VerifierRow[] | undefined;
+  readonly verifierLimits?: VerifierLimits | undefined;
   /** Other runtimes, where `--peer` names some. */
   readonly peers?: readonly PeerRow[] | undefined;
   /** Parts that could not be measured here, and why. */
@@ -55,6 +57,8 @@ const COMPILE_BAR = 1e6;
 const WASM_COMPILE_BAR = 4e6;
 /** Most times the time of the kernel's verifier, in the geometric mean. */
 const VERIFIER_BAR = 4;
+/** Of a loop that runs into the limit of the verifier: ms and MB; of the first program in a worker: ms. */
+const LIMITS_BAR = { ms: 1500, megabytes: 256, first: 20 };
 /** Most that the checks of the sandbox may cost, geometric mean. */
 const SANDBOX_BAR = 1.3;
 
@@ -144,6 +148,7 @@ export function speedSections(report: SpeedReport): Section[] {
       ],
     });
   }
+  if (report.verifierLimits !== undefined) sections.push(limitsSection(report.verifierLimits));
   if (report.peers !== undefined) sections.push(peerSection(report.peers));
   return sections;
 }
@@ -215,6 +220,7 @@ export function speedBars(report: SpeedReport): Bar[] {
       met: ratio <= VERIFIER_BAR,
     });
   }
+  if (report.verifierLimits !== undefined) bars.push(...limitsBars(report.verifierLimits));
   const results = [
     ...(report.interpreter ?? []),
     ...(report.wasm ?? []),
@@ -376,6 +382,32 @@ export function verifierRatio(rows: readonly VerifierRow[]): number {
       wrong === undefined && kernelNs !== undefined ? [ns.min / kernelNs.min] : [],
     ),
   );
+}
+
+function limitsSection({ limitMs, limitMegabytes, loadMs, firstMs, firstSlots }: VerifierLimits): Section {
+  return {
+    title: 'verifier: a loop into the limit, and a first program',
+    rows: [
+      ['what', 'ms', 'MB'],
+      ['a loop of a million walked instructions', formatNumber(limitMs), formatNumber(limitMegabytes)],
+      ['new worker: loading the verifier', formatNumber(loadMs), ''],
+      [`new worker: a program of ${firstSlots} slots`, formatNumber(firstMs), ''],
+    ],
+  };
+}
+
+function limitsBars({ limitMs, limitMegabytes, loadMs, firstMs }: VerifierLimits): Bar[] {
+  const bar = (what: string, most: number, value: number, unit: string): Bar => ({
+    what,
+    bar: `at most ${most} ${unit}`,
+    value: `${formatNumber(value)} ${unit}`,
+    met: value <= most,
+  });
+  return [
+    bar('verifier, a loop into the limit', LIMITS_BAR.ms, limitMs, 'ms'),
+    bar('verifier, memory for that', LIMITS_BAR.megabytes, limitMegabytes, 'MB'),
+    bar('verifier, a first program in a worker', LIMITS_BAR.first, loadMs + firstMs, 'ms'),
+  ];
 }
 
 function verifierCells({ name, slots, processed, ns, kernelNs, wrong }: VerifierRow): string[] {
