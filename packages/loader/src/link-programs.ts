@@ -27,6 +27,8 @@ export interface CodeContext {
   readonly codeIn: ReadonlyMap<number, readonly FunctionRange[]>;
   /** Data maps that a data map points to, each once. */
   readonly mapsIn: ReadonlyMap<number, readonly number[]>;
+  /** Function that the kernel calls after an exception, behind all others. */
+  readonly callbackOf: (entry: FunctionRange) => FunctionRange | undefined;
   readonly records: SourceRecords;
   readonly illegal: NonNullable<LoadOptions['illegal']>;
   /** Functions whose instructions were found legal, which does not depend on where a program has them. */
@@ -108,10 +110,16 @@ export function linkProgram(cx: CodeContext, entry: FunctionRange): LinkedProgra
   };
   place(entry);
   const seenMaps = new Set<number>();
-  for (let current = open.at(-1); current !== undefined; current = open.at(-1)) {
-    if (current.slot < current.part.end) placeNeeded(cx, current.part, current.slot++, place, seenMaps);
-    else open.pop();
-  }
+  const placeAll = (): void => {
+    for (let current = open.at(-1); current !== undefined; current = open.at(-1)) {
+      if (current.slot < current.part.end) placeNeeded(cx, current.part, current.slot++, place, seenMaps);
+      else open.pop();
+    }
+  };
+  placeAll();
+  const callback = cx.callbackOf(entry);
+  if (callback !== undefined) place(callback);
+  placeAll();
   cx.budget -= length + COST_OF_FUNCTION * order.length;
 
   const insns: Insn[] = [];

@@ -5,6 +5,7 @@ import { hasGnuAddends } from './addend.ts';
 import { applyCoreRelocations } from './apply-core.ts';
 import { readCodeSection } from './code-section.ts';
 import { linkData } from './data-symbols.ts';
+import { exceptionCallback } from './exception-callback.ts';
 import type { FunctionRange } from './functions.ts';
 import { findVariables } from './global-variables.ts';
 import { type KernelTypes, resolveKernelSymbols } from './kernel-symbols.ts';
@@ -44,6 +45,7 @@ export function loadObject(bytes: Uint8Array, options: LoadOptions = {}): Loaded
     code,
     codeIn,
     mapsIn: pointersBetweenMaps(maps),
+    callbackOf: (entry) => exceptionCallback(cx, link.functions, entry),
     records: createSourceRecords(cx.btfExt),
     illegal: options.illegal ?? 'check',
     checked: new Set(),
