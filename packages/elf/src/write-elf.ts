@@ -288,12 +288,19 @@ function sectionIndex(description: ElfDescription, position: number, user: strin
   });
 }
 
+/** Largest alignment of a section that is written: a file grows by as much. */
+const MAX_ALIGN = 1 << 24;
+
 function checkSections({ sections }: ElfDescription): void {
   for (const section of sections) {
     const at = { section: section.name };
     const align = section.addralign ?? 1;
-    if (align !== 0 && !Number.isInteger(Math.log2(align))) {
-      throw new BpfError('E_ELF_WRITE', 'section alignment', { at, expected: 'a power of two', got: String(align) });
+    if (align !== 0 && (align > MAX_ALIGN || !Number.isInteger(Math.log2(align)))) {
+      throw new BpfError('E_ELF_WRITE', 'section alignment', {
+        at,
+        expected: `a power of two up to ${MAX_ALIGN}`,
+        got: String(align),
+      });
     }
     const empty = section.type === SHT.SHT_NOBITS;
     if (empty ? (section.data?.length ?? 0) > 0 : section.size !== undefined && section.size !== section.data?.length) {
