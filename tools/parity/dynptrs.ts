@@ -9,7 +9,8 @@ import { makeInsn } from '../../packages/isa/src/index.ts';
 import { openLiveKernel } from '../../packages/kernel/src/index.ts';
 import { verify } from '../../packages/verifier/src/index.ts';
 import { difference, Tally, toldByKernel, toldByUs } from './compare.ts';
-import { DYNPTR_ATTACH, DYNPTR_BTF, DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from './dynptr-programs.ts';
+import { DYNPTR_BTF } from '../../packages/verifier/test/dynptr-btf.ts';
+import { DYNPTR_ATTACH, DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from './dynptr-programs.ts';
 import { LogTally } from './log-lines.ts';
 import { rng } from './random-programs.ts';
 

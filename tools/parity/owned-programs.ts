@@ -1,7 +1,7 @@
 /** Random programs around owned objects. */
 import { makeInsn, type Insn } from '../../packages/isa/src/index.ts';
 import { OwnedWriter } from './owned-steps.ts';
-import { FUNCTIONS, OBJECTS } from './owned-types.ts';
+import { FUNCTIONS, OBJECTS } from '../../packages/verifier/test/owned-types.ts';
 import type { Random } from './random-programs.ts';
 
 export const OWNED_TYPES = ['sched_cls', 'sched_cls', 'syscall', 'xdp', 'cgroup_skb', 'tracing'] as const;

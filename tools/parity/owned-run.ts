@@ -5,7 +5,7 @@ import { type LiveKernel, type LoadOutcome, type LogLevel } from '../../packages
 import { FUNC_INFO_SIZE, recordTable } from '../../packages/kernel/src/load-program.ts';
 import { verify, type VerifyInput, type VerifyReport } from '../../packages/verifier/src/index.ts';
 import { OWNED_TYPES, ownedProgram } from './owned-programs.ts';
-import { OWNED_BTF, OWNED_MAPS } from './owned-types.ts';
+import { OWNED_BTF, OWNED_MAPS } from '../../packages/verifier/test/owned-types.ts';
 import { rng } from './random-programs.ts';
 
 /** What both said of a program. */

@@ -1,6 +1,6 @@
 /** Steps of programs around owned objects: most keep the rules, some break them. */
 import { Emitter } from './owned-emitter.ts';
-import { FUNCTIONS, KPTRS, LISTS, OBJECTS, type ObjectType, TREES } from './owned-types.ts';
+import { FUNCTIONS, KPTRS, LISTS, OBJECTS, type ObjectType, TREES } from '../../packages/verifier/test/owned-types.ts';
 import type { Random } from './random-programs.ts';
 
 type ObjectName = keyof typeof OBJECTS;

@@ -4,14 +4,9 @@ import { makeInsn } from '@polybpf/isa';
 import { openLiveKernel, probeLiveKernel } from '@polybpf/kernel';
 import { describe, expect, it } from 'vitest';
 import { difference, toldByKernel, toldByUs } from '../../../tools/parity/compare.ts';
-import {
-  DYNPTR_ATTACH,
-  DYNPTR_BTF,
-  DYNPTR_MAPS,
-  DYNPTR_TYPES,
-  dynptrProgram,
-} from '../../../tools/parity/dynptr-programs.ts';
+import { DYNPTR_ATTACH, DYNPTR_MAPS, DYNPTR_TYPES, dynptrProgram } from '../../../tools/parity/dynptr-programs.ts';
 import { KFUNC_MAPS, KFUNC_TYPES, kfuncPrograms } from '../../../tools/parity/kfunc-argument-programs.ts';
+import { DYNPTR_BTF } from './dynptr-btf.ts';
 import { LogTally } from '../../../tools/parity/log-lines.ts';
 import { rng } from '../../../tools/parity/random-programs.ts';
 import { verify } from '../src/index.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { DYNPTR_BTF } from '../../../tools/parity/dynptr-programs.ts';
+import { DYNPTR_BTF } from './dynptr-btf.ts';
 import { verify } from '../src/index.ts';
 import { EXIT, program, type Row } from './program.ts';
 

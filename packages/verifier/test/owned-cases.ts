@@ -1,6 +1,6 @@
 /** Programs that own objects, with what Linux 6.18.44 says of them; the native test asks it again. */
 import { type Insn, makeInsn } from '@polybpf/isa';
-import { FUNCTIONS, OBJECTS } from '../../../tools/parity/owned-types.ts';
+import { FUNCTIONS, OBJECTS } from './owned-types.ts';
 import { EXIT, type Row } from './program.ts';
 
 /** A slot, or the name of the kernel function that is called. */

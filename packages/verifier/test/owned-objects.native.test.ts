@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { difference, toldByKernel, toldByUs } from '../../../tools/parity/compare.ts';
 import { LogTally } from '../../../tools/parity/log-lines.ts';
 import { OwnedRunner } from '../../../tools/parity/owned-run.ts';
-import { FUNCTIONS, OWNED_BTF, OWNED_MAPS } from '../../../tools/parity/owned-types.ts';
+import { FUNCTIONS, OWNED_BTF, OWNED_MAPS } from './owned-types.ts';
 import { FUNC_INFO_SIZE, recordTable } from '../../kernel/src/load-program.ts';
 import { OWNED_CASES, slotsOf } from './owned-cases.ts';
 

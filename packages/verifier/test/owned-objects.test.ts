@@ -1,6 +1,6 @@
 import { type BtfComposite, type BtfType, parseBtf } from '@polybpf/btf';
 import { describe, expect, it } from 'vitest';
-import { FUNCTIONS, OBJECTS, OWNED_BTF, OWNED_MAPS } from '../../../tools/parity/owned-types.ts';
+import { FUNCTIONS, OBJECTS, OWNED_BTF, OWNED_MAPS } from './owned-types.ts';
 import { fieldsOfObject, fieldsOfValue } from '../src/btf-record.ts';
 import { verify } from '../src/index.ts';
 import type { Reject } from '../src/reject.ts';

@@ -1,5 +1,5 @@
 /** BTF for programs that own objects: objects with nodes of lists and trees, map values with kptrs, lists and trees. */
-import { type BtfType, encodeBtf } from '../../packages/btf/src/index.ts';
+import { type BtfType, encodeBtf } from '@polybpf/btf';
 
 const types: BtfType[] = [{ kind: 'VOID', id: 0, name: '' }];
 
