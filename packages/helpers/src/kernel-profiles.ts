@@ -53,9 +53,9 @@ function makeProfile(release: Release): RegistryProfile {
   const sinceOfType = new Map(facts.programTypes.map(({ name, since }) => [name, since]));
   const sinceOfAttach = new Map(facts.attachTypes.map(({ name, since }) => [name, since]));
   const variants = facts.variants.map((variant) => {
-    const since = latest(sinceOfType.get(variant.type) ?? null, sinceOfAttach.get(variant.attachType ?? '') ?? null);
-    const { derived, layout, ...rest } = variant;
-    const known = { ...rest, ...at(since), ...(derived === true ? ({ basis: 'derived' } as const) : {}) };
+    const { info, derived, layout } = variant;
+    const since = latest(sinceOfType.get(info.type) ?? null, sinceOfAttach.get(info.attachType ?? '') ?? null);
+    const known = derived ? { ...info, ...at(since), basis: 'derived' as const } : { ...info, ...at(since) };
     return withLazy(known, { context: layout });
   });
   const profile = {

@@ -22,11 +22,12 @@ export interface TypeFacts {
   readonly since: Release | null;
 }
 
-export type VariantFacts = Omit<ProgramVariant, 'available' | 'basis' | 'since' | 'context'> & {
-  readonly derived?: true;
+export interface VariantFacts {
+  readonly info: Omit<ProgramVariant, 'available' | 'basis' | 'since' | 'context'>;
+  readonly derived: boolean;
   /** Its context, made when it is first asked for. */
   readonly layout: () => ContextLayout;
-};
+}
 export type KfuncFacts = Omit<KfuncInfo, 'available' | 'basis'>;
 
 /** What was probed, without what the kernel's release makes of it. */
@@ -149,18 +150,20 @@ function completeVariant(
   helperSets: Record<string, readonly string[]>,
   kfuncSets: Record<string, readonly string[]>,
 ): VariantFacts {
-  const derived = DERIVED_VARIANTS[variant.name];
-  const like = probed.find(({ name }) => name === derived?.like);
-  if (variant.loadable || derived === undefined || like === undefined) return variant;
-  addLazy(helperSets, variant.name, () => [...new Set([...(helperSets[like.helperSet ?? ''] ?? []), ...derived.helpers])]); // prettier-ignore
-  addLazy(kfuncSets, variant.name, () => [...new Set([...(kfuncSets[like.kfuncSet ?? ''] ?? []), ...derived.kfuncs])]);
-  return { ...variant, returns: derived.returns, helperSet: variant.name, kfuncSet: variant.name, derived: true };
+  const { name, loadable } = variant.info;
+  const derived = DERIVED_VARIANTS[name];
+  const like = derived === undefined ? undefined : probed.find(({ info }) => info.name === derived.like)?.info;
+  if (loadable || derived === undefined || like === undefined) return variant;
+  addLazy(helperSets, name, () => [...new Set([...(helperSets[like.helperSet ?? ''] ?? []), ...derived.helpers])]);
+  addLazy(kfuncSets, name, () => [...new Set([...(kfuncSets[like.kfuncSet ?? ''] ?? []), ...derived.kfuncs])]);
+  const info = { ...variant.info, returns: derived.returns, helperSet: name, kfuncSet: name };
+  return { ...variant, info, derived: true };
 }
 
 function parseVariant(line: string, contexts: Contexts): VariantFacts {
   const [name, type, typeId, attachType, attachTypeId, flags, target, returns, context, helperSet, kfuncSet] = line.split('|') as [string, string, string, string, string, string, string, string, string, string, string]; // prettier-ignore
   let layout: ContextLayout | undefined;
-  return {
+  const info = {
     name,
     type,
     typeId: Number(typeId),
@@ -173,6 +176,10 @@ function parseVariant(line: string, contexts: Contexts): VariantFacts {
     returns: parseReturns(returns),
     helperSet: helperSet === '' ? undefined : helperSet,
     kfuncSet: kfuncSet === '' ? undefined : kfuncSet,
+  };
+  return {
+    info,
+    derived: false,
     layout: () => (layout ??= contextLayout(type, contexts.table(Number(context)), contexts.structs())),
   };
 }
