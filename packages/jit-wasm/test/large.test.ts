@@ -51,8 +51,10 @@ describe.each(Object.entries(SHAPES))('%s', (_, make) => {
     const [small, large] = [make(SIZE), make(4 * SIZE)];
     time(small);
     const best = (program: Program): number => Math.min(...[1, 2, 3].map(() => time(program)));
-    // What is quadratic takes sixteen times as long.
-    expect(best(large) / best(small)).toBeLessThan(9);
+    // What is quadratic takes sixteen times as long, however often it is tried; a busy machine does not always say so.
+    let least = Infinity;
+    for (let tries = 0; tries < 8 && least >= 9; tries++) least = Math.min(least, best(large) / best(small));
+    expect(least).toBeLessThan(9);
   });
 
   it('run as on the interpreter', () => {
