@@ -28,7 +28,8 @@ function timesOf(report: SpeedReport): Map<string, Map<string, number>> {
     put('compilation, programs', target, programs.ns.min / programs.slots);
     put('compilation, large function', target, concatenation.ns.min / concatenation.slots);
   }
-  for (const { name, ns, slots } of report.text ?? []) put('reading and writing', name, slots > 0 ? ns.min / slots : ns.min);
+  for (const { name, ns, slots } of report.text ?? [])
+    put('reading and writing', name, slots > 0 ? ns.min / slots : ns.min);
   for (const { name, ns, wrong } of report.verifier ?? []) if (wrong === undefined) put('verifier', name, ns.min);
   return parts;
 }
